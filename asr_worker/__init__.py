@@ -1,0 +1,1 @@
+"""The decoder: takes segments of many sessions, runs them as one batch, commits each result once."""

@@ -1,0 +1,1 @@
+"""The admission desk: knows which workers live, how full they are, and who may start a session."""

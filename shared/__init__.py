@@ -1,0 +1,1 @@
+"""What every service shares: messages, bus, recitation domain, audio, errors. Imports no service."""

@@ -1,0 +1,75 @@
+"""Every Redis key, in one place, with its type, lifetime and content.
+
+Session keys share the hash tag `{<session_id>}` so that they live in one slot of a Redis Cluster.
+"""
+
+from __future__ import annotations
+
+from shared.ids import ConnectionId, PoolName, SessionId, WorkerId
+
+SESSION_TTL_S = 600
+"""Life of a session's keys after its last chunk (10 min): how long a client may stay away."""
+
+DEAD_TTL_S = 7 * 24 * 3600
+WORKER_GROUP = "workers"
+"""The one consumer group of every segment stream."""
+
+
+def session(session_id: SessionId) -> str:
+    """Hash: everything a gateway needs to go on with a session, plus `epoch` and `connection_id`."""
+    return f"streaming:session:{{{session_id}}}"
+
+
+def session_audio(session_id: SessionId) -> str:
+    """Stream: the session's audio chunks, compressed, bounded in bytes (`STORE_AUDIO`)."""
+    return f"streaming:session:{{{session_id}}}:audio"
+
+
+def session_results(session_id: SessionId) -> str:
+    """Stream, capped: the truth about results; entry id `<offset>-0`, offsets restart per epoch."""
+    return f"streaming:session:{{{session_id}}}:results"
+
+
+def session_offsets(session_id: SessionId) -> str:
+    """Hash: seq -> offset of its result; what makes a commit idempotent."""
+    return f"streaming:session:{{{session_id}}}:offsets"
+
+
+def segments(pool: PoolName, shard: int | None = None) -> str:
+    """Stream: segments waiting or in work. Entries leave by ack + delete, never by trimming."""
+    return f"asr:segments:{pool}" if shard is None else f"asr:segments:{pool}:{shard}"
+
+
+DEAD = "asr:dead"
+"""Stream, capped, 7 days: poison segments: what, why, how often tried."""
+
+
+def results_channel(connection_id: ConnectionId) -> str:
+    """Pub/sub channel of one live connection: the fast path; the result stream is the truth."""
+    return f"results:{connection_id}"
+
+
+WORKERS = "router:workers"
+"""Sorted set: worker id by time of last heartbeat (ms)."""
+
+ACTIVE_SESSIONS = "router:sessions:active"
+"""Sorted set: session id by lease expiry (ms)."""
+
+
+def worker(worker_id: WorkerId) -> str:
+    """Hash, 3 heartbeats: the worker's last report."""
+    return f"router:worker:{worker_id}"
+
+
+def worker_sessions(worker_id: WorkerId) -> str:
+    """Set: sessions leased to this worker."""
+    return f"router:worker:{worker_id}:sessions"
+
+
+def free_slots(pool: PoolName) -> str:
+    """Sorted set: worker id by number of free session slots; allocation reads its top, not all."""
+    return f"router:pool:{pool}:free"
+
+
+LEASES = "router:leases"
+"""Hash: session id -> worker id."""

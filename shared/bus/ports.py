@@ -1,0 +1,175 @@
+"""What services need from the bus. Implemented in memory and on Redis, one contract test for both.
+
+All methods raise `BusUnavailable` when the backing store cannot be reached; none retries a write
+by itself, since a repeated write is the caller's decision (commits are idempotent, pushes are not).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from shared.ids import ConnectionId, Epoch, PoolName, SessionId
+from shared.protocol.segments import LoggedResult, Segment, SegmentResult, Takeover
+
+
+class SessionRecord(msgspec.Struct, frozen=True):
+    """A session as any gateway can pick it up. Samples count from the start of the session.
+
+    `safe_sample`: audio before it is stored and will be answered. `core` is the session core's own
+    snapshot (opaque here), taken when the event of `core_seq` had been produced.
+    """
+
+    session_id: SessionId
+    connection_id: ConnectionId
+    epoch: Epoch
+    protocol: str
+    passage: str
+    pool: PoolName
+    created_ms: int
+    tenant: str = ""
+    safe_sample: int = 0
+    next_seq: int = 0
+    core: bytes = b""
+    core_seq: int = -1
+    ended: bool = False
+    v: int = 1
+
+
+class AudioChunk(NamedTuple):
+    """Consecutive PCM16 mono samples of a session, starting at `start_sample`."""
+
+    start_sample: int
+    pcm: bytes
+
+
+class ResultPage(NamedTuple):
+    """A stretch of the result log. `complete` is proved: same epoch and no hole after `after`."""
+
+    epoch: Epoch
+    top: int
+    results: tuple[LoggedResult, ...]
+    complete: bool
+
+
+class SessionStore(Protocol):
+    """Session state, its audio and its result log; every write is fenced by connection and epoch."""
+
+    async def open(self, record: SessionRecord) -> None:
+        """Create the session, replacing anything under its id, with an empty log and no audio."""
+        ...
+
+    async def take_over(self, session_id: SessionId, connection_id: ConnectionId) -> SessionRecord | None:
+        """Make `connection_id` the owner and tell the old owner (`Takeover`); None if unknown."""
+        ...
+
+    async def push(self, record: SessionRecord, segment: Segment | None, audio: AudioChunk | None) -> None:
+        """Save the record, append the audio and queue the segment as one step; renew the TTL.
+
+        When it returns, audio before `record.safe_sample` is safe. Without a segment it is a plain
+        save. Raises `Fenced` if another connection owns the session, `StateLost` if the session or
+        its epoch is gone, `QueueFull` if the pool's stream is at its bound (nothing is written).
+        """
+        ...
+
+    async def results_after(self, session_id: SessionId, epoch: Epoch, after: int) -> ResultPage:
+        """Results with offset > `after`, in order; `complete` is False if any could not be proved."""
+        ...
+
+    async def audio_from(self, session_id: SessionId, sample: int) -> AudioChunk:
+        """The stored audio from `sample` (or the first stored sample after it) to its end."""
+        ...
+
+    async def close(self, session_id: SessionId, connection_id: ConnectionId) -> None:
+        """Forget the session (only its owner can)."""
+        ...
+
+    async def ping(self) -> None:
+        """Raise `BusUnavailable` unless every shard answers."""
+        ...
+
+
+class ResultSink(Protocol):
+    """Where a feed delivers. Called on the event loop; must not block and must not raise."""
+
+    def on_result(self, logged: LoggedResult) -> None: ...
+
+    def on_takeover(self, takeover: Takeover) -> None: ...
+
+    def on_gap(self) -> None:
+        """The feed was interrupted (reconnect): results may be missing, read the log."""
+        ...
+
+
+class ResultFeed(Protocol):
+    """Live results of this process's connections: one subscriber per shard, many channels."""
+
+    async def subscribe(self, session_id: SessionId, connection_id: ConnectionId, sink: ResultSink) -> None:
+        """Returns when the subscription is active on the session's shard."""
+        ...
+
+    async def unsubscribe(self, session_id: SessionId, connection_id: ConnectionId) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class Claim(NamedTuple):
+    """A segment taken from the stream by this worker. `deliveries` is 1 the first time."""
+
+    shard: int
+    entry_id: str
+    deliveries: int
+    segment: Segment
+
+
+class CommitOutcome(NamedTuple):
+    """`committed` False: another worker's result for the same (session, seq) was first, or the
+    session is gone; the segment left the stream all the same."""
+
+    committed: bool
+    offset: int
+
+
+class WorkQueue(Protocol):
+    """The worker's side of a pool's segment streams, all shards. One object per worker process."""
+
+    async def start(self) -> None:
+        """Create groups where missing; entries already pending for this consumer come first."""
+        ...
+
+    async def claim(self, shard: int, max_items: int, block_ms: int) -> list[Claim]:
+        """Up to `max_items` new segments of one shard; waits up to `block_ms`. Never cancel it."""
+        ...
+
+    async def reclaim(self, shard: int, min_idle_ms: int, max_items: int) -> list[Claim]:
+        """Segments whose worker has not finished them for `min_idle_ms` (it probably died)."""
+        ...
+
+    async def commit(self, finished: Sequence[tuple[Claim, SegmentResult]]) -> list[CommitOutcome]:
+        """Per item: append the result once, publish it, then ack and delete the segment."""
+        ...
+
+    async def bury(self, claim: Claim, reason: str) -> None:
+        """Record a poison segment in `asr:dead` (the caller commits its `dropped` result)."""
+        ...
+
+    async def refresh(self, claims: Sequence[Claim]) -> None:
+        """Reset the idle time of segments still in work, so that nobody reclaims them."""
+        ...
+
+    async def depth(self) -> int:
+        """Segments waiting or in work, all shards."""
+        ...
+
+    async def oldest_age_ms(self) -> int:
+        """Age of the oldest segment in the streams, 0 when empty."""
+        ...
+
+    async def close(self) -> None:
+        """Leave the groups (only where nothing is pending) and disconnect."""
+        ...
+
+    @property
+    def shards(self) -> int: ...

@@ -1,0 +1,91 @@
+"""The errors of the system: few, named, each with a code for machines and a sentence for people."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class RattilError(Exception):
+    """Root of the tree. `code` is stable and documented; `retryable` says whether trying again helps."""
+
+    code: ClassVar[str] = "internal"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+# -- what a caller got wrong ---------------------------------------------------------------------
+class BadRequest(RattilError):
+    """The input cannot be understood; sending it again unchanged will fail again."""
+
+    code = "bad_request"
+
+
+class UnknownVerse(BadRequest):
+    """No such sura or verse in the Quran (114 suras, 6,236 verses)."""
+
+    code = "unknown_verse"
+
+
+class BadAudio(BadRequest):
+    """The audio is empty, too long, or in a format that cannot be decoded."""
+
+    code = "bad_audio"
+
+
+# -- what the system cannot do right now ---------------------------------------------------------
+class Unavailable(RattilError):
+    """Something needed is away; it usually comes back."""
+
+    code = "unavailable"
+    retryable = True
+
+
+class BusUnavailable(Unavailable):
+    """Redis cannot be reached or refuses writes."""
+
+    code = "bus_unavailable"
+
+
+class NoCapacity(Unavailable):
+    """Every worker of the pool is full; `retry_after_s` says when to try again."""
+
+    code = "no_capacity"
+
+    def __init__(self, message: str, retry_after_s: float = 5.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class RouterUnavailable(Unavailable):
+    """No session router answers."""
+
+    code = "router_unavailable"
+
+
+class QueueFull(Unavailable):
+    """The pool's work stream has reached its hard bound; the segment was not accepted."""
+
+    code = "queue_full"
+
+
+# -- what happened to a session ------------------------------------------------------------------
+class Fenced(RattilError):
+    """A newer connection has taken the session over; this one must stop writing."""
+
+    code = "superseded"
+
+
+class StateLost(RattilError):
+    """The session's state is no longer in Redis (expired, evicted or wiped)."""
+
+    code = "state_lost"
+
+
+# -- what happened to a segment ------------------------------------------------------------------
+class DecodeFailed(RattilError):
+    """The engine could not decode this segment; its batch-mates are not affected."""
+
+    code = "asr_failed"

@@ -1,0 +1,43 @@
+"""What an engine heard: words and phones with times. Shared by messages and the recitation domain."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Phone(msgspec.Struct, frozen=True, array_like=True):
+    """One heard sound. Times in ms from the start of the segment (or of the session, once placed).
+
+    `symbol` is a phoneme of the connected recitation (IPA, see docs/models.md); `alternatives` are
+    other sounds the model found likely in the same place, with their probabilities.
+    """
+
+    symbol: str
+    start_ms: int
+    end_ms: int
+    confidence: float = 1.0
+    alternatives: tuple[tuple[str, float], ...] = ()
+
+
+class HeardWord(msgspec.Struct, frozen=True, array_like=True):
+    """One word of the decoder's text. Times in ms; `None` when the engine gives no word times."""
+
+    text: str
+    start_ms: int | None = None
+    end_ms: int | None = None
+    confidence: float = 1.0
+
+
+class Hearing(msgspec.Struct, frozen=True):
+    """Everything heard in one window of the session, times in ms from the start of the session.
+
+    `start_ms`/`end_ms` are the window's extent. Consecutive windows overlap. `script` names the
+    spelling of `text` ("imlai" or "uthmani"). An engine without a phoneme head leaves `phones` None.
+    """
+
+    start_ms: int
+    end_ms: int
+    text: str = ""
+    words: tuple[HeardWord, ...] = ()
+    phones: tuple[Phone, ...] | None = None
+    script: str = "imlai"

@@ -1,0 +1,1 @@
+"""Typed, versioned messages: what travels on the bus and what clients see."""

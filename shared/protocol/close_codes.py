@@ -1,0 +1,33 @@
+"""WebSocket close codes: 4000-4499 mean "reconnect and resume", 4500-4999 mean "do not come back"."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Close(NamedTuple):
+    """A close code with its reason (at most 123 bytes of UTF-8 fit into a close frame)."""
+
+    code: int
+    reason: str
+
+    @property
+    def reconnect(self) -> bool:
+        return self.code in (1001, 1006, 1012, 1013) or 4000 <= self.code <= 4499
+
+
+NORMAL = Close(1000, "done")
+POLICY = Close(1008, "policy violation")
+TOO_BIG = Close(1009, "message too big")
+
+DRAINING = Close(4001, "draining: reconnect and resume")
+SLOW_CONSUMER = Close(4008, "slow consumer: events were not read in time; reconnect and resume")
+IDLE = Close(4009, "idle: no audio for too long; reconnect to resume")
+STATE_LOST = Close(4010, "session state lost: reconnect, the gap will be stated")
+BUS_AWAY = Close(4011, "bus unavailable: reconnect and resume")
+NO_CAPACITY = Close(4013, "no capacity: retry later")
+INTERNAL = Close(4014, "internal error: reconnect and resume")
+
+SUPERSEDED = Close(4501, "superseded: a newer connection took this session")
+UNAUTHORISED = Close(4502, "unauthorised")
+TOO_LONG = Close(4503, "session too long")

@@ -1,0 +1,93 @@
+"""Bus messages between gateway and worker: the segment that goes up, the result that comes down."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from shared.hearing import HeardWord, Phone
+from shared.ids import ConnectionId, Epoch, PoolName, SessionId, TraceId, WorkerId
+
+BUS_VERSION = 1
+SAMPLE_RATE = 16_000
+"""Samples per second of all PCM on the bus; Whisper's own rate."""
+
+Codec = Literal["pcm16"]
+Priority = Literal["partial", "final"]
+Outcome = Literal["result", "error", "dropped"]
+
+
+class TaskOptions(msgspec.Struct, frozen=True):
+    """What one session asks of the decoder. Never the expected verse: a prompt would hide mistakes."""
+
+    language: str = "ar"
+    word_timestamps: bool = False
+    prompt: str | None = None
+
+
+class Segment(msgspec.Struct, frozen=True):
+    """One window of audio of one session. Its identity is (session_id, seq)."""
+
+    session_id: SessionId
+    connection_id: ConnectionId
+    epoch: Epoch
+    seq: int
+    start_sample: int
+    samples: int
+    audio: bytes
+    pool: PoolName
+    trace_id: TraceId
+    created_ms: int
+    deadline_ms: int
+    codec: Codec = "pcm16"
+    priority: Priority = "partial"
+    options: TaskOptions = TaskOptions()
+    v: int = BUS_VERSION
+
+
+class StageTimings(msgspec.Struct, frozen=True):
+    """How long a segment spent where, ms."""
+
+    queued_ms: int = 0
+    batch_ms: int = 0
+    inference_ms: int = 0
+
+
+class SegmentResult(msgspec.Struct, frozen=True):
+    """The one terminal outcome of a segment. Word and phone times are ms from the segment's start."""
+
+    session_id: SessionId
+    connection_id: ConnectionId
+    epoch: Epoch
+    seq: int
+    start_sample: int
+    samples: int
+    trace_id: TraceId
+    outcome: Outcome
+    code: str = ""
+    message: str = ""
+    text: str = ""
+    words: tuple[HeardWord, ...] = ()
+    phones: tuple[Phone, ...] | None = None
+    script: str = "imlai"
+    language: str = "ar"
+    timings: StageTimings = StageTimings()
+    batch_size: int = 0
+    worker_id: WorkerId = WorkerId("")
+    v: int = BUS_VERSION
+
+
+class LoggedResult(msgspec.Struct, frozen=True):
+    """A result with its place in the session's result log: `(epoch, offset)`, offsets from 1, no hole."""
+
+    offset: int
+    result: SegmentResult
+
+
+class Takeover(msgspec.Struct, frozen=True, tag="takeover"):
+    """Published on the old connection's channel when a newer connection takes its session."""
+
+    session_id: SessionId
+    by: ConnectionId
+    v: int = BUS_VERSION

@@ -1,0 +1,50 @@
+"""Registry messages: what a worker tells the router about itself, and what a lease is."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from shared.ids import PoolName, SessionId, WorkerId
+
+WorkerStatus = Literal["ready", "busy", "draining"]
+
+
+class WorkerReport(msgspec.Struct, frozen=True):
+    """One heartbeat. `capacity` and `active` count live sessions; rates are per second."""
+
+    worker_id: WorkerId
+    pool: PoolName
+    status: WorkerStatus
+    capacity: int
+    active: int = 0
+    models: tuple[str, ...] = ()
+    device: str = "cpu"
+    compute_type: str = "int8"
+    memory_mb: float = 0.0
+    segments_per_s: float = 0.0
+    failures: int = 0
+    queue_depth: int = 0
+    started_ms: int = 0
+    version: str = ""
+    v: int = 1
+
+
+class AdmitRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of `POST /v1/sessions`: may this session start, and where?"""
+
+    session_id: SessionId
+    pool: PoolName = PoolName("default")
+    tenant: str = ""
+    protocol: str = "recite"
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """The router's yes: the pool to push to, and how long the yes holds without renewal."""
+
+    session_id: SessionId
+    pool: PoolName
+    worker_id: WorkerId
+    ttl_s: float
+    degraded: bool = False

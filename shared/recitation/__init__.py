@@ -1,0 +1,1 @@
+"""The recitation domain: verses, normalisation, the reference walk, grading, smoothing, scoring. Pure."""
