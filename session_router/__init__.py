@@ -1,1 +1,1 @@
-"""The admission desk: knows which workers live, how full they are, and who may start a session."""
+"""Who may start a session, and where: worker registry, live capacity, admission, reaper, scaling signal."""

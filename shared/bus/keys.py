@@ -72,4 +72,27 @@ def free_slots(pool: PoolName) -> str:
 
 
 LEASES = "router:leases"
-"""Hash: session id -> worker id."""
+"""Hash: session id -> its lease as JSON (worker id, empty for an orphan; pool; pool asked for; holder)."""
+
+KNOWN_WORKERS = "router:known"
+"""Hash: worker id -> pool, for every worker that may hold leases; what the reaper looks through."""
+
+POOLS = "router:pools"
+"""Set: every pool a worker has ever reported."""
+
+REFRESHED = "router:refreshed"
+"""String, one refresh interval: some router has just refreshed, the others need not."""
+
+
+def orphans(pool: PoolName) -> str:
+    """Set: sessions whose worker died and which no other worker had a slot for yet."""
+    return f"router:pool:{pool}:orphans"
+
+
+UPLOAD_TTL_S = 180
+"""Life of an uploaded recording: long enough for a verify job and its retries."""
+
+
+def upload(upload_id: str) -> str:
+    """String, control Redis: PCM16 mono 16 kHz of one upload, waiting for its verify job."""
+    return f"asr:upload:{upload_id}"

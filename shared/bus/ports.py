@@ -15,6 +15,14 @@ from shared.ids import ConnectionId, Epoch, PoolName, SessionId
 from shared.protocol.segments import LoggedResult, Segment, SegmentResult, Takeover
 
 
+class CommitOutcome(NamedTuple):
+    """`committed` False: a result for the same (session, seq) was first (`offset` is then its place
+    in the log), or the session is gone (`offset` 0); the segment left the stream all the same."""
+
+    committed: bool
+    offset: int
+
+
 class SessionRecord(msgspec.Struct, frozen=True):
     """A session as any gateway can pick it up. Samples count from the start of the session.
 
@@ -58,7 +66,10 @@ class SessionStore(Protocol):
     """Session state, its audio and its result log; every write is fenced by connection and epoch."""
 
     async def open(self, record: SessionRecord) -> None:
-        """Create the session, replacing anything under its id, with an empty log and no audio."""
+        """Create the session, replacing anything under its id, with an empty log and no audio.
+
+        Another connection that owned the id gets a `Takeover`.
+        """
         ...
 
     async def take_over(self, session_id: SessionId, connection_id: ConnectionId) -> SessionRecord | None:
@@ -69,8 +80,17 @@ class SessionStore(Protocol):
         """Save the record, append the audio and queue the segment as one step; renew the TTL.
 
         When it returns, audio before `record.safe_sample` is safe. Without a segment it is a plain
-        save. Raises `Fenced` if another connection owns the session, `StateLost` if the session or
-        its epoch is gone, `QueueFull` if the pool's stream is at its bound (nothing is written).
+        save. It may be repeated: a segment whose (session, seq) already has a result is not queued
+        again, audio that is already stored is not stored twice. Raises `Fenced` if another
+        connection owns the session, `StateLost` if the session or its epoch is gone, `QueueFull` if
+        the pool's stream is at its bound (nothing is written).
+        """
+        ...
+
+    async def settle(self, result: SegmentResult) -> CommitOutcome:
+        """Log and publish an outcome without a claim, e.g. `dropped` for a result that never came.
+
+        As idempotent as a worker's commit: whichever outcome of (session, seq) is first stands.
         """
         ...
 
@@ -79,7 +99,10 @@ class SessionStore(Protocol):
         ...
 
     async def audio_from(self, session_id: SessionId, sample: int) -> AudioChunk:
-        """The stored audio from `sample` (or the first stored sample after it) to its end."""
+        """The stored audio from `sample` (or the first stored sample after it) to its end.
+
+        Stretches inside that were never stored are filled with zeros, so positions hold.
+        """
         ...
 
     async def close(self, session_id: SessionId, connection_id: ConnectionId) -> None:
@@ -124,14 +147,6 @@ class Claim(NamedTuple):
     segment: Segment
 
 
-class CommitOutcome(NamedTuple):
-    """`committed` False: another worker's result for the same (session, seq) was first, or the
-    session is gone; the segment left the stream all the same."""
-
-    committed: bool
-    offset: int
-
-
 class WorkQueue(Protocol):
     """The worker's side of a pool's segment streams, all shards. One object per worker process."""
 
@@ -140,7 +155,10 @@ class WorkQueue(Protocol):
         ...
 
     async def claim(self, shard: int, max_items: int, block_ms: int) -> list[Claim]:
-        """Up to `max_items` new segments of one shard; waits up to `block_ms`. Never cancel it."""
+        """Up to `max_items` new segments of one shard; waits up to `block_ms` (0: does not wait).
+
+        Should not be cancelled: what was delivered unseen comes again with the next call, later.
+        """
         ...
 
     async def reclaim(self, shard: int, min_idle_ms: int, max_items: int) -> list[Claim]:

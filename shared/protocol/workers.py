@@ -32,12 +32,17 @@ class WorkerReport(msgspec.Struct, frozen=True):
 
 
 class AdmitRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Body of `POST /v1/sessions`: may this session start, and where?"""
+    """Body of `POST /v1/sessions`: may this session start, and where?
+
+    `holder` names who asks (a connection). The last to ask holds the lease; a release that names
+    another holder changes nothing, so that an old connection cannot give a newer one's slot away.
+    """
 
     session_id: SessionId
     pool: PoolName = PoolName("default")
     tenant: str = ""
     protocol: str = "recite"
+    holder: str = ""
 
 
 class Lease(msgspec.Struct, frozen=True):
@@ -48,3 +53,16 @@ class Lease(msgspec.Struct, frozen=True):
     worker_id: WorkerId
     ttl_s: float
     degraded: bool = False
+
+
+class RenewRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of `POST /v1/leases/renew`: every session one gateway holds, once per interval."""
+
+    session_ids: tuple[SessionId, ...]
+
+
+class RenewReply(msgspec.Struct, frozen=True):
+    """`lost` are sessions without a lease (expired, or the registry was wiped): admit them anew."""
+
+    leases: tuple[Lease, ...] = ()
+    lost: tuple[SessionId, ...] = ()

@@ -1,0 +1,79 @@
+"""What a worker tells Prometheus."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from shared.metrics import BATCH_SIZE_BUCKETS, latency_histogram
+from shared.protocol.segments import SegmentResult
+
+
+class WorkerMetrics:
+    """Counters and histograms of one worker process; names start with `rattil_worker_`."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self.outcomes = Counter(
+            "rattil_worker_segments",
+            "Segments answered, by outcome and code.",
+            ["outcome", "code"],
+            registry=registry,
+        )
+        self.duplicates = Counter(
+            "rattil_worker_duplicate_commits",
+            "Results that were not needed: another was first, or the session was gone.",
+            registry=registry,
+        )
+        self.batch_size = Histogram(
+            "rattil_worker_batch_size",
+            "Segments decoded together.",
+            buckets=BATCH_SIZE_BUCKETS,
+            registry=registry,
+        )
+        self.queued = latency_histogram(
+            registry, "rattil_worker_queued_ms", "From the gateway's push to the worker's claim, ms."
+        )
+        self.batched = latency_histogram(
+            registry, "rattil_worker_batch_ms", "From the claim to the start of decoding, ms."
+        )
+        self.inference = latency_histogram(
+            registry, "rattil_worker_inference_ms", "Engine time of one batch, ms."
+        )
+        self.audio = Counter("rattil_worker_audio_seconds", "Audio decoded, s.", registry=registry)
+        self.busy = Counter("rattil_worker_engine_seconds", "Engine time spent, s.", registry=registry)
+        self.reclaimed = Counter(
+            "rattil_worker_reclaimed_segments", "Segments taken over from other workers.", registry=registry
+        )
+        self.bus_errors = Counter(
+            "rattil_worker_bus_errors",
+            "Calls to Redis that failed, by what they did.",
+            ["call"],
+            registry=registry,
+        )
+        self.jobs = Counter(
+            "rattil_worker_jobs", "Verify jobs, by how they ended.", ["code"], registry=registry
+        )
+        self.job_ms = latency_histogram(registry, "rattil_worker_job_ms", "Time of one verify job, ms.")
+        self.in_flight = Gauge(
+            "rattil_worker_in_flight_segments", "Segments taken and not yet answered.", registry=registry
+        )
+        self.capacity = Gauge("rattil_worker_capacity_sessions", "Live sessions reported.", registry=registry)
+        self.ready = Gauge("rattil_worker_ready", "1 while the worker takes segments.", registry=registry)
+        self.answered = 0
+        self.failures = 0
+
+    def committed(self, result: SegmentResult) -> None:
+        """Count one answered segment. Times are of the result's stages."""
+        self.answered += 1
+        self.failures += result.outcome == "error"
+        self.outcomes.labels(result.outcome, result.code).inc()
+        self.queued.observe(result.timings.queued_ms)
+        if result.outcome == "result":
+            self.batched.observe(result.timings.batch_ms)
+
+    def decoded(self, size: int, audio_s: float, inference_ms: int) -> None:
+        """Count one batch."""
+        self.batch_size.observe(size)
+        self.inference.observe(inference_ms)
+        self.audio.inc(audio_s)
+        self.busy.inc(inference_ms / 1000)

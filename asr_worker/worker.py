@@ -1,0 +1,266 @@
+"""Claim, decode, commit: one worker, all shards of its pool, one engine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from asr_worker import outcomes
+from asr_worker.batcher import Batcher, BatchPolicy, GroupKey, Waiting
+from asr_worker.committer import ShardCommitter
+from asr_worker.engine import EngineItem
+from asr_worker.intake import ShardIntake
+from asr_worker.lane import EngineLane
+from asr_worker.ledger import Ledger
+from asr_worker.metrics import WorkerMetrics
+from asr_worker.outcomes import Stages
+from asr_worker.waiting import pause
+from shared.bus.ports import Claim, WorkQueue
+from shared.clock import Clock
+from shared.errors import BadAudio, BusUnavailable
+from shared.ids import WorkerId
+from shared.logging import get_logger
+from shared.protocol.segments import SAMPLE_RATE, SegmentResult
+
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerPolicy:
+    """The bounds of one worker; see `WorkerSettings` for each."""
+
+    max_batch: int = 16
+    max_in_flight: int = 32
+    max_wait_s: float = 0.003
+    claim_block_ms: int = 250
+    reclaim_ms: int = 5000
+    reclaim_every_s: float = 1.0
+    max_deliveries: int = 3
+    drop_expired: bool = False
+    stuck_s: float = 60.0
+    drain_timeout_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A claimed segment, ready to be decoded."""
+
+    claim: Claim
+    item: EngineItem
+    queued_ms: int
+
+
+class Worker:
+    """One worker process's work. `run` returns after a drain; it raises only for bugs."""
+
+    def __init__(
+        self,
+        worker_id: WorkerId,
+        queue: WorkQueue,
+        lane: EngineLane,
+        policy: WorkerPolicy,
+        metrics: WorkerMetrics,
+        clock: Clock,
+    ) -> None:
+        self.worker_id = worker_id
+        self._queue = queue
+        self._lane = lane
+        self._policy = policy
+        self._metrics = metrics
+        self._clock = clock
+        shards = queue.shards
+        self._ledger = Ledger(shards, policy.max_in_flight)
+        self._batcher: Batcher[Job] = Batcher(
+            BatchPolicy(policy.max_batch, shards * policy.max_in_flight, policy.max_wait_s)
+        )
+        self._committers = [ShardCommitter(s, queue, self._ledger, metrics) for s in range(shards)]
+        self._intakes = [self._intake(shard) for shard in range(shards)]
+        self._work = asyncio.Event()
+        self._closing = False
+        self._idle_since_s = clock.monotonic()
+
+    @property
+    def in_flight(self) -> int:
+        """Segments taken and not yet answered."""
+        return len(self._ledger)
+
+    @property
+    def waiting(self) -> int:
+        """Segments that wait for the engine."""
+        return len(self._batcher)
+
+    @property
+    def stuck(self) -> bool:
+        """Whether the batch in work takes so long that it will probably never end."""
+        return self._lane.busy_s > self._policy.stuck_s
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop`, then finish what was taken, commit it, and leave the groups.
+
+        What is not finished after the drain timeout stays pending in Redis for other workers.
+        """
+        await self._start(stop)
+        async with asyncio.TaskGroup() as group:
+            refresher = group.create_task(self._refresh(), name="refresh-claims")
+            committers = [group.create_task(c.run(), name=f"commit-{c.shard}") for c in self._committers]
+            takers = [group.create_task(i.take_over(stop), name=f"reclaim-{i.shard}") for i in self._intakes]
+            readers = [group.create_task(i.read(stop), name=f"claim-{i.shard}") for i in self._intakes]
+            decoder = group.create_task(self._decode_all(), name="decode")
+            await stop.wait()
+            try:
+                async with asyncio.timeout(self._policy.drain_timeout_s):
+                    await self._drain([*readers, *takers], decoder, committers)
+            except TimeoutError:
+                _log.warning("drain_timed_out", unanswered=len(self._ledger))
+            for task in (refresher, decoder, *committers, *takers, *readers):
+                task.cancel()
+        await self._leave()
+
+    def _intake(self, shard: int) -> ShardIntake:
+        return ShardIntake(
+            shard,
+            self._queue,
+            self._ledger,
+            self._accept,
+            self._metrics,
+            max_items=self._policy.max_batch,
+            block_ms=self._policy.claim_block_ms,
+            reclaim_ms=self._policy.reclaim_ms,
+            reclaim_every_s=self._policy.reclaim_every_s,
+        )
+
+    async def _start(self, stop: asyncio.Event) -> None:
+        """Join the groups; a Redis that is away now is met again by the readers."""
+        try:
+            await self._queue.start()
+        except BusUnavailable as error:
+            _log.warning("bus_unavailable", call="start", error=error.message)
+            await pause(stop, 0.1)
+
+    async def _drain(
+        self,
+        intakes: Sequence[asyncio.Task[None]],
+        decoder: asyncio.Task[None],
+        committers: Sequence[asyncio.Task[None]],
+    ) -> None:
+        await asyncio.wait(intakes)
+        self._closing = True
+        self._work.set()
+        await asyncio.wait([decoder])
+        for committer in self._committers:
+            committer.close()
+        await asyncio.wait(committers)
+
+    async def _leave(self) -> None:
+        try:
+            await self._queue.close()
+        except BusUnavailable as error:
+            _log.warning("bus_unavailable", call="leave", error=error.message)
+
+    def _accept(self, claim: Claim) -> None:
+        """Sort one claim: answer it at once if nobody should decode it, else let it wait."""
+        segment, now_ms = claim.segment, self._clock.wall_ms()
+        stages = Stages(queued_ms=now_ms - segment.created_ms)
+        if claim.deliveries > self._policy.max_deliveries:
+            message = (
+                f"this part was tried {claim.deliveries - 1} times and its worker died each time; "
+                "it will not be tried again"
+            )
+            self._answer(claim, outcomes.dropped(segment, outcomes.POISON, message, stages, self.worker_id))
+            return
+        try:
+            item = outcomes.engine_item(segment)
+        except BadAudio as error:
+            self._answer(claim, outcomes.failed(segment, error, stages, self.worker_id))
+            return
+        alone = claim.entry_id if claim.deliveries > 1 else ""
+        self._batcher.offer(
+            Waiting(
+                Job(claim, item, stages.queued_ms),
+                GroupKey(self._lane.bucket(segment.samples), segment.options.language, alone),
+                segment.priority == "final",
+                segment.deadline_ms,
+                self._clock.monotonic(),
+            )
+        )
+        self._metrics.in_flight.set(len(self._ledger))
+        self._work.set()
+
+    async def _decode_all(self) -> None:
+        """Batch after batch; returns when closing and nothing waits any more."""
+        while True:
+            batch = self._batcher.take(self._clock.monotonic(), self._idle_since_s, closing=self._closing)
+            if batch:
+                await self._decode(self._without_expired(batch))
+            elif self._closing:
+                return
+            else:
+                await self._wait_for_work()
+
+    async def _wait_for_work(self) -> None:
+        self._work.clear()
+        wait_s = self._batcher.wait_s(self._clock.monotonic(), self._idle_since_s)
+        await pause(self._work, wait_s) if wait_s is not None else await self._work.wait()
+
+    def _without_expired(self, batch: Sequence[Waiting[Job]]) -> list[Waiting[Job]]:
+        if not self._policy.drop_expired:
+            return list(batch)
+        now_ms = self._clock.wall_ms()
+        fresh: list[Waiting[Job]] = []
+        for waiting in batch:
+            if waiting.final or waiting.deadline_ms > now_ms:
+                fresh.append(waiting)
+                continue
+            claim = waiting.payload.claim
+            message = "this part waited too long to be of use; it was not recognised"
+            stages = self._stages(waiting, self._clock.monotonic(), 0, 0)
+            self._answer(
+                claim, outcomes.dropped(claim.segment, outcomes.EXPIRED, message, stages, self.worker_id)
+            )
+        return fresh
+
+    async def _decode(self, batch: Sequence[Waiting[Job]]) -> None:
+        if not batch:
+            return
+        started_s = self._clock.monotonic()
+        decoded = await self._lane.decode([waiting.payload.item for waiting in batch], live=True)
+        self._idle_since_s = self._clock.monotonic()
+        audio_s = sum(waiting.payload.item.pcm.size for waiting in batch) / SAMPLE_RATE
+        self._metrics.decoded(len(batch), audio_s, decoded.inference_ms)
+        script = self._lane.capabilities.script
+        for waiting, outcome in zip(batch, decoded.outcomes, strict=True):
+            segment = waiting.payload.claim.segment
+            stages = self._stages(waiting, started_s, decoded.inference_ms, len(batch))
+            if isinstance(outcome, Exception):
+                _log.warning(
+                    "segment_failed",
+                    trace_id=segment.trace_id,
+                    session_id=segment.session_id,
+                    seq=segment.seq,
+                    error=f"{type(outcome).__name__}: {outcome}",
+                )
+                result = outcomes.failed(segment, outcome, stages, self.worker_id)
+            else:
+                result = outcomes.heard(segment, outcome, stages, self.worker_id, script)
+            self._answer(waiting.payload.claim, result)
+
+    def _stages(self, waiting: Waiting[Job], started_s: float, inference_ms: int, size: int) -> Stages:
+        batch_ms = round((started_s - waiting.arrived_s) * 1000)
+        return Stages(waiting.payload.queued_ms, batch_ms, inference_ms, size)
+
+    def _answer(self, claim: Claim, result: SegmentResult) -> None:
+        self._committers[claim.shard].put((claim, result))
+
+    async def _refresh(self) -> None:
+        """Keep others from taking over what is still in work here; a stuck batch is let go."""
+        while True:
+            await asyncio.sleep(self._policy.reclaim_ms / 3000)
+            self._metrics.in_flight.set(len(self._ledger))
+            claims = self._ledger.all()
+            if not claims or self.stuck:
+                continue
+            try:
+                await self._queue.refresh(claims)
+            except BusUnavailable:
+                self._metrics.bus_errors.labels("refresh").inc()

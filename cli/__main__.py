@@ -1,0 +1,233 @@
+"""The `rattil` command: parses, then hands over. Each command's `--help` has examples."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+from cli.demo import demo as run_demo
+from cli.processes import PortInUse
+from cli.recite import Exit, recite_and_report, target_of
+from cli.sound_source import pieces, read_file, standard_input
+from cli.stack import LOOPBACK, Counts, Plan, Ports
+from cli.up import up as run_up
+from shared.errors import BadRequest, RattilError
+from shared.recitation.passage import VerseRange, load_passage
+
+app = typer.Typer(
+    name="rattil",
+    help="Rattil: real-time feedback on Quran recitation, word by word.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+
+SERVICES = {"gateway": "gateway", "worker": "asr_worker", "router": "session_router"}
+"""Command to Python package: `rattil gateway` is `python -m gateway`."""
+
+_PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show all log lines of all parts.")]
+
+
+@app.command()
+def up(
+    host: Annotated[str, typer.Option(envvar="HOST", help="Address the gateways listen on.")] = LOOPBACK,
+    port: Annotated[
+        int, typer.Option(envvar="PORT", min=0, max=65535, help="First gateway's port; 0 = any free one.")
+    ] = 8000,
+    router_port: Annotated[
+        int,
+        typer.Option(envvar="ROUTER_PORT", min=0, max=65535, help="First router's port; 0 = any free."),
+    ] = 8100,
+    gateways: Annotated[int, typer.Option(min=1, max=64, help="How many gateways.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="How many workers.")] = 1,
+    routers: Annotated[int, typer.Option(min=1, max=16, help="How many routers.")] = 1,
+    redis: Annotated[int, typer.Option(min=1, max=16, help="How many embedded Redis shards.")] = 1,
+    redis_url: Annotated[
+        str, typer.Option(envvar="REDIS_URL", help="Use these Redis servers (comma-separated) instead.")
+    ] = "",
+    verbose: Verbose = False,
+) -> None:
+    """Run a whole Rattil here: Redis, router, worker, gateway. Ctrl-C stops everything.
+
+    Parts start in order, each waiting for the one before to be ready. A part that dies ends all.
+
+    [bold]Examples[/]
+
+      rattil up
+      rattil up --port 9000 --verbose
+      rattil up --gateways 2 --workers 2 --routers 2 --redis 2
+      REDIS_URL=redis://10.0.0.5:6379/0 HOST=0.0.0.0 rattil up
+    """
+    counts = Counts(gateways, workers, routers, redis)
+    try:
+        ports = Ports.fixed(counts, host, port, router_port)
+    except PortInUse as error:
+        _fail(str(error), 1)
+    plan = Plan(counts, ports, host, redis_url)
+    raise typer.Exit(asyncio.run(run_up(plan, Console(), verbose=verbose)))
+
+
+@app.command(context_settings=_PASS_ON)
+def gateway(context: typer.Context) -> None:
+    """Run one gateway: the WebSocket edge. Same as [bold]python -m gateway[/].
+
+    Everything is set by environment variables: [bold]python -m gateway --help[/] lists them.
+
+    [bold]Example[/]
+
+      REDIS_URL=redis://127.0.0.1:6379/0 ROUTER_URL=http://127.0.0.1:8100 PORT=8000 rattil gateway
+    """
+    _become("gateway", context.args)
+
+
+@app.command(context_settings=_PASS_ON)
+def worker(context: typer.Context) -> None:
+    """Run one ASR worker: batches the segments of many sessions. Same as [bold]python -m asr_worker[/].
+
+    Everything is set by environment variables: [bold]python -m asr_worker --help[/] lists them.
+
+    [bold]Examples[/]
+
+      REDIS_URL=redis://127.0.0.1:6379/0 rattil worker
+      ASR_MODEL=/models/my-ct2-whisper ASR_DEVICE=cuda REDIS_URL=redis://10.0.0.5/0 rattil worker
+    """
+    _become("worker", context.args)
+
+
+@app.command(context_settings=_PASS_ON)
+def router(context: typer.Context) -> None:
+    """Run one session router: admission and capacity. Same as [bold]python -m session_router[/].
+
+    Everything is set by environment variables: [bold]python -m session_router --help[/] lists them.
+
+    [bold]Example[/]
+
+      REDIS_URL=redis://127.0.0.1:6379/0 ROUTER_PORT=8100 rattil router
+    """
+    _become("router", context.args)
+
+
+@app.command()
+def recite(
+    file: Annotated[str, typer.Argument(help="wav, flac, mp3, ogg/opus; - = raw PCM16 16 kHz mono.")],
+    verse: Annotated[str, typer.Option("--verse", help="What is recited: 1:5, 1:1-7, or 112 (a sura).")],
+    url: Annotated[
+        str,
+        typer.Option(envvar="RATTIL_URL", help="Gateways, comma-separated; failing over to the next."),
+    ] = "ws://127.0.0.1:8000",
+    token: Annotated[str, typer.Option(envvar="RATTIL_TOKEN", help="API key, where one is needed.")] = "",
+    realtime: Annotated[
+        bool, typer.Option("--realtime/--fast", help="At the speed it was recited, or as fast as possible.")
+    ] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
+    strict: Annotated[bool, typer.Option(help="Exit with 1 if a word is wrong or missing.")] = False,
+) -> None:
+    """Recite a recording to a running service and watch the words change colour.
+
+    A broken connection is resumed on the next gateway; nothing is lost, nothing is counted twice.
+
+    Exit codes: 0 done, 1 mistakes (with --strict), 2 wrong usage, 3 refused by the server,
+    4 server unreachable, 5 no final result.
+
+    [bold]Examples[/]
+
+      rattil recite cli/samples/fatiha_clean.opus --verse 1:1-7
+      rattil recite my.wav --verse 112 --fast --json
+      rattil recite my.mp3 --verse 1:1-7 --url ws://a:8000,ws://b:8000
+      arecord -q -f S16_LE -r 16000 -c 1 | rattil recite - --verse 1:1-7
+    """
+    try:
+        verses = VerseRange.parse(verse)
+        target = target_of(url, verses, token)
+        audio = standard_input() if file == "-" else pieces(read_file(Path(file)), realtime=realtime)
+    except (RattilError, ValueError) as error:
+        _fail(str(error), Exit.USAGE)
+    title = f"{verses}  {'standard input' if file == '-' else Path(file).name}"
+    code = asyncio.run(recite_and_report(target, audio, Console(), title, as_json=as_json, strict=strict))
+    raise typer.Exit(code)
+
+
+@app.command()
+def demo(
+    fast: Annotated[bool, typer.Option("--fast", help="Send the samples faster than real time.")] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Start everything on free ports, recite two bundled samples, check what the service says, stop.
+
+    One sample is without mistakes, the other has a left-out word, a wrong word and a repetition.
+    Exit code 0 if exactly that was seen, 1 otherwise (with what differed).
+
+    [bold]Example[/]
+
+      rattil demo
+    """
+    raise typer.Exit(asyncio.run(run_demo(Console(), realtime=not fast, verbose=verbose)))
+
+
+@app.command()
+def verses(
+    passage: Annotated[str, typer.Argument(help="1:5, 1:1-7, 112:1-114:6 or 112 (a sura).")],
+    phonemes: Annotated[bool, typer.Option(help="Also show how each word is recited (IPA).")] = False,
+) -> None:
+    """Show the words a recitation is compared with.
+
+    [bold]Examples[/]
+
+      rattil verses 1:1-7
+      rattil verses 112 --phonemes
+    """
+    try:
+        words = load_passage(VerseRange.parse(passage)).words
+    except BadRequest as error:
+        _fail(error.message, Exit.USAGE)
+    out = Console(highlight=False)
+    if phonemes:
+        for word in words:
+            place = f"{word.verse.key}:{word.position}"
+            out.print(f"{place:<10} {word.display}  {' '.join(word.phones)}", soft_wrap=True, markup=False)
+        return
+    by_verse: dict[str, list[str]] = {}
+    for word in words:
+        by_verse.setdefault(word.verse.key, []).append(word.display)
+    for key, texts in by_verse.items():
+        out.print(f"{key:<8} {' '.join(texts)}", soft_wrap=True, markup=False)
+
+
+@app.command()
+def version() -> None:
+    """Show the version.
+
+    [bold]Example[/]
+
+      rattil version
+    """
+    print(f"rattil {installed_version('rattil')}")
+
+
+def main() -> None:
+    """Entry point of the `rattil` script."""
+    app()
+
+
+def _become(service: str, arguments: list[str]) -> NoReturn:
+    """Replace this process by the service, so that signals and the exit code are its own."""
+    os.execv(sys.executable, [sys.executable, "-m", SERVICES[service], *arguments])
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    Console(stderr=True).print(message, style="red", markup=False, soft_wrap=True)
+    raise typer.Exit(code)
+
+
+if __name__ == "__main__":
+    main()

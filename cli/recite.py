@@ -1,0 +1,147 @@
+"""`rattil recite`: stream one recording through the recitation dialect and show what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import msgspec
+from rich.console import Console
+
+from cli.client import Ended, GaveUp, RecitationClient, Refused, Target
+from cli.dialect import Final, Partial, Ready, Report, ServerError, ServerEvent, UnreadableEvent
+from cli.screen import Screen, final_words, open_screen, score_table
+from shared.recitation.passage import VerseRange
+
+
+class Exit(IntEnum):
+    """Exit codes of `rattil recite`."""
+
+    OK = 0
+    MISTAKES = 1
+    """Only with `--strict`: a word was wrong or missing."""
+    USAGE = 2
+    REFUSED = 3
+    """The server refused the session (verse, key, audio) for good."""
+    UNREACHABLE = 4
+    """No server could be reached, or it went away for too long."""
+    NO_RESULT = 5
+    """The recitation was heard but could not be graded as a whole."""
+
+
+@dataclass(slots=True)
+class Recording:
+    """A listener that keeps what the checks and `--json` need and passes everything on to a screen."""
+
+    screen: Screen
+    ready: Ready | None = None
+    partials: int = 0
+    judged_before_end: int = 0
+    """Most words that had a state other than `pending` while audio was still being sent."""
+    last_partial: Partial | None = None
+    latencies_ms: list[float] = field(default_factory=list)
+    errors: list[ServerError] = field(default_factory=list)
+    reconnects: int = 0
+    all_sent: bool = False
+
+    def on_event(self, event: ServerEvent) -> None:
+        if isinstance(event, Ready):
+            self.ready = event
+        elif isinstance(event, Partial):
+            self._count(event)
+        elif isinstance(event, ServerError):
+            self.errors.append(event)
+        self.screen.on_event(event)
+
+    def on_reconnect(self, reason: str, delay_s: float) -> None:
+        self.reconnects += 1
+        self.screen.on_reconnect(reason, delay_s)
+
+    def on_all_sent(self) -> None:
+        self.all_sent = True
+        self.screen.on_all_sent()
+
+    def _count(self, event: Partial) -> None:
+        self.partials += 1
+        self.last_partial = event
+        self.latencies_ms.append(event.latency_ms.total_ms)
+        if not self.all_sent:
+            judged = sum(word.status != "pending" for word in event.word_feedback)
+            self.judged_before_end = max(self.judged_before_end, judged)
+
+
+def target_of(urls: str, verses: VerseRange, token: str = "") -> Target:
+    """Comma-separated gateways and a verse range as the client's target.
+
+    The recitation dialect names one sura and verses within it. Raises ValueError across suras.
+    """
+    if verses.first.surah != verses.last.surah:
+        raise ValueError("one session recites verses of one sura; recite each sura on its own")
+    addresses = [_ws(url.strip()) for url in urls.split(",") if url.strip()]
+    return Target(addresses, verses.first.surah, verses.first.ayah, verses.last.ayah, token)
+
+
+async def recite(
+    target: Target, audio: AsyncIterator[bytes], console: Console, title: str, *, silent: bool = False
+) -> tuple[Ended, Recording]:
+    """Stream to the end. Raises what `RecitationClient.run` raises."""
+    screen = open_screen(console, title, silent=silent)
+    recording = Recording(screen)
+    try:
+        ended = await RecitationClient(target, recording).run(audio)
+    finally:
+        screen.close()
+    return ended, recording
+
+
+async def recite_and_report(
+    target: Target,
+    audio: AsyncIterator[bytes],
+    console: Console,
+    title: str,
+    *,
+    as_json: bool = False,
+    strict: bool = False,
+) -> Exit:
+    """Stream, print the result (a table, or one JSON object), and say how it went."""
+    complaints = Console(stderr=True)
+    try:
+        ended, recording = await recite(target, audio, console, title, silent=as_json)
+    except Refused as error:
+        complaints.print(f"refused: {error} (code {error.code})", style="red", markup=False)
+        return Exit.REFUSED
+    except (GaveUp, UnreadableEvent) as error:
+        complaints.print(str(error), style="red", markup=False)
+        return Exit.UNREACHABLE
+    if as_json:
+        console.print(msgspec.json.encode(_summary(ended, recording)).decode(), soft_wrap=True, markup=False)
+    if not isinstance(ended, Final):
+        complaints.print(final_words(ended), style="red", markup=False)
+        return Exit.NO_RESULT
+    if not as_json:
+        console.print(score_table(ended.result))
+    return Exit.MISTAKES if strict and _has_mistakes(ended.result) else Exit.OK
+
+
+def _has_mistakes(report: Report) -> bool:
+    return any(word.status in ("wrong", "missing") for word in report.word_analysis)
+
+
+def _summary(ended: Ended, recording: Recording) -> dict[str, object]:
+    return {
+        "session_id": recording.ready.session_id if recording.ready else "",
+        "final": ended,
+        "partials": recording.partials,
+        "judged_before_end": recording.judged_before_end,
+        "reconnects": recording.reconnects,
+        "latency_ms": recording.latencies_ms,
+        "errors": recording.errors,
+    }
+
+
+def _ws(url: str) -> str:
+    for http, ws in (("http://", "ws://"), ("https://", "wss://")):
+        if url.startswith(http):
+            return ws + url.removeprefix(http)
+    return url if "://" in url else f"ws://{url}"

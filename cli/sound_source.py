@@ -1,0 +1,50 @@
+"""Where a client's audio comes from: a file of any common format, or raw PCM16 on standard input."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from shared.audio.decode import decode_file
+
+SAMPLE_RATE = 16_000
+BYTES_PER_SECOND = SAMPLE_RATE * 2
+PIECE_S = 0.2
+"""Length of the pieces a file is cut into: what a microphone client would send, seconds."""
+
+
+def read_file(path: Path) -> bytes:
+    """The whole file as 16 kHz mono PCM16. Raises `BadAudio`."""
+    return decode_file(path)
+
+
+async def pieces(pcm: bytes, *, realtime: bool) -> AsyncIterator[bytes]:
+    """`pcm` in pieces of 200 ms; in real time each comes when it would have been recorded."""
+    step = int(BYTES_PER_SECOND * PIECE_S)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    for number, start in enumerate(range(0, len(pcm), step)):
+        if realtime:
+            # Against the start, not the last piece: the pace must not drift.
+            await asyncio.sleep(max(0.0, began + (number + 1) * PIECE_S - loop.time()))
+        yield pcm[start : start + step]
+
+
+async def standard_input() -> AsyncIterator[bytes]:
+    """Raw PCM16 (16 kHz, mono) from standard input until it ends: `arecord ... | rattil recite -`."""
+    source = sys.stdin.buffer
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    try:
+        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), source)
+    except ValueError:  # a regular file (`recite - < file`): reading it does not block
+        while data := source.read(8192):
+            yield data
+        return
+    try:
+        while data := await reader.read(8192):
+            yield data
+    finally:
+        transport.close()

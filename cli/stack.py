@@ -1,0 +1,156 @@
+"""The all-in-one launch: which processes make up a whole Rattil, in which order, on which ports."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+
+from cli.embedded_redis import EmbeddedRedis
+from cli.processes import Service, Stack, free_port, require_free
+from cli.sample_files import samples_folder
+
+LOOPBACK = "127.0.0.1"
+MODEL_LOAD_S = 180.0
+"""How long a worker may take to load (and for a named model to fetch) before it is called not ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many of each."""
+
+    gateways: int = 1
+    workers: int = 1
+    routers: int = 1
+    redis: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where services listen; gateways and routers beyond the first take the next ports."""
+
+    gateways: Sequence[int]
+    routers: Sequence[int]
+    workers: Sequence[int]
+
+    @classmethod
+    def all_free(cls, counts: Counts) -> Ports:
+        """Any free ports: for tests and the demo, which run beside anything."""
+        return cls(
+            [free_port() for _ in range(counts.gateways)],
+            [free_port() for _ in range(counts.routers)],
+            [free_port() for _ in range(counts.workers)],
+        )
+
+    @classmethod
+    def fixed(cls, counts: Counts, host: str, gateway_port: int, router_port: int) -> Ports:
+        """Known ports for what people open, any free one for the rest. Raises `PortInUse`."""
+        gateways = [gateway_port + i for i in range(counts.gateways)] if gateway_port else []
+        routers = [router_port + i for i in range(counts.routers)] if router_port else []
+        for port in gateways:
+            require_free(host, port, "--port or PORT")
+        for port in routers:
+            require_free(LOOPBACK, port, "--router-port or ROUTER_PORT")
+        free = cls.all_free(counts)
+        return cls(gateways or free.gateways, routers or free.routers, free.workers)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One launch. `redis_url` empty: embedded servers. `env` goes to every service, on top of ours."""
+
+    counts: Counts
+    ports: Ports
+    host: str = LOOPBACK
+    redis_url: str = ""
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def gateway_urls(self) -> list[str]:
+        """Addresses to open; an address that means "all" is shown as this machine."""
+        shown = LOOPBACK if self.host in ("0.0.0.0", "::", "") else self.host
+        return [f"http://{shown}:{port}" for port in self.ports.gateways]
+
+
+def groups(plan: Plan, redis_url: str) -> list[tuple[str, list[Service]]]:
+    """What to start, in order: each group needs the ones before it."""
+    shared = {"REDIS_URL": redis_url, "PYTHONUNBUFFERED": "1", **plan.env}
+    routers = ",".join(f"http://{LOOPBACK}:{port}" for port in plan.ports.routers)
+    with_router = {**shared, "ROUTER_URL": routers}
+    ports = plan.ports
+    return [
+        ("router", [_router(number, port, shared) for number, port in enumerate(ports.routers, 1)]),
+        ("worker", [_worker(number, port, plan, shared) for number, port in enumerate(ports.workers, 1)]),
+        (
+            "gateway",
+            [_gateway(number, port, plan.host, with_router) for number, port in enumerate(ports.gateways, 1)],
+        ),
+    ]
+
+
+@asynccontextmanager
+async def running(
+    plan: Plan, stack: Stack, progress: Callable[[str, str], None] = lambda what, where: None
+) -> AsyncIterator[None]:
+    """Run the plan in `stack`, ready to serve; stopped in reverse order on the way out, also on errors.
+
+    `progress` is called with (what, where) as each part becomes ready. Raises `ChildDied`, `NotReady`,
+    `RedisDidNotStart`.
+    """
+    async with AsyncExitStack() as redis_servers:
+        urls = [plan.redis_url] if plan.redis_url else []
+        if not urls:
+            for _ in range(plan.counts.redis):
+                server = await redis_servers.enter_async_context(EmbeddedRedis())
+                urls.append(server.url)
+        redis_url = ",".join(urls)
+        progress("redis", redis_url)
+        try:
+            for kind, services in groups(plan, redis_url):
+                await stack.start(services)
+                progress(kind, ", ".join(service.ready_url.removesuffix("/ready") for service in services))
+            stack.complete = True
+            yield
+        finally:
+            await stack.stop()
+
+
+def _router(number: int, port: int, shared: Mapping[str, str]) -> Service:
+    return Service(
+        name=f"router-{number}",
+        argv=_module("session_router"),
+        env={**shared, "ROUTER_HOST": LOOPBACK, "ROUTER_PORT": str(port)},
+        ready_url=f"http://{LOOPBACK}:{port}/ready",
+    )
+
+
+def _worker(number: int, port: int, plan: Plan, shared: Mapping[str, str]) -> Service:
+    env = {**shared, "WORKER_HTTP_HOST": LOOPBACK, "WORKER_HTTP_PORT": str(port)}
+    if plan.counts.workers > 1 and "ASR_THREADS" not in os.environ | shared:
+        # Two engines that each take all cores are slower than two that share them.
+        env["ASR_THREADS"] = str(max(1, (os.cpu_count() or 1) // plan.counts.workers))
+    return Service(
+        name=f"worker-{number}",
+        argv=_module("asr_worker"),
+        env=env,
+        ready_url=f"http://{LOOPBACK}:{port}/ready",
+        ready_within_s=MODEL_LOAD_S,
+        drain_s=30.0,
+    )
+
+
+def _gateway(number: int, port: int, host: str, shared: Mapping[str, str]) -> Service:
+    probe = LOOPBACK if host in ("0.0.0.0", "::", "") else host
+    return Service(
+        name=f"gateway-{number}",
+        argv=_module("gateway"),
+        env={"DEMO_SAMPLES": str(samples_folder()), **shared, "HOST": host, "PORT": str(port)},
+        ready_url=f"http://{probe}:{port}/ready",
+        drain_s=30.0,
+    )
+
+
+def _module(name: str) -> list[str]:
+    return [sys.executable, "-m", name]

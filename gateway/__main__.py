@@ -1,0 +1,90 @@
+"""`python -m gateway`: one gateway process, from settings to the last closed connection."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from prometheus_client import CollectorRegistry
+
+from gateway.adaptive import AdaptiveWindow, adaptive_policy
+from gateway.app import build_app
+from gateway.auth import Authenticator
+from gateway.batch import ArqVerifier
+from gateway.dependencies import GatewayPorts
+from gateway.drain import Connections
+from gateway.leases import LeaseKeeper
+from gateway.metrics import GatewayMetrics
+from gateway.router_client import Admission, HttpAdmission, OpenAdmission
+from gateway.settings import GatewaySettings
+from shared.bus.redis_connections import RedisConnections
+from shared.bus.redis_feed import RedisResultFeed
+from shared.bus.redis_sessions import RedisSessionStore
+from shared.clock import SystemClock
+from shared.http_server import run, serve
+from shared.logging import configure_logging, get_logger
+from shared.settings_help import load_settings
+
+_log = get_logger(__name__)
+
+ABOUT = "The edge of Rattil: WebSocket recitation with word-by-word feedback, and the HTTP API."
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run until SIGTERM or SIGINT, then move all sessions away and stop."""
+    settings = load_settings(GatewaySettings, sys.argv[1:] if argv is None else argv, "rattil gateway", ABOUT)
+    configure_logging("gateway", settings.log_level, settings.log_format)
+    run(_serve(settings))
+
+
+async def _serve(settings: GatewaySettings) -> None:
+    async with open_ports(settings) as ports:
+        await serve(
+            build_app(ports),
+            settings.host,
+            settings.port,
+            on_drain=lambda: ports.connections.drain(settings.drain_s),
+            ready=lambda port: _log.info("listening", host=settings.host, port=port),
+            # A little more than a frame may hold, so that one just too big gets a named error first.
+            ws_max_size=2 * settings.max_frame_bytes,
+            send_buffer_bytes=settings.send_buffer_bytes,
+        )
+
+
+@asynccontextmanager
+async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
+    """Everything on Redis and HTTP, closed again afterwards."""
+    async with AsyncExitStack() as stack:
+        connections = RedisConnections(settings.redis_url)
+        stack.push_async_callback(connections.close)
+        feed = RedisResultFeed(connections)
+        stack.push_async_callback(feed.close)
+        admission = open_admission(settings)
+        stack.push_async_callback(admission.close)
+        batch = ArqVerifier(settings.control_url, timeout_s=settings.batch_timeout_s)
+        stack.push_async_callback(batch.close)
+        yield GatewayPorts(
+            settings=settings,
+            clock=SystemClock(),
+            store=RedisSessionStore(connections, settings.bus_limits()),
+            feed=feed,
+            admission=admission,
+            leases=LeaseKeeper(admission, settings.lease_renew_s),
+            batch=batch,
+            auth=Authenticator(settings.api_keys),
+            adaptive=AdaptiveWindow(adaptive_policy(settings)),
+            metrics=GatewayMetrics(CollectorRegistry()),
+            connections=Connections(settings.max_connections),
+            workers_ready=admission.workers_ready,
+        )
+
+
+def open_admission(settings: GatewaySettings) -> Admission:
+    """The routers of `ROUTER_URL`, or nobody to ask."""
+    urls = [url.strip() for url in settings.router_url.split(",") if url.strip()]
+    return HttpAdmission(urls) if urls else OpenAdmission()
+
+
+if __name__ == "__main__":
+    main()

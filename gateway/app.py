@@ -1,0 +1,41 @@
+"""The gateway's ASGI application: every route, and the tasks that live as long as the process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
+
+from gateway.dependencies import GatewayPorts
+from gateway.http import health, metrics, page, verify, verses
+from gateway.protocols import recite, verify_ws
+from gateway.sockets import TransportFinder
+
+
+def build_app(ports: GatewayPorts) -> ASGIApp:
+    """The application over these ports; closing them stays the caller's."""
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        renewals = asyncio.create_task(ports.leases.run(), name="renew-leases")
+        try:
+            yield
+        finally:
+            renewals.cancel()
+            with suppress(asyncio.CancelledError):
+                await renewals
+
+    routes: list[BaseRoute] = [
+        *recite.routes(ports),
+        *verify_ws.routes(ports),
+        *verify.routes(ports),
+        *verses.routes(),
+        *health.routes(ports),
+        *metrics.routes(ports),
+        *page.routes(ports.settings),
+    ]
+    return TransportFinder(Starlette(routes=routes, lifespan=lifespan))

@@ -1,0 +1,72 @@
+"""The leases this process holds: admitted one by one, renewed all together by one task."""
+
+from __future__ import annotations
+
+import asyncio
+
+from gateway.router_client import Admission
+from shared.errors import NoCapacity, RattilError, RouterUnavailable
+from shared.ids import ConnectionId, SessionId
+from shared.logging import get_logger
+from shared.protocol.workers import AdmitRequest, Lease
+
+_log = get_logger(__name__)
+
+
+class LeaseKeeper:
+    """Sessions of live connections. Bounded by the number of connections."""
+
+    def __init__(self, admission: Admission, renew_every_s: float) -> None:
+        self._admission = admission
+        self._renew_every_s = renew_every_s
+        self._held: dict[SessionId, tuple[ConnectionId, AdmitRequest]] = {}
+
+    @property
+    def count(self) -> int:
+        return len(self._held)
+
+    async def admit(self, request: AdmitRequest, connection_id: ConnectionId) -> Lease:
+        """Raises `NoCapacity` or `RouterUnavailable`."""
+        lease = await self._admission.admit(request)
+        self._held[request.session_id] = (connection_id, request)
+        return lease
+
+    async def release(self, session_id: SessionId, connection_id: ConnectionId) -> None:
+        """Give the slot back, unless a newer connection of this process holds it by now."""
+        holder = self._held.get(session_id)
+        if holder is None or holder[0] != connection_id:
+            return
+        del self._held[session_id]
+        try:
+            await self._admission.release(session_id)
+        except RattilError as error:
+            _log.info("lease_not_released", session_id=session_id, error=error.message)
+
+    def forget(self, session_id: SessionId, connection_id: ConnectionId) -> None:
+        """The session lives on elsewhere: its lease is the newer connection's."""
+        holder = self._held.get(session_id)
+        if holder is not None and holder[0] == connection_id:
+            del self._held[session_id]
+
+    async def run(self) -> None:
+        """Renew for ever; a router that is away is asked again at the next turn."""
+        while True:
+            await asyncio.sleep(self._renew_every_s)
+            try:
+                await self.renew()
+            except RouterUnavailable as error:
+                _log.warning("leases_not_renewed", held=len(self._held), error=error.message)
+
+    async def renew(self) -> None:
+        """One call for all; a lost lease is asked for anew, a live session is never cut for it."""
+        if not self._held:
+            return
+        reply = await self._admission.renew(tuple(self._held))
+        for session_id in reply.lost:
+            holder = self._held.get(session_id)
+            if holder is None:
+                continue
+            try:
+                await self._admission.admit(holder[1])
+            except NoCapacity:
+                _log.warning("lease_lost", session_id=session_id)

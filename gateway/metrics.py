@@ -1,0 +1,73 @@
+"""Prometheus metrics of the gateway, one object per process, on a registry that is passed in."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_LATENCY_BUCKETS_MS = (5, 10, 25, 50, 100, 200, 300, 500, 800, 1200, 2000, 5000, 10_000, 30_000)
+
+
+class GatewayMetrics:
+    """Counters are also kept as plain numbers where `/metrics/streaming` shows them."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self.asr_failures = 0
+        self.dropped_segments = 0
+        self.connections = Gauge(
+            "rattil_gateway_connections", "Live WebSocket connections.", ["protocol"], registry=registry
+        )
+        self.sessions = Counter(
+            "rattil_gateway_sessions_total", "Sessions opened.", ["how"], registry=registry
+        )
+        self.closes = Counter(
+            "rattil_gateway_closes_total", "Connections ended, by close code.", ["code"], registry=registry
+        )
+        self.audio_seconds = Counter(
+            "rattil_gateway_audio_seconds_total", "Audio received, seconds.", registry=registry
+        )
+        self.segments = Counter(
+            "rattil_gateway_segments_total", "Segments accepted onto the bus.", registry=registry
+        )
+        self.outcomes = Counter(
+            "rattil_gateway_outcomes_total",
+            "Terminal outcomes of segments seen by their client, by kind and code.",
+            ["outcome", "code"],
+            registry=registry,
+        )
+        self.silent_windows = Counter(
+            "rattil_gateway_silent_windows_total", "Windows not decoded: silence.", registry=registry
+        )
+        self.retries = Counter(
+            "rattil_gateway_bus_retries_total",
+            "Bus calls tried again, by reason.",
+            ["reason"],
+            registry=registry,
+        )
+        self.state_lost = Counter(
+            "rattil_gateway_state_lost_total", "Sessions whose state in Redis was lost.", registry=registry
+        )
+        self.bad_messages = Counter(
+            "rattil_gateway_bad_messages_total",
+            "Client messages refused, by code.",
+            ["code"],
+            registry=registry,
+        )
+        self.finals = Counter(
+            "rattil_gateway_finals_total", "Final reports, by outcome.", ["outcome"], registry=registry
+        )
+        self.latency = Histogram(
+            "rattil_gateway_latency_ms",
+            "From the end of a window to its event, ms, by stage.",
+            ["stage"],
+            buckets=_LATENCY_BUCKETS_MS,
+            registry=registry,
+        )
+
+    def count_outcome(self, outcome: str, code: str) -> None:
+        """One segment's terminal outcome, shown to its client."""
+        self.outcomes.labels(outcome, code).inc()
+        if outcome == "error":
+            self.asr_failures += 1
+        elif outcome == "dropped":
+            self.dropped_segments += 1

@@ -1,0 +1,94 @@
+"""A connection's dealings with the session store: pushes, results that do not come, state that is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gateway.dependencies import GatewayPorts
+from gateway.effects import Effect
+from gateway.events import Gap, Trouble
+from gateway.intake import Window
+from gateway.patience import Patience
+from gateway.session import SessionCore
+from shared.bus.ports import AudioChunk, SessionRecord
+from shared.errors import StateLost
+from shared.ids import new_epoch
+from shared.logging import get_logger
+from shared.protocol.segments import LoggedResult, SegmentResult
+
+_log = get_logger(__name__)
+
+
+class Settlement:
+    """Every accepted segment ends as result, error or dropped; whatever Redis does meanwhile."""
+
+    def __init__(self, ports: GatewayPorts, core: SessionCore) -> None:
+        self._ports = ports
+        self._core = core
+        self._patience = Patience(ports.clock, ports.metrics, ports.settings.bus_grace_s)
+        self._trouble: Trouble | None = None
+        self._settled: list[LoggedResult] = []
+
+    async def store(self, window: Window, now_ms: Callable[[], int]) -> list[Effect]:
+        """Push one window. Raises `Fenced`, or `CloseConnection` after the grace."""
+        while True:
+            try:
+                await self._patience.call(lambda: self._push(window))
+                break
+            except StateLost:
+                await self._reopen()
+        if window.seq is not None:
+            self._ports.metrics.segments.inc()
+        elif window.silent:
+            self._ports.metrics.silent_windows.inc()
+        return self._core.stored(window, now_ms())
+
+    async def missing_results(self, overdue_s: float) -> list[LoggedResult]:
+        """Read the log; a segment that is far too late is settled as dropped(timeout)."""
+        core, store = self._core, self._ports.store
+        page = await self._patience.call(
+            lambda: store.results_after(core.identity.session_id, core.epoch, core.order.log_top)
+        )
+        if page.epoch != core.epoch:
+            await self._reopen()
+            return []
+        found = list(page.results)
+        answered = {logged.result.seq for logged in found}
+        oldest = core.oldest_open()
+        if oldest is None or oldest[0] in answered or overdue_s < self._ports.settings.segment_timeout_s:
+            return found
+        return found + await self._settle(core.dropped(oldest[0], "timeout"))
+
+    def take_loss(self) -> tuple[Trouble | None, list[LoggedResult]]:
+        """What to tell about a loss of state since the last call, and the outcomes settled by it."""
+        trouble, settled = self._trouble, self._settled
+        self._trouble, self._settled = None, []
+        return trouble, settled
+
+    async def _push(self, window: Window) -> None:
+        segment = self._core.segment(window, self._ports.clock.wall_ms())
+        chunk = AudioChunk(window.fresh_start, window.fresh) if window.fresh else None
+        await self._ports.store.push(self._core.record(window), segment, chunk)
+
+    async def _settle(self, result: SegmentResult) -> list[LoggedResult]:
+        outcome = await self._patience.call(lambda: self._ports.store.settle(result))
+        return [LoggedResult(outcome.offset, result)] if outcome.committed else []
+
+    async def _reopen(self) -> None:
+        """Redis lost this session: go on from memory, and answer for what was in flight."""
+        core = self._core
+        lost_from = core.progress.heard_until
+        unanswered = core.change_epoch(new_epoch())
+        record: SessionRecord = core.record()
+        await self._patience.call(lambda: self._ports.store.open(record))
+        for result in unanswered:
+            self._settled += await self._settle(result)
+        self._ports.metrics.state_lost.inc()
+        _log.warning(
+            "state_lost", session_id=record.session_id, epoch=record.epoch, unanswered=len(unanswered)
+        )
+        self._trouble = Trouble(
+            "state_lost",
+            "the session's stored state was lost; it goes on, but audio in flight was not judged",
+            gap=Gap(lost_from, record.safe_sample),
+        )

@@ -1,0 +1,94 @@
+"""The client's socket as connections use it, and its adapter to Starlette on uvicorn."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from shared.protocol.close_codes import Close
+
+_REASON_BYTES = 123
+"""A close frame holds 125 bytes, two of them the code (RFC 6455, 5.5)."""
+
+
+class PeerGone(Exception):
+    """The client's side of the socket is closed."""
+
+
+class Socket(Protocol):
+    """Text and binary frames. `receive` and `send` raise `PeerGone`."""
+
+    async def receive(self) -> bytes | str: ...
+
+    async def send(self, text: str) -> None: ...
+
+    async def close(self, close: Close) -> None: ...
+
+    def abort(self) -> None:
+        """Drop the connection without waiting for a client that does not read."""
+        ...
+
+
+class StarletteSocket:
+    """An accepted Starlette WebSocket."""
+
+    def __init__(self, websocket: WebSocket) -> None:
+        self._websocket = websocket
+
+    async def receive(self) -> bytes | str:
+        try:
+            message = await self._websocket.receive()
+        except RuntimeError as error:
+            raise PeerGone from error
+        if message["type"] == "websocket.disconnect":
+            raise PeerGone
+        data = message.get("bytes")
+        frame: bytes | str = message["text"] if data is None else data
+        return frame
+
+    async def send(self, text: str) -> None:
+        try:
+            await self._websocket.send_text(text)
+        except (WebSocketDisconnect, RuntimeError, OSError) as error:
+            raise PeerGone from error
+
+    async def close(self, close: Close) -> None:
+        try:
+            await self._websocket.close(close.code, shorten(close.reason))
+        except (WebSocketDisconnect, RuntimeError, OSError):
+            return  # it is closed already
+
+    def abort(self) -> None:
+        transport = find_transport(self._websocket.scope)
+        if transport is not None:
+            transport.abort()
+
+
+class TransportFinder:
+    """ASGI wrapper that notes the server's transport in the scope of WebSockets.
+
+    ASGI has no way to drop a connection, and closing one whose client does not read waits for
+    that client; uvicorn's `send` is a method of the protocol object that owns the transport.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "websocket":
+            scope[_SCOPE_KEY] = getattr(getattr(send, "__self__", None), "transport", None)
+        await self._app(scope, receive, send)
+
+
+_SCOPE_KEY = "rattil.transport"
+
+
+def find_transport(scope: Any) -> Any:
+    """The asyncio transport under a WebSocket, None where the server does not show it."""
+    return scope.get(_SCOPE_KEY)
+
+
+def shorten(reason: str) -> str:
+    """At most as long as a close frame can hold, cut between characters."""
+    return reason.encode()[:_REASON_BYTES].decode(errors="ignore")

@@ -1,0 +1,232 @@
+"""The router's HTTP API. See `docs/architecture.md` for who calls what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import msgspec
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from session_router.admitter import Admitter
+from session_router.backlog import BacklogGauge
+from session_router.bodies import checked_name, checked_session_id, json_response, read_body
+from session_router.metrics import RouterMetrics
+from session_router.reaper import Reaper
+from session_router.registry import LiveLease, Registry, UnknownPool, UnknownSession, WorkerState
+from session_router.scaling import ScalingRules, desired_replicas
+from session_router.settings import RouterSettings
+from session_router.waiting import WaitingRoom
+from shared.errors import BadRequest, BusUnavailable, Unavailable
+from shared.ids import PoolName
+from shared.protocol.workers import AdmitRequest, RenewRequest, WorkerReport
+
+MAX_ADMIT_BYTES = 4096
+BYTES_PER_RENEWAL = 80
+MAX_PAGE = 1000
+
+
+class WorkerView(WorkerReport, frozen=True, kw_only=True):
+    """A worker's report with what the router adds to it."""
+
+    leased: int
+    free: int
+
+
+class WorkersReply(msgspec.Struct):
+    workers: tuple[WorkerView, ...]
+
+
+class PoolView(msgspec.Struct):
+    """One pool: its slots, its backlog, and how many workers it should have."""
+
+    pool: PoolName
+    workers: int
+    draining: int
+    capacity: int
+    active: int
+    free: int
+    orphans: int
+    waiting: int
+    utilisation: float
+    segments_per_s: float
+    queue_depth: int
+    oldest_age_ms: int
+    desired_replicas: int
+
+
+class CapacityReply(msgspec.Struct):
+    pools: tuple[PoolView, ...]
+
+
+class SessionsReply(msgspec.Struct):
+    sessions: tuple[LiveLease, ...]
+    cursor: str
+
+
+class Health(msgspec.Struct):
+    status: str
+
+
+@dataclass
+class RouterApi:
+    """The handlers; all state is in the registry, so that every router answers alike."""
+
+    settings: RouterSettings
+    registry: Registry
+    backlog: BacklogGauge
+    admitter: Admitter
+    reaper: Reaper
+    room: WaitingRoom
+    metrics: RouterMetrics
+    draining: bool = False
+    _shown_pools: set[PoolName] = field(default_factory=set)
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/v1/workers", self.list_workers),
+            Route("/v1/capacity", self.capacity),
+            Route("/v1/sessions", self.list_sessions),
+            Route("/v1/sessions", self.admit, methods=["POST"]),
+            Route("/v1/sessions/{session_id}", self.release, methods=["DELETE"]),
+            Route("/v1/sessions/{session_id}/renew", self.renew_one, methods=["POST"]),
+            Route("/v1/leases/renew", self.renew_many, methods=["POST"]),
+            Route("/health", self.health),
+            Route("/ready", self.ready),
+            Route("/metrics", self.show_metrics),
+        ]
+
+    async def admit(self, request: Request) -> Response:
+        wanted = await read_body(request, AdmitRequest, MAX_ADMIT_BYTES)
+        checked_session_id(wanted.session_id)
+        if not checked_name(wanted.pool, "pool name"):
+            raise BadRequest("the pool's name is empty; leave it out for the default pool")
+        checked_name(wanted.tenant, "tenant")
+        checked_name(wanted.protocol, "protocol")
+        checked_name(wanted.holder, "holder")
+        if self.draining:
+            raise Unavailable("this session router is draining; ask another one")
+        lease = await self.admitter.admit(wanted)
+        if await request.is_disconnected():
+            # Nobody heard the yes; without this the slot would idle until the lease expires.
+            await self.admitter.release(wanted.session_id, wanted.holder)
+        return json_response(lease)
+
+    async def release(self, request: Request) -> Response:
+        session_id = checked_session_id(request.path_params["session_id"])
+        holder = request.query_params.get("holder")
+        if not await self.admitter.release(session_id, holder):
+            raise UnknownSession(f"session {session_id} has no lease" + (" of this holder" if holder else ""))
+        return Response(status_code=204)
+
+    async def renew_one(self, request: Request) -> Response:
+        session_id = checked_session_id(request.path_params["session_id"])
+        reply = await self.registry.renew([session_id], self.settings.lease_ttl_s)
+        self._count_renewals(len(reply.leases), len(reply.lost))
+        if reply.lost:
+            raise UnknownSession(f"session {session_id} holds no lease (any more); admit it again")
+        return json_response(reply.leases[0])
+
+    async def renew_many(self, request: Request) -> Response:
+        most = self.settings.max_renewals
+        wanted = await read_body(request, RenewRequest, 64 + most * BYTES_PER_RENEWAL)
+        if len(wanted.session_ids) > most:
+            raise BadRequest(f"at most {most} leases can be renewed in one call; send several calls")
+        for session_id in wanted.session_ids:
+            checked_session_id(session_id)
+        reply = await self.registry.renew(wanted.session_ids, self.settings.lease_ttl_s)
+        self._count_renewals(len(reply.leases), len(reply.lost))
+        return json_response(reply)
+
+    async def list_sessions(self, request: Request) -> Response:
+        cursor = request.query_params.get("cursor", "")
+        limit = request.query_params.get("limit", "100")
+        if not limit.isdecimal() or not 1 <= int(limit) <= MAX_PAGE:
+            raise BadRequest(f"limit must be a number from 1 to {MAX_PAGE}")
+        if cursor and not (cursor.isascii() and cursor.isdecimal() and len(cursor) <= 20):
+            raise BadRequest("cursor must be the cursor of an earlier answer")
+        page = await self.registry.leases(cursor, int(limit))
+        return json_response(SessionsReply(page.sessions, page.cursor))
+
+    async def list_workers(self, request: Request) -> Response:
+        pool = request.query_params.get("pool")
+        census = await self.registry.census()
+        return json_response(
+            WorkersReply(
+                tuple(_view(state) for state in census.workers if pool is None or state.report.pool == pool)
+            )
+        )
+
+    async def capacity(self, request: Request) -> Response:
+        pool = request.query_params.get("pool")
+        views = await self._pool_views()
+        if pool is not None:
+            views = tuple(view for view in views if view.pool == pool)
+            if not views:
+                raise UnknownPool(f"no worker has ever reported pool {checked_name(pool, 'pool name')!r}")
+        return json_response(CapacityReply(views))
+
+    async def health(self, _request: Request) -> Response:
+        return json_response(Health("alive"))
+
+    async def ready(self, _request: Request) -> Response:
+        if self.draining:
+            raise Unavailable("this session router is draining")
+        await self.registry.ping()
+        if not self.reaper.healthy:
+            raise Unavailable("the last refresh of the worker registry failed")
+        return json_response(Health("ready"))
+
+    async def show_metrics(self, _request: Request) -> Response:
+        try:
+            await self._pool_views()
+        except BusUnavailable:
+            # The counters are still worth showing, and refresh_failures says what is wrong.
+            self._forget_pools(set())
+        return Response(generate_latest(self.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    async def _pool_views(self) -> tuple[PoolView, ...]:
+        """All pools now; keeps the pool gauges in step."""
+        census = await self.registry.census()
+        backlogs = await self.backlog.read([pool.pool for pool in census.pools])
+        rules: ScalingRules = self.settings.scaling_rules
+        views = []
+        for pool in census.pools:
+            backlog = backlogs[pool.pool]
+            waiting = self.room.waiting_for(pool.pool)
+            desired = desired_replicas(rules, pool, backlog, waiting)
+            self.metrics.show_pool(pool, backlog, desired)
+            views.append(
+                PoolView(
+                    pool=pool.pool,
+                    workers=pool.workers,
+                    draining=pool.draining,
+                    capacity=pool.capacity,
+                    active=pool.active,
+                    free=pool.free,
+                    orphans=pool.orphans,
+                    waiting=waiting,
+                    utilisation=round(pool.active / pool.capacity, 3) if pool.capacity else 0.0,
+                    segments_per_s=pool.segments_per_s,
+                    queue_depth=backlog.depth,
+                    oldest_age_ms=backlog.oldest_age_ms,
+                    desired_replicas=desired,
+                )
+            )
+        self._forget_pools({view.pool for view in views})
+        return tuple(views)
+
+    def _forget_pools(self, remaining: set[PoolName]) -> None:
+        for gone in self._shown_pools - remaining:
+            self.metrics.forget_pool(gone)
+        self._shown_pools = remaining
+
+    def _count_renewals(self, renewed: int, lost: int) -> None:
+        self.metrics.renewals.labels("renewed").inc(renewed)
+        self.metrics.renewals.labels("lost").inc(lost)
+
+
+def _view(state: WorkerState) -> WorkerView:
+    return WorkerView(**msgspec.structs.asdict(state.report), leased=state.leased, free=state.free)

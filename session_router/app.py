@@ -1,0 +1,103 @@
+"""Where a router is put together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry
+from redis.asyncio import Redis
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+
+from session_router.admitter import Admitter
+from session_router.api import RouterApi
+from session_router.backlog import BacklogGauge, RedisBacklog
+from session_router.bodies import on_bug, on_http_error, on_rattil_error
+from session_router.metrics import RouterMetrics
+from session_router.reaper import Reaper
+from session_router.redis_registry import RedisRegistry
+from session_router.registry import Registry
+from session_router.settings import RouterSettings
+from session_router.waiting import WaitingRoom
+from shared.bus.redis_connections import ConnectionLimits, open_client, parse_urls
+from shared.clock import Clock, SystemClock
+from shared.errors import RattilError
+
+
+@dataclass(frozen=True)
+class Router:
+    """One router: its web application, and how it drains."""
+
+    app: Starlette
+    api: RouterApi
+    drain_s: float
+
+    async def drain(self) -> None:
+        """Say not ready, send those who wait to another router, and give callers time to notice."""
+        self.api.draining = True
+        self.api.room.close()
+        await asyncio.sleep(self.drain_s)
+
+
+def build_router(settings: RouterSettings, registry: Registry, backlog: BacklogGauge, clock: Clock) -> Router:
+    """A router on any registry. The application's lifespan owns the reaper's task."""
+    metrics = RouterMetrics(CollectorRegistry())
+    room = WaitingRoom()
+    reaper = Reaper(registry, room, metrics, clock, settings.refresh_interval_s)
+    admitter = Admitter(
+        registry, reaper, room, settings.admission_rules, settings.lease_ttl_s, clock, metrics
+    )
+    api = RouterApi(settings, registry, backlog, admitter, reaper, room, metrics)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        await reaper.tick()
+        beat = asyncio.create_task(reaper.run(), name="registry-refresh")
+        try:
+            yield
+        finally:
+            beat.cancel()
+            await asyncio.gather(beat, return_exceptions=True)
+
+    app = Starlette(
+        routes=api.routes(),
+        lifespan=lifespan,
+        exception_handlers={RattilError: on_rattil_error, HTTPException: on_http_error, Exception: on_bug},
+    )
+    return Router(app, api, settings.drain_s)
+
+
+@asynccontextmanager
+async def redis_router(settings: RouterSettings) -> AsyncIterator[Router]:
+    """A router on the Redis its settings name; closes its connections at the end."""
+    limits = ConnectionLimits(
+        max_connections=settings.redis_max_connections,
+        connect_s=settings.redis_timeout_s,
+        reply_s=settings.redis_timeout_s,
+        pool_wait_s=settings.redis_timeout_s,
+    )
+    shard_limits = ConnectionLimits(
+        max_connections=2,
+        connect_s=settings.redis_timeout_s,
+        reply_s=settings.redis_timeout_s,
+        pool_wait_s=settings.redis_timeout_s,
+    )
+    control = open_client(settings.control_url, limits)
+    shards = [open_client(url, shard_limits) for url in parse_urls(settings.redis_url)]
+    try:
+        yield build_router(
+            settings,
+            RedisRegistry(control, settings.refresh_interval_s),
+            RedisBacklog(shards),
+            SystemClock(),
+        )
+    finally:
+        await _close(control, *shards)
+
+
+async def _close(*clients: Redis) -> None:
+    for client in clients:
+        await client.aclose(close_connection_pool=True)

@@ -1,0 +1,33 @@
+"""The bounds of everything the bus stores, by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from shared.bus.keys import SESSION_TTL_S
+
+StoreAudio = Literal["session", "tail", "off"]
+AudioCodec = Literal["flac", "pcm16"]
+
+
+@dataclass(frozen=True, slots=True)
+class BusLimits:
+    """How much the bus keeps. One pool has one segment stream per shard; a session has one of the rest.
+
+    `max_stream_length`: segments of one stream, waiting or in work (2,000 of 80 kB are 160 MB).
+    `max_audio_bytes`: a session's stored audio, encoded; the oldest goes first.
+    `tail_audio_s`: what `store_audio="tail"` keeps before the newest stored sample, seconds.
+    `max_results`: entries of a session's result log (approximate, never fewer).
+    `max_dead`: entries of the dead-letter stream (approximate).
+    `session_ttl_s`: life of a session's keys after their last change, seconds.
+    """
+
+    max_stream_length: int = 2_000
+    max_audio_bytes: int = 32 * 1024 * 1024
+    max_results: int = 5_000
+    max_dead: int = 1_000
+    session_ttl_s: int = SESSION_TTL_S
+    store_audio: StoreAudio = "session"
+    tail_audio_s: float = 30.0
+    audio_codec: AudioCodec = "flac"

@@ -1,0 +1,41 @@
+-- Save the record, store audio, queue a segment: all or nothing. Returns 'ok', 'lost', 'fenced', 'full'.
+-- KEYS: session, audio, results, offsets, segments
+-- ARGV: ttl_s, connection_id, epoch,
+--       segment ('' for none), its seq, stream bound,
+--       audio entry ('' for none), its start and end sample, audio bytes bound (0: by sample),
+--       first sample to keep,
+--       then field/value pairs of the record
+local ttl, connection, epoch = ARGV[1], ARGV[2], ARGV[3]
+local segment, seq, max_segments = ARGV[4], ARGV[5], tonumber(ARGV[6])
+local audio, from, to = ARGV[7], ARGV[8], tonumber(ARGV[9])
+local max_bytes, keep_from = tonumber(ARGV[10]), ARGV[11]
+
+local state = redis.call('HMGET', KEYS[1], 'connection_id', 'epoch', 'audio_end', 'audio_bytes')
+if not state[1] then return 'lost' end
+-- Ownership before epoch: a superseded connection must never be told to open the session anew.
+if state[1] ~= connection then return 'fenced' end
+if state[2] ~= epoch then return 'lost' end
+local queue = segment ~= '' and redis.call('HEXISTS', KEYS[4], seq) == 0
+if queue and redis.call('XLEN', KEYS[5]) >= max_segments then return 'full' end
+
+local fields = {}
+for i = 12, #ARGV do fields[#fields + 1] = ARGV[i] end
+redis.call('HSET', KEYS[1], unpack(fields))
+
+-- An entry's id is its end sample: a repeated chunk is seen at once, a read can start at any sample.
+if audio ~= '' and to > tonumber(state[3]) then
+  redis.call('XADD', KEYS[2], ARGV[9] .. '-0', 's', from, 'd', audio)
+  local bytes = tonumber(state[4]) + #audio
+  if max_bytes == 0 then
+    redis.call('XTRIM', KEYS[2], 'MINID', '=', keep_from)
+  end
+  while max_bytes > 0 and bytes > max_bytes do
+    local oldest = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)[1]
+    bytes = bytes - #oldest[2][4]
+    redis.call('XDEL', KEYS[2], oldest[1])
+  end
+  redis.call('HSET', KEYS[1], 'audio_end', ARGV[9], 'audio_bytes', bytes)
+end
+if queue then redis.call('XADD', KEYS[5], '*', 's', segment) end
+for i = 1, 4 do redis.call('EXPIRE', KEYS[i], ttl) end
+return 'ok'

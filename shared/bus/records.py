@@ -1,0 +1,36 @@
+"""A session record as the fields of a Redis hash, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from shared.bus.ports import SessionRecord
+from shared.errors import StateLost
+
+_TEXT = ("session_id", "connection_id", "epoch", "protocol", "passage", "pool", "tenant")
+_NUMBERS = ("created_ms", "safe_sample", "next_seq", "core_seq", "v")
+RECORD_VERSION = 1
+
+
+def to_fields(record: SessionRecord) -> list[str | bytes | int]:
+    """Alternating names and values: readable with `redis-cli HGETALL`, except for `core`."""
+    fields: list[str | bytes | int] = []
+    for name in (*_TEXT, *_NUMBERS):
+        fields += [name, getattr(record, name)]
+    return [*fields, "core", record.core, "ended", int(record.ended)]
+
+
+def from_fields(fields: Mapping[bytes, bytes]) -> SessionRecord:
+    """Raises `StateLost` if the hash is no record that this version can restore."""
+    try:
+        values: dict[str, object] = {name: fields[name.encode()].decode() for name in _TEXT}
+        values |= {name: int(fields[name.encode()]) for name in _NUMBERS}
+        values |= {"core": fields[b"core"], "ended": fields[b"ended"] == b"1"}
+        record = msgspec.convert(values, SessionRecord)
+    except (KeyError, ValueError) as error:
+        raise StateLost(f"the stored session cannot be read ({error!r}): start it anew") from error
+    if record.v != RECORD_VERSION:
+        raise StateLost(f"the stored session has version {record.v}, not {RECORD_VERSION}: start it anew")
+    return record

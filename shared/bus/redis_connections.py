@@ -1,0 +1,144 @@
+"""Connections to the Redis shards: one bounded pool for commands, one for blocking reads, per shard."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Any
+
+from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
+from redis.asyncio.client import Pipeline
+from redis.asyncio.connection import AbstractConnection
+
+from shared.bus.redis_errors import redis_errors
+from shared.errors import BusUnavailable
+
+MAX_BLOCK_MS = 2_000
+"""Longest wait of one blocking read: it bounds how long a drain or a dead server goes unnoticed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """`max_connections`: per shard, for commands. Times in seconds.
+
+    `reply_s` must exceed the longest blocking read, or idle streams would look like dead servers.
+    """
+
+    max_connections: int = 16
+    connect_s: float = 2.0
+    reply_s: float = 5.0
+    pool_wait_s: float = 5.0
+
+
+def parse_urls(redis_url: str) -> tuple[str, ...]:
+    """The shards of a `REDIS_URL` list, in order. Raises `ValueError` for an empty list or a bad scheme."""
+    urls = tuple(url.strip() for url in redis_url.split(",") if url.strip())
+    if not urls:
+        raise ValueError("REDIS_URL is empty: give at least one redis://host:port/db")
+    for url in urls:
+        if not url.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError(f"REDIS_URL must list redis://, rediss:// or unix:// addresses, not {url!r}")
+    if len(set(urls)) != len(urls):
+        raise ValueError("REDIS_URL names the same shard twice")
+    return urls
+
+
+def open_client(url: str, limits: ConnectionLimits | None = None) -> Redis:
+    """A client of one Redis with bytes replies, RESP2, a bounded pool and no hidden retries.
+
+    Commands wait for a free connection up to `pool_wait_s`. It connects on first use.
+    """
+    limits = limits or ConnectionLimits()
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=limits.max_connections,
+        timeout=limits.pool_wait_s,
+        socket_timeout=limits.reply_s,
+        socket_connect_timeout=limits.connect_s,
+        socket_keepalive=True,
+        protocol=2,
+    )
+    return Redis.from_pool(pool)
+
+
+def command(client: Redis, *args: str | bytes | int | float, **parsing: bool) -> Awaitable[Any]:
+    """One command as it would be typed; redis-py's own methods have types that cannot be awaited.
+
+    `parsing` are redis-py's hints on the shape of a reply, for commands that have several.
+    """
+    reply: Awaitable[Any] = client.execute_command(*args, **parsing)  # type: ignore[no-untyped-call]
+    return reply
+
+
+def queue_command(pipe: Pipeline, *args: str | bytes | int | float) -> None:
+    """One command for the pipeline's next `execute`."""
+    pipe.execute_command(*args)
+
+
+def _open_dedicated(url: str, limits: ConnectionLimits) -> ConnectionPool:
+    """Connections that are each held by one reader: blocking stream reads and pub/sub."""
+    return ConnectionPool.from_url(
+        url,
+        max_connections=8,
+        socket_timeout=limits.reply_s,
+        socket_connect_timeout=limits.connect_s,
+        socket_keepalive=True,
+        protocol=2,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One Redis instance: `commands` for short calls, `blocking` for reads that wait."""
+
+    index: int
+    commands: Redis
+    blocking: Redis
+    dedicated: ConnectionPool
+
+    def new_connection(self) -> AbstractConnection:
+        """An unconnected connection outside of any pool (pub/sub); its owner closes it."""
+        connection: AbstractConnection = self.dedicated.connection_class(**self.dedicated.connection_kwargs)
+        return connection
+
+
+class RedisConnections:
+    """All shards of a `REDIS_URL`. Create one per process, share it, `close` it last."""
+
+    def __init__(self, redis_url: str, limits: ConnectionLimits | None = None) -> None:
+        limits = limits or ConnectionLimits()
+        if limits.reply_s * 1000 <= MAX_BLOCK_MS:
+            raise ValueError("reply_s must be longer than the longest blocking read")
+        shards = []
+        for index, url in enumerate(parse_urls(redis_url)):
+            dedicated = _open_dedicated(url, limits)
+            shards.append(Shard(index, open_client(url, limits), Redis(connection_pool=dedicated), dedicated))
+        self.shards: tuple[Shard, ...] = tuple(shards)
+
+    def __len__(self) -> int:
+        return len(self.shards)
+
+    async def ping(self) -> None:
+        """Raise `BusUnavailable` unless every shard answers."""
+        answers = await asyncio.gather(*(self._ping(shard) for shard in self.shards), return_exceptions=True)
+        failures = [answer for answer in answers if isinstance(answer, BaseException)]
+        if failures:
+            raise (
+                failures[0]
+                if len(self.shards) == 1
+                else BusUnavailable(
+                    f"{len(failures)} of {len(self.shards)} Redis shards do not answer: {failures[0]}"
+                )
+            )
+
+    async def close(self) -> None:
+        """Close every connection; safe to call twice."""
+        for shard in self.shards:
+            await shard.commands.aclose(close_connection_pool=True)
+            await shard.blocking.aclose(close_connection_pool=True)
+
+    @staticmethod
+    async def _ping(shard: Shard) -> None:
+        with redis_errors(f"pinging shard {shard.index}"):
+            await command(shard.commands, "PING")

@@ -1,0 +1,54 @@
+"""Lua scripts from `shared/bus/lua`, run by hash; a server that does not know one is told it once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from importlib import resources
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError
+
+from shared.bus.redis_connections import command, queue_command
+
+ScriptArgument = str | bytes | int | float
+Call = tuple[Sequence[str], Sequence[ScriptArgument]]
+"""Keys and arguments of one run."""
+
+
+class LuaScript:
+    """One script file. `package` is where it lies, so that other rooms can keep scripts of their own."""
+
+    def __init__(self, name: str, package: str = "shared.bus.lua") -> None:
+        self.source = resources.files(package).joinpath(f"{name}.lua").read_bytes()
+        self.sha = hashlib.sha1(self.source, usedforsecurity=False).hexdigest()
+
+    async def run(self, client: Redis, keys: Sequence[str], args: Sequence[ScriptArgument] = ()) -> Any:
+        """Run once. Redis errors come out unchanged."""
+        try:
+            return await command(client, "EVALSHA", self.sha, len(keys), *keys, *args)
+        except NoScriptError:
+            return await command(client, "EVAL", self.source, len(keys), *keys, *args)
+
+    async def run_many(self, client: Redis, calls: Sequence[Call]) -> list[Any]:
+        """Run each call in one round trip; a call's failure is its entry in the list.
+
+        The calls are independent (no transaction). Connection errors are raised.
+        """
+        replies = await self._pipeline(client, calls)
+        unknown = [at for at, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+        if unknown:
+            await command(client, "SCRIPT LOAD", self.source)
+            for at, reply in zip(
+                unknown, await self._pipeline(client, [calls[at] for at in unknown]), strict=True
+            ):
+                replies[at] = reply
+        return replies
+
+    async def _pipeline(self, client: Redis, calls: Sequence[Call]) -> list[Any]:
+        async with client.pipeline(transaction=False) as pipe:
+            for keys, args in calls:
+                queue_command(pipe, "EVALSHA", self.sha, len(keys), *keys, *args)
+            replies: list[Any] = await pipe.execute(raise_on_error=False)
+            return replies

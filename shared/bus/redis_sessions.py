@@ -1,0 +1,179 @@
+"""The `SessionStore` on Redis: every write is one Lua script on the session's own shard."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from shared.bus import keys, stored_audio
+from shared.bus.keys import WORKER_GROUP
+from shared.bus.limits import BusLimits
+from shared.bus.ports import AudioChunk, CommitOutcome, ResultPage, SessionRecord
+from shared.bus.records import from_fields, to_fields
+from shared.bus.redis_connections import RedisConnections, Shard, command, queue_command
+from shared.bus.redis_errors import redis_errors
+from shared.bus.redis_pipeline import ScriptPipeline
+from shared.bus.redis_scripts import Call, LuaScript, ScriptArgument
+from shared.bus.sharding import shard_of
+from shared.errors import BadRequest, Fenced, QueueFull, StateLost
+from shared.ids import ConnectionId, Epoch, PoolName, SessionId
+from shared.protocol import codec
+from shared.protocol.segments import SAMPLE_RATE, LoggedResult, Segment, SegmentResult, Takeover
+
+OPEN = LuaScript("open")
+TAKE_OVER = LuaScript("take_over")
+PUSH = LuaScript("push")
+COMMIT = LuaScript("commit")
+CLOSE = LuaScript("close")
+
+
+def session_keys(session_id: SessionId) -> list[str]:
+    """The keys of one session, in the order in which every script takes them."""
+    return [
+        keys.session(session_id),
+        keys.session_audio(session_id),
+        keys.session_results(session_id),
+        keys.session_offsets(session_id),
+    ]
+
+
+def commit_call(result: SegmentResult, limits: BusLimits, stream: str = "", entry_id: str = "") -> Call:
+    """The run of `COMMIT` for one outcome; without a stream and an entry it only logs and publishes."""
+    segments = stream or keys.session(result.session_id)  # a key of the same slot, not touched
+    args: list[ScriptArgument] = [
+        limits.session_ttl_s,
+        result.epoch,
+        result.seq,
+        codec.encode_result(result),
+        limits.max_results,
+        result.connection_id,
+        WORKER_GROUP,
+        entry_id,
+    ]
+    return [*session_keys(result.session_id), segments], args
+
+
+class RedisSessionStore:
+    """See `shared.bus.ports.SessionStore`. The connections stay the caller's to close."""
+
+    def __init__(self, connections: RedisConnections, limits: BusLimits | None = None) -> None:
+        self._connections = connections
+        self._limits = limits or BusLimits()
+        self._scripts = tuple(ScriptPipeline(shard.commands) for shard in connections.shards)
+
+    async def open(self, record: SessionRecord) -> None:
+        takeover = Takeover(session_id=record.session_id, by=record.connection_id)
+        args: list[ScriptArgument] = [
+            self._limits.session_ttl_s,
+            record.connection_id,
+            codec.encode_takeover(takeover),
+            *to_fields(record),
+        ]
+        with redis_errors("opening a session"):
+            await self._run(OPEN, record.session_id, session_keys(record.session_id), args)
+
+    async def take_over(self, session_id: SessionId, connection_id: ConnectionId) -> SessionRecord | None:
+        takeover = codec.encode_takeover(Takeover(session_id=session_id, by=connection_id))
+        args: list[ScriptArgument] = [self._limits.session_ttl_s, connection_id, takeover]
+        with redis_errors("taking over a session"):
+            flat = await self._run(TAKE_OVER, session_id, session_keys(session_id), args)
+        if flat is None:
+            return None
+        return from_fields(dict(zip(flat[::2], flat[1::2], strict=True)))
+
+    async def push(self, record: SessionRecord, segment: Segment | None, audio: AudioChunk | None) -> None:
+        pool = segment.pool if segment is not None else record.pool
+        args: list[ScriptArgument] = [self._limits.session_ttl_s, record.connection_id, record.epoch]
+        args += [b"", 0] if segment is None else [codec.encode_segment(segment), segment.seq]
+        args += [self._limits.max_stream_length, *self._audio_args(audio), *to_fields(record)]
+        with redis_errors("pushing a segment"):
+            said = await self._run(
+                PUSH,
+                record.session_id,
+                [*session_keys(record.session_id), keys.segments(pool)],
+                args,
+            )
+        _raise_refusal(said, record, pool)
+
+    async def settle(self, result: SegmentResult) -> CommitOutcome:
+        script_keys, args = commit_call(result, self._limits)
+        with redis_errors("settling a segment"):
+            committed, offset = await self._run(COMMIT, result.session_id, script_keys, args)
+        return CommitOutcome(bool(committed), int(offset))
+
+    async def results_after(self, session_id: SessionId, epoch: Epoch, after: int) -> ResultPage:
+        client = self._shard(session_id).commands
+        with redis_errors("reading results"):
+            async with client.pipeline(transaction=True) as pipe:
+                queue_command(pipe, "HMGET", keys.session(session_id), "epoch", "top")
+                queue_command(pipe, "XRANGE", keys.session_results(session_id), f"({after}-0", "+")
+                (stored_epoch, stored_top), entries = await pipe.execute()
+        current, top = Epoch((stored_epoch or b"").decode()), int(stored_top or 0)
+        if current != epoch:
+            return ResultPage(current, top, (), complete=False)
+        logged = tuple(result for entry in entries if (result := _logged(entry)) is not None)
+        offsets = [result.offset for result in logged]
+        proved = after <= top and offsets == list(range(after + 1, top + 1))
+        return ResultPage(current, top, logged, complete=proved)
+
+    async def audio_from(self, session_id: SessionId, sample: int) -> AudioChunk:
+        client = self._shard(session_id).commands
+        with redis_errors("reading stored audio"):
+            entries = await command(
+                client, "XRANGE", keys.session_audio(session_id), f"({max(0, sample)}-0", "+"
+            )
+        chunks = (
+            AudioChunk(int(fields[b"s"]), stored_audio.unpack(fields[b"d"])) for _entry_id, fields in entries
+        )
+        return stored_audio.join(chunks, max(0, sample))
+
+    async def close(self, session_id: SessionId, connection_id: ConnectionId) -> None:
+        with redis_errors("closing a session"):
+            await self._run(CLOSE, session_id, session_keys(session_id), [connection_id])
+
+    async def ping(self) -> None:
+        await self._connections.ping()
+
+    async def _run(
+        self,
+        script: LuaScript,
+        session_id: SessionId,
+        script_keys: Sequence[str],
+        args: Sequence[ScriptArgument],
+    ) -> Any:
+        return await self._scripts[shard_of(session_id, len(self._scripts))].run(script, script_keys, args)
+
+    def _shard(self, session_id: SessionId) -> Shard:
+        return self._connections.shards[shard_of(session_id, len(self._connections))]
+
+    def _audio_args(self, audio: AudioChunk | None) -> list[ScriptArgument]:
+        """Entry, its start and end sample, byte bound, first sample to keep."""
+        limits = self._limits
+        if audio is None or not audio.pcm or limits.store_audio == "off":
+            return [b"", 0, 0, 0, 0]
+        entry, end = stored_audio.pack(audio.pcm, limits.audio_codec), stored_audio.end_sample(audio)
+        if limits.store_audio == "tail":
+            keep_from = max(0, end - int(limits.tail_audio_s * SAMPLE_RATE))
+            return [entry, audio.start_sample, end, 0, keep_from]
+        return [entry, audio.start_sample, end, limits.max_audio_bytes, 0]
+
+
+def _raise_refusal(said: bytes, record: SessionRecord, pool: PoolName) -> None:
+    if said == b"lost":
+        raise StateLost(
+            f"session {record.session_id} is not in Redis under epoch {record.epoch}: open it anew"
+        )
+    if said == b"fenced":
+        raise Fenced(f"a newer connection owns session {record.session_id}: stop writing")
+    if said == b"full":
+        raise QueueFull(f"the segment stream of pool {pool} is full: keep the segment and push it later")
+
+
+def _logged(entry: tuple[bytes, dict[bytes, Any]]) -> LoggedResult | None:
+    """None for an entry of another version: a hole, which makes the page incomplete."""
+    entry_id, fields = entry
+    try:
+        result = codec.decode_result(fields[b"r"])
+    except (BadRequest, KeyError):
+        return None
+    return LoggedResult(offset=int(entry_id.partition(b"-")[0]), result=result)

@@ -1,0 +1,77 @@
+"""The bus part of a service's settings: its settings class inherits this one."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from pydantic_settings import BaseSettings
+
+from shared.bus.keys import SESSION_TTL_S
+from shared.bus.limits import AudioCodec, BusLimits, StoreAudio
+
+
+class BusSettings(BaseSettings):
+    """Where Redis is and how much may be kept there."""
+
+    redis_url: str = Field(
+        default="redis://127.0.0.1:6379/0",
+        description="Redis of sessions, segments and results; several shards separated by commas, "
+        "in the same order for every service.",
+    )
+    control_redis_url: str = Field(
+        default="",
+        description="Redis of the worker registry and batch jobs; empty: the first of REDIS_URL.",
+    )
+    redis_max_connections: int = Field(
+        default=16, ge=2, le=512, description="Connections per shard and process for commands."
+    )
+    bus_max_stream_length: int = Field(
+        default=2_000,
+        ge=1,
+        le=1_000_000,
+        description="Segments of one pool on one shard, waiting or in work, before pushes are refused.",
+    )
+    bus_max_audio_bytes: int = Field(
+        default=32 * 1024 * 1024,
+        ge=65_536,
+        le=512 * 1024 * 1024,
+        description="Encoded audio kept per session, bytes; the oldest is dropped first.",
+    )
+    bus_max_results: int = Field(
+        default=5_000, ge=100, le=100_000, description="Results kept per session for replay."
+    )
+    bus_max_dead: int = Field(
+        default=1_000, ge=10, le=100_000, description="Poison segments remembered per shard."
+    )
+    session_ttl_s: int = Field(
+        default=SESSION_TTL_S,
+        ge=5,
+        le=86_400,
+        description="How long a session outlives its last chunk, seconds.",
+    )
+    store_audio: StoreAudio = Field(
+        default="session",
+        description="Audio kept in Redis: session (all, bounded), tail (the last STORE_AUDIO_TAIL_S), off.",
+    )
+    store_audio_tail_s: float = Field(
+        default=30.0, ge=1.0, le=600.0, description="Seconds of audio that STORE_AUDIO=tail keeps."
+    )
+    store_audio_codec: AudioCodec = Field(
+        default="flac", description="How stored audio is written: flac (lossless, about half) or pcm16."
+    )
+
+    def bus_limits(self) -> BusLimits:
+        return BusLimits(
+            max_stream_length=self.bus_max_stream_length,
+            max_audio_bytes=self.bus_max_audio_bytes,
+            max_results=self.bus_max_results,
+            max_dead=self.bus_max_dead,
+            session_ttl_s=self.session_ttl_s,
+            store_audio=self.store_audio,
+            tail_audio_s=self.store_audio_tail_s,
+            audio_codec=self.store_audio_codec,
+        )
+
+    @property
+    def control_url(self) -> str:
+        """The one Redis of registry and jobs."""
+        return self.control_redis_url or self.redis_url.split(",")[0].strip()

@@ -1,0 +1,79 @@
+"""What clients of the recitation dialect may send as text; audio comes as binary frames."""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+from shared.errors import BadRequest
+from shared.protocol.segments import SAMPLE_RATE
+
+
+class Command(enum.Enum):
+    """What a text frame asks for."""
+
+    END = "end"
+    FLUSH = "flush"
+    PING = "ping"
+    NOTHING = "nothing"
+
+
+class BadMessage(BadRequest):
+    """A text frame that is no command of this dialect."""
+
+    code = "bad_message"
+
+
+class UnsupportedSampleRate(BadRequest):
+    """The client says that its audio is not 16 kHz."""
+
+    code = "unsupported_sample_rate"
+
+
+_WORDS = {
+    "end": Command.END,
+    "stop": Command.END,
+    "final": Command.END,
+    "flush": Command.FLUSH,
+    "ping": Command.PING,
+    "config": Command.NOTHING,
+}
+
+
+class _Message(msgspec.Struct):
+    type: str
+    sample_rate: int | None = None
+
+
+_decoder = msgspec.json.Decoder(_Message)
+
+
+def parse_command(text: str) -> Command:
+    """`end`, `stop`, `final`, `flush`, `ping`, or the same as `{"type": …}`; also `{"type":"config",
+    "sample_rate":16000}`. Raises `BadMessage` or `UnsupportedSampleRate`."""
+    word = text.strip()
+    if word.startswith("{"):
+        word = _read_json(word)
+    command = _WORDS.get(word.lower())
+    if command is None:
+        raise BadMessage(f"{word[:40]!r} is no command; send end, flush or ping, and audio as binary frames")
+    return command
+
+
+def check_sample_rate(sample_rate: int) -> None:
+    """Raises `UnsupportedSampleRate` for anything but 16 kHz."""
+    if sample_rate != SAMPLE_RATE:
+        raise UnsupportedSampleRate(
+            f"audio must be {SAMPLE_RATE} Hz, 16-bit, mono PCM, not {sample_rate} Hz; resample before sending"
+        )
+
+
+def _read_json(text: str) -> str:
+    try:
+        message = _decoder.decode(text)
+    except msgspec.DecodeError as error:
+        raise BadMessage(f'text must be a command or {{"type": "end"}}: {error}') from error
+    if message.sample_rate is not None:
+        check_sample_rate(message.sample_rate)
+    return message.type

@@ -1,0 +1,98 @@
+"""Bus messages as bytes: MessagePack both ways, with a version check and named errors.
+
+A delivery on a `results:<connection>` channel is one of two frames, told apart by its first byte:
+
+* `<offset>:<MessagePack SegmentResult>`: a committed result. The commit script learns the offset
+  only while it runs, and putting it in front of bytes it need not understand costs it nothing.
+* `!<MessagePack Takeover>`: a newer connection owns the session.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+
+from shared.errors import BadRequest
+from shared.protocol.segments import BUS_VERSION, LoggedResult, Segment, SegmentResult, Takeover
+
+_TAKEOVER_MARK = b"!"
+
+_encoder = msgspec.msgpack.Encoder()
+_segment = msgspec.msgpack.Decoder(Segment)
+_result = msgspec.msgpack.Decoder(SegmentResult)
+_takeover = msgspec.msgpack.Decoder(Takeover)
+
+
+class _Versioned(msgspec.Struct):
+    v: int = BUS_VERSION
+
+
+_version = msgspec.msgpack.Decoder(_Versioned)
+
+_Message = TypeVar("_Message", Segment, SegmentResult, Takeover)
+
+
+def encode_segment(segment: Segment) -> bytes:
+    return _encoder.encode(segment)
+
+
+def decode_segment(data: bytes) -> Segment:
+    """Raises `BadRequest` if the bytes are no segment of a version this process understands."""
+    return _checked(_segment, data, "segment")
+
+
+def encode_result(result: SegmentResult) -> bytes:
+    return _encoder.encode(result)
+
+
+def decode_result(data: bytes) -> SegmentResult:
+    """Raises `BadRequest` if the bytes are no result of a version this process understands."""
+    return _checked(_result, data, "result")
+
+
+def encode_takeover(takeover: Takeover) -> bytes:
+    """A takeover as the frame to publish."""
+    return _TAKEOVER_MARK + _encoder.encode(takeover)
+
+
+def frame_result(offset: int, encoded_result: bytes) -> bytes:
+    """A committed result as the frame to publish (the commit script does the same)."""
+    return b"%d:%s" % (offset, encoded_result)
+
+
+def decode_delivery(frame: bytes) -> LoggedResult | Takeover:
+    """What arrived on a results channel. Raises `BadRequest` for any other bytes."""
+    if frame.startswith(_TAKEOVER_MARK):
+        return _checked(_takeover, frame[1:], "takeover")
+    head, mark, body = frame.partition(b":")
+    if not mark or not head.isdigit() or len(head) > 18:
+        raise BadRequest("a delivery must start with '<offset>:' or '!': publish it through the bus")
+    return LoggedResult(offset=int(head), result=decode_result(body))
+
+
+def _checked(decoder: msgspec.msgpack.Decoder[_Message], data: bytes, what: str) -> _Message:
+    """Decode; an unknown version is told apart from damage, since only the first is cured by an update."""
+    try:
+        message = decoder.decode(data)
+    except msgspec.MsgspecError as error:
+        _refuse_other_versions(data, what)
+        raise BadRequest(f"not a {what}: {error}") from error
+    if message.v != BUS_VERSION:
+        raise _unknown_version(message.v, what)
+    return message
+
+
+def _refuse_other_versions(data: bytes, what: str) -> None:
+    try:
+        version = _version.decode(data).v
+    except msgspec.MsgspecError:
+        return
+    if version != BUS_VERSION:
+        raise _unknown_version(version, what)
+
+
+def _unknown_version(version: int, what: str) -> BadRequest:
+    return BadRequest(
+        f"{what} has bus version {version}, this process speaks {BUS_VERSION}: update the older service"
+    )

@@ -1,0 +1,76 @@
+"""The seam between kinds of engine: an ear turns hearings into units and judges visits to words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Protocol, TypeVar
+
+import msgspec
+
+from shared.hearing import Hearing
+from shared.recitation.visits import Visit
+from shared.recitation.walk import Track, WalkCosts
+
+U = TypeVar("U")
+
+Grade = Literal[0, 1, 2]
+CORRECT: Grade = 0
+MINOR: Grade = 1
+WRONG: Grade = 2
+
+
+class Judgement(msgspec.Struct, frozen=True, array_like=True):
+    """How one visit to a word went. `error` and `confidence` in hundredths; times in session ms."""
+
+    grade: Grade
+    error: int
+    confidence: int
+    heard: str
+    start_ms: int | None
+    end_ms: int | None
+
+    def beats(self, other: Judgement) -> bool:
+        """A better reading replaces a worse one; of two equally wrong ones the later stands."""
+        return (self.grade, self.error) < (other.grade, other.error)
+
+
+class Ear(Protocol[U]):
+    """What the tracker needs to know about one kind of engine."""
+
+    @property
+    def track(self) -> Track[U]: ...
+
+    @property
+    def costs(self) -> WalkCosts: ...
+
+    @property
+    def settle_units(self) -> int:
+        """Units kept open behind the newest window before their walk is settled for good."""
+        ...
+
+    def units(self, hearing: Hearing) -> list[U]:
+        """What the window holds, times in session ms."""
+        ...
+
+    def join(self, old: Sequence[U], new: Sequence[U], overlap: tuple[int, int]) -> tuple[int, list[U]]:
+        """Continue `old` with an overlapping window: how many of `old` to keep, and what follows them.
+
+        `overlap` is the stretch both windows heard, ms; its ends are equal or crossed if there is none.
+        """
+        ...
+
+    def composed(self, units: Sequence[U]) -> list[tuple[U, int]]:
+        """The units as the track spells them, each with how many heard units it is made of."""
+        ...
+
+    def judge(self, visit: Visit, units: Sequence[U], noise: float) -> Judgement | None:
+        """The grade of a visit; `None` when too little of the word was heard to call it said."""
+        ...
+
+    def extra(self, units: Sequence[U]) -> str | None:
+        """Units outside every word as one remark; `None` when they are too few to mention."""
+        ...
+
+    def expected(self, index: int) -> str:
+        """The reference word `index` in this engine's terms."""
+        ...

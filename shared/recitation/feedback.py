@@ -1,0 +1,51 @@
+"""What a reciter sees: the state of every word of the passage."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+WordStatus = Literal["correct", "minor_mistake", "wrong", "missing", "pending"]
+
+
+class WordFeedback(msgspec.Struct, frozen=True):
+    """One reference word. `final`: it will not get worse, though a correct repetition may heal it.
+
+    `heard`/`expected` are sounds (IPA, spaced) for phoneme engines, words otherwise; `heard` is
+    `None` until the word was heard, `expected` until it was judged. Times in ms of the session;
+    `None` when not known. `confidence` 0-1.
+    """
+
+    index: int
+    word: str
+    verse_key: str
+    status: WordStatus = "pending"
+    final: bool = False
+    confidence: float = 0.0
+    heard: str | None = None
+    expected: str | None = None
+    start_ms: int | None = None
+    end_ms: int | None = None
+
+
+class Repeat(msgspec.Struct, frozen=True, array_like=True):
+    """The reciter went back: from word `left` (0-based) to word `resumed`. Never a mistake."""
+
+    left: int
+    resumed: int
+
+
+class Feedback(msgspec.Struct, frozen=True):
+    """The whole passage as it stands. `words` has one entry per reference word, always.
+
+    `pointer` is the index of the word expected next (the number of words once all are said);
+    `completed` says that the last word has been recited.
+    """
+
+    words: tuple[WordFeedback, ...]
+    transcript: str = ""
+    extra_words: tuple[str, ...] = ()
+    repeats: tuple[Repeat, ...] = ()
+    pointer: int = 0
+    completed: bool = False

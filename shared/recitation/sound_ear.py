@@ -1,0 +1,110 @@
+"""The ear for engines with a phoneme head: compares sounds with sounds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from shared.hearing import Hearing
+from shared.recitation.ear import Judgement
+from shared.recitation.passage import Passage
+from shared.recitation.policy import FeedbackPolicy
+from shared.recitation.sound_grading import judge_sounds
+from shared.recitation.sound_walk import HeardSound, heard_sound, sound_track
+from shared.recitation.sounds import INVENTORY, is_consonant
+from shared.recitation.visits import Visit
+from shared.recitation.walk import Track, WalkCosts
+
+_SAME_MOMENT_MS: Final = 80
+"""Two windows place one sound within this distance of each other (four 20 ms frames)."""
+
+
+class SoundEar:
+    """Units are heard sounds."""
+
+    def __init__(self, passage: Passage, policy: FeedbackPolicy) -> None:
+        self._passage = passage
+        self._policy = policy
+        self._track, self._reference = sound_track(passage)
+
+    @property
+    def track(self) -> Track[HeardSound]:
+        return self._track
+
+    @property
+    def costs(self) -> WalkCosts:
+        return self._policy.sound_walk
+
+    @property
+    def settle_units(self) -> int:
+        return self._policy.settle_heard_sounds
+
+    def units(self, hearing: Hearing) -> list[HeardSound]:
+        return [heard_sound(phone) for phone in hearing.phones or ()]
+
+    def join(
+        self, old: Sequence[HeardSound], new: Sequence[HeardSound], overlap: tuple[int, int]
+    ) -> tuple[int, list[HeardSound]]:
+        return join_sounds(old, new, overlap)
+
+    def composed(self, units: Sequence[HeardSound]) -> list[tuple[HeardSound, int]]:
+        return [(unit, 1) for unit in units]
+
+    def judge(self, visit: Visit, units: Sequence[HeardSound], noise: float) -> Judgement | None:
+        start, stop = (int(at) for at in self._track.starts[visit.word : visit.word + 2])
+        return judge_sounds(visit, units, self._reference[start:stop], start, noise, self._policy.sounds)
+
+    def extra(self, units: Sequence[HeardSound]) -> str | None:
+        consonants = sum(is_consonant(INVENTORY[unit.sound]) for unit in units)
+        if len(units) < self._policy.sounds.shortest_extra or consonants < 2:
+            return None
+        return " ".join(unit.symbol for unit in units)
+
+    def expected(self, index: int) -> str:
+        return " ".join(self._passage.words[index].phones)
+
+
+def join_sounds(
+    old: Sequence[HeardSound], new: Sequence[HeardSound], overlap: tuple[int, int]
+) -> tuple[int, list[HeardSound]]:
+    """Cut over from one window to the next at a sound both heard, as near the middle as possible.
+
+    Cutting at a shared sound can neither lose nor double one; only where the windows share none
+    does the clock decide, with a sound that straddles the cut kept exactly once.
+    """
+    start_ms, end_ms = overlap
+    if start_ms >= end_ms:
+        return len(old), list(new)
+    middle = (start_ms + end_ms) / 2
+    anchor = _shared_sound(old, new, overlap)
+    if anchor is not None:
+        return anchor[0], list(new[anchor[1] :])
+    if not old or old[-1].centre_ms < start_ms or not new or new[0].centre_ms > end_ms:
+        # One of the windows heard nothing there: what the other heard stands.
+        return len(old), list(new)
+    keep = sum(1 for unit in old if unit.centre_ms < middle)
+    skip = sum(1 for unit in new if unit.centre_ms < middle)
+    return keep, list(new[skip:])
+
+
+def _shared_sound(
+    old: Sequence[HeardSound], new: Sequence[HeardSound], overlap: tuple[int, int]
+) -> tuple[int, int] | None:
+    start_ms, end_ms = overlap
+    middle = (start_ms + end_ms) / 2
+    best: tuple[float, int, int] | None = None
+    for i in range(len(old) - 1, -1, -1):
+        if old[i].centre_ms < start_ms - _SAME_MOMENT_MS:
+            break
+        for j, unit in enumerate(new):
+            if unit.centre_ms > end_ms + _SAME_MOMENT_MS:
+                break
+            apart = abs(unit.centre_ms - old[i].centre_ms)
+            if unit.sound != old[i].sound or apart > _SAME_MOMENT_MS:
+                continue
+            off_centre = abs((unit.centre_ms + old[i].centre_ms) / 2 - middle)
+            # Distance apart counts double: of two equal sounds in a row, pair the ones that coincide.
+            rank = (off_centre + 2 * apart, i, j)
+            if best is None or rank < best:
+                best = rank
+    return None if best is None else (best[1], best[2])

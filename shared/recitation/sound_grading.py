@@ -1,0 +1,91 @@
+"""How well one visit to a word was recited, judged by its sounds. Lenient where recognisers err."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from shared.recitation.ear import CORRECT, MINOR, WRONG, Grade, Judgement
+from shared.recitation.policy import SoundGrading
+from shared.recitation.sound_walk import HeardSound, mismatch
+from shared.recitation.sounds import HAMZA, INVENTORY, SHORT_VOWELS, WEIGHT, is_consonant
+from shared.recitation.visits import Visit
+from shared.recitation.walk import Row
+
+_UNSTABLE_SHARE: Final = 0.25
+"""Weight of a sound that good reciters leave out by rule: a word's last short vowel (dropped at a
+pause) and a word's first hamza (dropped in connected speech)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Tally:
+    """What a visit's sounds add up to; 1.0 = one whole consonant."""
+
+    weight: float
+    error: float
+    consonants: int
+    consonants_heard: int
+    consonant_error: float
+
+
+def judge_sounds(
+    visit: Visit,
+    units: Sequence[HeardSound],
+    reference: Row,
+    start: int,
+    noise: float,
+    policy: SoundGrading,
+) -> Judgement | None:
+    """Grade a visit to the word whose sounds are `reference`, from track position `start`."""
+    heard_at = {position - start: units[unit] for position, unit in visit.matched}
+    tally = _tally(heard_at, [units[unit] for unit in visit.inserted], reference, policy)
+    if len(heard_at) < policy.heard_share * len(reference):
+        return None
+    if tally.consonants and not tally.consonants_heard and len(heard_at) <= len(reference) / 2:
+        return None
+    span = units[visit.first_unit : visit.last_unit + 1]
+    error = tally.error / tally.weight
+    return Judgement(
+        grade=_grade(tally, error, noise, policy),
+        error=min(100, round(error * 100)),
+        confidence=sum(unit.certainty for unit in span) // len(span),
+        heard=" ".join(unit.symbol for unit in span),
+        start_ms=span[0].start_ms,
+        end_ms=span[-1].end_ms,
+    )
+
+
+def _grade(tally: _Tally, error: float, noise: float, policy: SoundGrading) -> Grade:
+    allowance = min(noise * policy.noise_allowance, policy.noise_cap)
+    consonant_error = tally.consonant_error / tally.consonants if tally.consonants >= 2 else 0.0
+    if error >= policy.wrong_error + allowance or consonant_error >= policy.wrong_consonants + allowance:
+        return WRONG
+    return MINOR if error >= policy.minor_error + allowance else CORRECT
+
+
+def _tally(
+    heard_at: dict[int, HeardSound], inserted: Sequence[HeardSound], reference: Row, policy: SoundGrading
+) -> _Tally:
+    weight = error = consonant_error = 0.0
+    consonants = consonants_heard = 0
+    for place, sound in enumerate(reference.tolist()):
+        heard = heard_at.get(place)
+        share = WEIGHT[sound] / 100
+        weight += share
+        if heard is None:
+            wrong = policy.deleted_sound * (_UNSTABLE_SHARE if _unstable(place, reference) else 1.0)
+        else:
+            wrong = min(mismatch(heard, sound), 100) / 100
+        error += share * wrong
+        if is_consonant(INVENTORY[sound]):
+            consonants += 1
+            consonants_heard += heard is not None
+            consonant_error += wrong
+    error += sum(policy.inserted_sound * WEIGHT[unit.sound] / 100 * unit.certainty / 100 for unit in inserted)
+    return _Tally(max(weight, 0.4), error, consonants, consonants_heard, consonant_error)
+
+
+def _unstable(place: int, reference: Row) -> bool:
+    symbol = INVENTORY[reference[place]]
+    return (place == len(reference) - 1 and symbol in SHORT_VOWELS) or (place == 0 and symbol == HAMZA)

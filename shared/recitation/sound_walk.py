@@ -1,0 +1,100 @@
+"""Phoneme engines: heard sounds as units, the passage as a track of sounds."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from shared.hearing import Phone
+from shared.recitation.passage import Passage
+from shared.recitation.policy import SOUND_ENTER, SOUND_SKIP, SOUND_SKIP_PER_SOUND
+from shared.recitation.preamble import recitation_order
+from shared.recitation.sounds import DELETION, DISTANCE, DISTANCES, INSERTION, INVENTORY, sound_id
+from shared.recitation.walk import Row, Track, entry_prices, lay_out
+
+_DOUBT_SHARE: Final = 50
+"""A sound heard with no confidence at all still counts half: silence is no evidence, a sound is."""
+_ALTERNATIVE_DOUBT: Final = 60
+"""What an alternative costs at probability 0, in hundredths of a wrong sound; nothing at 1."""
+_MAX_ALTERNATIVES: Final = 3
+
+
+class HeardSound(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One heard sound: inventory id, session times in ms, confidence in hundredths, other readings."""
+
+    sound: int
+    start_ms: int
+    end_ms: int
+    certainty: int = 100
+    others: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def centre_ms(self) -> float:
+        return (self.start_ms + self.end_ms) / 2
+
+    @property
+    def symbol(self) -> str:
+        return INVENTORY[self.sound]
+
+
+def heard_sound(phone: Phone) -> HeardSound:
+    """A phone as a unit of the walk."""
+    others = tuple(
+        (sound_id(symbol), _hundredths(share)) for symbol, share in phone.alternatives[:_MAX_ALTERNATIVES]
+    )
+    return HeardSound(
+        sound_id(phone.symbol), phone.start_ms, phone.end_ms, _hundredths(phone.confidence), others
+    )
+
+
+def _hundredths(share: float) -> int:
+    return max(0, min(100, round(share * 100)))
+
+
+def doubted(cost: int, certainty: int) -> int:
+    """A cost, less the doubt about what was heard."""
+    return cost * (_DOUBT_SHARE + certainty * (100 - _DOUBT_SHARE) // 100) // 100
+
+
+def mismatch(heard: HeardSound, reference: int) -> int:
+    """How wrong the heard sound is for a reference sound, 0-110, doubt and alternatives considered."""
+    cost = DISTANCES[heard.sound][reference]
+    for sound, share in heard.others:
+        cost = min(cost, DISTANCES[sound][reference] + _ALTERNATIVE_DOUBT * (100 - share) // 100)
+    return doubted(cost, heard.certainty)
+
+
+class SoundCosts:
+    """Walk costs against a fixed row of reference sounds."""
+
+    def __init__(self, reference: Row) -> None:
+        self._reference = reference
+
+    def substitution(self, unit: HeardSound, first: int, last: int) -> Row:
+        reference = self._reference[first:last]
+        row: Row = DISTANCE[unit.sound].take(reference)
+        for sound, share in unit.others:
+            other = DISTANCE[sound].take(reference) + _ALTERNATIVE_DOUBT * (100 - share) // 100
+            row = np.minimum(row, other)
+        if unit.certainty < 100:
+            row = row * doubted(100, unit.certainty) // 100
+        return row
+
+    def insertion(self, unit: HeardSound) -> int:
+        return doubted(INSERTION[unit.sound], unit.certainty)
+
+
+def sound_track(passage: Passage) -> tuple[Track[HeardSound], Row]:
+    """The track of a passage with its optional formulas, and its row of reference sounds."""
+    slots = recitation_order(passage)
+    reference = np.array([sound_id(symbol) for slot in slots for symbol in slot.phones], dtype=np.int32)
+    deletion: Row = DELETION[reference]
+    starts = lay_out([len(slot.phones) for slot in slots])
+    left_out = np.add.reduceat(deletion, starts[:-1])
+    skip = np.minimum(left_out, SOUND_SKIP + SOUND_SKIP_PER_SOUND * np.diff(starts)).astype(np.int32)
+    indices = tuple(slot.index for slot in slots)
+    skip[[at for at, index in enumerate(indices) if index is None]] = 0
+    enter = entry_prices([slot.opens for slot in slots], SOUND_ENTER)
+    return Track(starts, indices, deletion, skip, enter, SoundCosts(reference)), reference

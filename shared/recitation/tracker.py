@@ -1,0 +1,264 @@
+"""Follows one reciter through a passage: open units, the walk over them, the state of every word.
+
+Only the newest units are open to reinterpretation. What lies further back is settled: its visits are
+booked and the walk starts afresh at a word border, so that a window costs the same after an hour.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from statistics import median
+from typing import Generic, TypeVar
+
+import msgspec
+
+from shared.hearing import Hearing
+from shared.recitation.ear import WRONG, Ear, Judgement
+from shared.recitation.feedback import Repeat
+from shared.recitation.policy import FeedbackPolicy
+from shared.recitation.smoothing import UNTOUCHED, Evidence, WordState, next_state
+from shared.recitation.visits import Account, Visit, tell
+from shared.recitation.walk import Path, Walk
+
+U = TypeVar("U")
+
+
+class TrackerState(msgspec.Struct, Generic[U], array_like=True):
+    """All that a tracker remembers; times in session ms, `start` in track units."""
+
+    units: list[U] = []
+    fresh: int = 0
+    """Index of the first unit that the newest window may still revise."""
+    end_ms: int = 0
+    start: int = 0
+    settled: dict[int, Judgement] = {}
+    words: dict[int, WordState] = {}
+    extras: list[str] = []
+    repeats: list[Repeat] = []
+    reach: int = -1
+    """The furthest word recited, by settled visits."""
+    floor: int = 0
+    """Every word before this one is final."""
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """What one pass over the open units says."""
+
+    changed: tuple[int, ...]
+    extras: tuple[str, ...]
+    repeats: tuple[Repeat, ...]
+    pointer: int
+    completed: bool
+
+
+class Tracker(Generic[U]):
+    """One session's walk with one kind of engine."""
+
+    def __init__(
+        self, ear: Ear[U], policy: FeedbackPolicy, words: int, state: TrackerState[U] | None = None
+    ) -> None:
+        self._ear = ear
+        self._policy = policy
+        self._words = words
+        self.state: TrackerState[U] = TrackerState() if state is None else state
+        self._walk = self._new_walk(policy.words_behind, policy.words_ahead)
+
+    def hear(self, hearing: Hearing) -> Reading:
+        """Take the next window."""
+        state = self.state
+        new = self._ear.units(hearing)
+        keep, follows = self._ear.join(state.units[state.fresh :], new, (hearing.start_ms, state.end_ms))
+        state.fresh += keep
+        state.units[state.fresh :] = follows
+        state.end_ms = max(state.end_ms, hearing.end_ms)
+        return self._read(done=False)
+
+    def finish(self) -> Reading:
+        """Nothing more will come: decide what was still open."""
+        return self._read(done=True)
+
+    def expected(self, index: int) -> str:
+        """The reference word `index` in the engine's terms (sounds or spelling)."""
+        return self._ear.expected(index)
+
+    def _new_walk(self, behind: int, ahead: int) -> Walk[U]:
+        track = self._ear.track
+        start = min(self.state.start, int(track.starts[-1]))
+        word = int(track.word_of[min(start, len(track.word_of) - 1)])
+        first, last = max(0, word - behind), min(track.words, word + ahead)
+        return Walk(track, self._ear.costs, start, first, last)
+
+    def _read(self, done: bool) -> Reading:
+        composed = self._ear.composed(self.state.units)
+        units = [unit for unit, _ in composed]
+        path = self._path(units)
+        account = tell(self._ear.track, path)
+        judged = self._judge(account, units, done)
+        reach = max([self.state.reach, *(i for i, j in judged.items() if done or j.grade != WRONG)])
+        changed = self._smooth(judged, reach, done)
+        reading = self._reading(account, units, path, changed, reach)
+        if not done:
+            self._settle(account, path, units, [size for _, size in composed])
+        return reading
+
+    def _path(self, units: list[U]) -> Path:
+        path = self._walk.path(units)
+        recent = min(len(units), self._ear.settle_units)
+        if self._walk.recent_cost(recent) <= self._policy.lost_cost * 100 * max(recent, 8):
+            return path
+        far = self._policy.lost_words
+        wider = self._new_walk(far, far).path(units)
+        return wider if wider.cost + self._policy.lost_gain <= path.cost else path
+
+    # -- judging -----------------------------------------------------------------------------
+    def _judge(self, account: Account, units: list[U], done: bool) -> dict[int, Judgement]:
+        """The best judgement of every word visited on the open stretch, settled visits included."""
+        noise = self._noise()
+        judged: dict[int, Judgement] = {}
+        visits = account.visits if account.complete or done else account.visits[:-1]
+        for visit in visits:
+            if done and visit is account.visits[-1] and not account.complete and self._cut_short(visit):
+                continue
+            self._book(judged, visit, units, noise)
+        for index in judged:
+            earlier = self.state.settled.get(index)
+            if earlier is not None and not judged[index].beats(earlier):
+                judged[index] = earlier
+        return judged
+
+    def _book(self, judged: dict[int, Judgement], visit: Visit, units: list[U], noise: float) -> None:
+        index = self._ear.track.word_index[visit.word]
+        if index is None:
+            return
+        judgement = self._ear.judge(visit, units, noise)
+        if judgement is None:
+            return
+        earlier = judged.get(index)
+        if earlier is None or judgement.beats(earlier):
+            judged[index] = judgement
+
+    def _cut_short(self, visit: Visit) -> bool:
+        """Whether the reciter stopped before the last third of the word."""
+        start, stop = (int(at) for at in self._ear.track.starts[visit.word : visit.word + 2])
+        return (visit.matched[-1][0] + 1 - start) * 3 < (stop - start) * 2
+
+    def _noise(self) -> float:
+        """The median error of the words recited lately: how badly this voice is heard, 0-1."""
+        grading = self._policy.sounds
+        recent = range(max(0, self.state.reach + 1 - grading.noise_words), self.state.reach + 1)
+        errors = [self.state.settled[i].error for i in recent if i in self.state.settled]
+        return median(errors) / 100 if len(errors) >= grading.noise_least_words else 0.0
+
+    def _smooth(self, judged: dict[int, Judgement], reach: int, done: bool) -> tuple[int, ...]:
+        state = self.state
+        open_words = {i for i in range(state.floor, reach + 1) if not self._is_final(i)}
+        shown = {i for i, word in state.words.items() if not word.final}
+        changed = []
+        for index in sorted(open_words | shown | judged.keys()):
+            judgement = judged.get(index) or state.settled.get(index)
+            past = done or reach - index >= self._policy.settle_words
+            before = state.words.get(index, UNTOUCHED)
+            after = next_state(
+                before, Evidence(judgement, past, index < reach), self._policy.agreeing_windows
+            )
+            if after != before:
+                state.words[index] = after
+                changed.append(index)
+        while self._is_final(state.floor):
+            state.floor += 1
+        return tuple(changed)
+
+    def _is_final(self, index: int) -> bool:
+        return self.state.words.get(index, UNTOUCHED).final
+
+    # -- telling -----------------------------------------------------------------------------
+    def _reading(
+        self, account: Account, units: list[U], path: Path, changed: tuple[int, ...], reach: int
+    ) -> Reading:
+        runs = [run for run in account.extras if run[1] + 1 < len(units)]
+        extras = [text for first, last in runs if (text := self._ear.extra(units[first : last + 1]))]
+        repeats = [repeat for jump in account.jumps if (repeat := self._repeat(jump.left, jump.resumed))]
+        kept = self._policy.remarks
+        return Reading(
+            changed=changed,
+            extras=tuple([*self.state.extras, *extras][-kept:]),
+            repeats=tuple([*self.state.repeats, *repeats][-kept:]),
+            pointer=self._pointer(path.end),
+            completed=reach >= self._words - 1,
+        )
+
+    def _pointer(self, end: int) -> int:
+        """The passage word at or after a track position."""
+        track = self._ear.track
+        word = int(track.word_of[end]) if end < len(track.word_of) else track.words
+        for index in track.word_index[word:]:
+            if index is not None:
+                return index
+        return self._words
+
+    def _repeat(self, left: int, resumed: int) -> Repeat | None:
+        indices = self._ear.track.word_index
+        here, there = indices[left], indices[resumed]
+        return None if here is None or there is None else Repeat(here, there)
+
+    # -- settling ----------------------------------------------------------------------------
+    def _settle(self, account: Account, path: Path, units: list[U], sizes: list[int]) -> None:
+        """Book what is old enough and start the walk afresh behind it."""
+        border, start = self._border(account, path, len(units), self._settled_by(sizes))
+        if border is None:
+            return
+        state = self.state
+        noise = self._noise()
+        booked: dict[int, Judgement] = {}
+        for visit in account.visits:
+            if visit.last_unit < border:
+                self._book(booked, visit, units, noise)
+        for index, judgement in booked.items():
+            earlier = state.settled.get(index)
+            if earlier is None or judgement.beats(earlier):
+                state.settled[index] = judgement
+            if judgement.grade != WRONG:
+                state.reach = max(state.reach, index)
+        self._book_remarks(account, units, border)
+        heard = sum(sizes[:border])
+        del state.units[:heard]
+        state.fresh = max(0, state.fresh - heard)
+        state.start = start
+        self._walk = self._new_walk(self._policy.words_behind, self._policy.words_ahead)
+
+    def _settled_by(self, sizes: list[int]) -> int:
+        """How many leading (composed) units no later window can revise."""
+        heard = 0
+        for count, size in enumerate(sizes):
+            heard += size
+            if heard > self.state.fresh:
+                return count
+        return len(sizes)
+
+    def _border(self, account: Account, path: Path, units: int, revisable: int) -> tuple[int | None, int]:
+        """The unit from which the walk may start afresh, and its track position."""
+        latest = min(revisable, units - self._ear.settle_units)
+        starts = self._ear.track.starts
+        for visit in reversed(account.visits):
+            if visit.first_unit <= latest:
+                if visit.first_unit < self._ear.settle_units // 2:
+                    break
+                return visit.first_unit, int(starts[visit.word])
+        if units <= self._policy.open_units:
+            return None, 0
+        border = units - self._ear.settle_units
+        return border, path.steps[border].position
+
+    def _book_remarks(self, account: Account, units: list[U], border: int) -> None:
+        state = self.state
+        extras: deque[str] = deque(state.extras, maxlen=self._policy.remarks)
+        for first, last in account.extras:
+            text = self._ear.extra(units[first : last + 1]) if last < border else None
+            if text is not None:
+                extras.append(text)
+        repeats: deque[Repeat] = deque(state.repeats, maxlen=self._policy.remarks)
+        for jump in account.jumps:
+            repeat = self._repeat(jump.left, jump.resumed) if jump.unit <= border else None
+            if repeat is not None:
+                repeats.append(repeat)
+        state.extras, state.repeats = list(extras), list(repeats)

@@ -1,0 +1,119 @@
+"""The ear for engines that give text only: compares words by skeleton."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from shared.hearing import Hearing
+from shared.recitation.ear import CORRECT, MINOR, WRONG, Grade, Judgement
+from shared.recitation.muqattaat import OPENINGS, opening_at
+from shared.recitation.normalise import bones, same_word
+from shared.recitation.passage import Passage
+from shared.recitation.policy import FeedbackPolicy, WordGrading
+from shared.recitation.similarity import is_slip, letters_apart
+from shared.recitation.transcript import heard_tokens, join_words
+from shared.recitation.visits import Visit
+from shared.recitation.walk import Track, WalkCosts
+from shared.recitation.word_walk import HeardToken, word_track
+
+_JOINED_ABOVE: Final = frozenset(("يا", "ويا", "ها"))
+"""Vocatives and attention particles: words of their own in imla'i, joined to the next in Uthmani."""
+
+
+class WordEar:
+    """Units are heard words, spelled as the Uthmani reference spells them."""
+
+    def __init__(self, passage: Passage, policy: FeedbackPolicy) -> None:
+        self._passage = passage
+        self._policy = policy
+        self._track, self._reference = word_track(passage)
+        self._vocabulary = frozenset(self._reference)
+        self._by_bones: dict[str, list[str]] = {}
+        for word in self._vocabulary:
+            self._by_bones.setdefault(bones(word), []).append(word)
+        self._openings = tuple(sorted(OPENINGS & {w.skeleton for w in passage.words if w.position <= 2}))
+
+    @property
+    def track(self) -> Track[HeardToken]:
+        return self._track
+
+    @property
+    def costs(self) -> WalkCosts:
+        return self._policy.word_walk
+
+    @property
+    def settle_units(self) -> int:
+        return self._policy.settle_heard_words
+
+    def units(self, hearing: Hearing) -> list[HeardToken]:
+        return heard_tokens(hearing)
+
+    def join(
+        self, old: Sequence[HeardToken], new: Sequence[HeardToken], overlap: tuple[int, int]
+    ) -> tuple[int, list[HeardToken]]:
+        return join_words(old, new, overlap)
+
+    def composed(self, units: Sequence[HeardToken]) -> list[tuple[HeardToken, int]]:
+        """Opening letters said one by one become one word, and so do words the reference writes joined."""
+        words: list[tuple[HeardToken, int]] = []
+        at = 0
+        while at < len(units):
+            word, taken = self._compose_at(units, at)
+            words.append((word, taken))
+            at += taken
+        return words
+
+    def _compose_at(self, units: Sequence[HeardToken], at: int) -> tuple[HeardToken, int]:
+        tokens = [unit.skeleton for unit in units[at : at + 5]]
+        opening = opening_at(tokens, self._openings)
+        if opening is not None:
+            return _merged(units[at : at + opening[1]], opening[0]), opening[1]
+        if len(tokens) > 1 and (tokens[0] in _JOINED_ABOVE or not self._vocabulary.intersection(tokens[:2])):
+            joined = tokens[0] + tokens[1]
+            same = [word for word in self._by_bones.get(bones(joined), ()) if same_word(word, joined)]
+            if same:
+                return _merged(units[at : at + 2], min(same)), 2
+        return units[at], 1
+
+    def judge(self, visit: Visit, units: Sequence[HeardToken], noise: float) -> Judgement | None:
+        heard = units[visit.first_unit]
+        expected = self._reference[visit.word]
+        grade, apart = grade_word(heard.skeleton, expected, self._policy.words)
+        return Judgement(
+            grade=grade,
+            error=min(100, round(100 * apart / max(1, len(expected)))),
+            confidence=heard.certainty,
+            heard=heard.text,
+            start_ms=heard.start_ms,
+            end_ms=heard.end_ms,
+        )
+
+    def extra(self, units: Sequence[HeardToken]) -> str | None:
+        return " ".join(unit.text for unit in units)
+
+    def expected(self, index: int) -> str:
+        return self._passage.words[index].display
+
+
+def grade_word(heard: str, expected: str, policy: WordGrading) -> tuple[Grade, int]:
+    """Grade one skeleton against another; also how many letters they are apart."""
+    if same_word(heard, expected):
+        return CORRECT, 0
+    apart = letters_apart(heard, expected)
+    letters = len(expected)
+    if (apart == 1 and letters >= policy.one_letter_from) or (
+        apart <= 2 and letters >= policy.two_letters_from
+    ):
+        return MINOR, apart
+    return (MINOR if is_slip(heard, expected) else WRONG), apart
+
+
+def _merged(units: Sequence[HeardToken], skeleton: str) -> HeardToken:
+    return HeardToken(
+        " ".join(unit.text for unit in units),
+        skeleton,
+        units[0].start_ms,
+        units[-1].end_ms,
+        min(unit.certainty for unit in units),
+    )

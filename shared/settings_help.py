@@ -1,0 +1,140 @@
+"""Settings for people: `--help` of a service, the table in the documentation, and clear refusals.
+
+All of them read the pydantic-settings class itself, so that they cannot disagree with the code.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin
+
+import pydantic
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings
+
+_SettingsT = TypeVar("_SettingsT", bound=BaseSettings)
+
+_BOUND_SIGNS = (("ge", "≥"), ("gt", ">"), ("le", "≤"), ("lt", "<"))
+
+
+class SettingRow(NamedTuple):
+    """One environment variable: its name, its default as one would write it, what it does, its bounds."""
+
+    env: str
+    default: str
+    description: str
+    bounds: str
+
+
+def load_settings(settings_class: type[_SettingsT], argv: Sequence[str], prog: str, about: str) -> _SettingsT:
+    """The settings from the environment. The only argument services take is `--help`.
+
+    Leaves the process: code 0 after printing the help, 2 with a sentence for anything wrong.
+    """
+    if any(argument in ("-h", "--help") for argument in argv):
+        sys.stdout.write(help_text(settings_class, prog, about))
+        raise SystemExit(0)
+    if argv:
+        _refuse(f"{prog}: unknown argument {argv[0]!r}; see {prog} --help")
+    try:
+        return settings_class()
+    except pydantic.ValidationError as error:
+        _refuse("\n".join(explain(settings_class, error, prog)))
+        raise
+
+
+def explain(settings_class: type[BaseSettings], error: pydantic.ValidationError, prog: str) -> list[str]:
+    """One sentence per invalid setting, each naming its environment variable."""
+    names = {name: env_name(settings_class, name) for name in settings_class.model_fields}
+    sentences = []
+    for problem in error.errors():
+        where = str(problem["loc"][0]) if problem["loc"] else ""
+        name = names.get(where, where) or "settings"
+        given = f" (got {problem['input']!r})" if problem["loc"] else ""
+        sentences.append(f"{prog}: {name}: {problem['msg']}{given}; see {prog} --help")
+    return sentences
+
+
+def setting_rows(settings_class: type[BaseSettings]) -> list[SettingRow]:
+    """One row per setting, in the order of the class."""
+    return [
+        SettingRow(
+            env_name(settings_class, name),
+            _default(field),
+            " ".join((field.description or "").split()),
+            _bounds(field),
+        )
+        for name, field in settings_class.model_fields.items()
+    ]
+
+
+def env_name(settings_class: type[BaseSettings], field_name: str) -> str:
+    """The (first) environment variable that sets a field."""
+    alias = settings_class.model_fields[field_name].validation_alias
+    if isinstance(alias, pydantic.AliasChoices):
+        alias = next((choice for choice in alias.choices if isinstance(choice, str)), None)
+    if isinstance(alias, str):
+        return alias.upper()
+    return (str(settings_class.model_config.get("env_prefix") or "") + field_name).upper()
+
+
+def help_text(settings_class: type[BaseSettings], prog: str, about: str) -> str:
+    """What `--help` prints: what the service is, and every environment variable it reads."""
+    lines = [f"usage: {prog} [--help]", "", about, "", "Settings are environment variables:", ""]
+    for row in setting_rows(settings_class):
+        notes = ", ".join(note for note in (row.bounds, f"default {row.default or 'empty'}") if note)
+        lines += [f"  {row.env}", f"      {row.description} [{notes}]"]
+    return "\n".join(lines) + "\n"
+
+
+def markdown_table(settings_class: type[BaseSettings]) -> str:
+    """The same as a Markdown table, for the documentation."""
+    lines = ["| variable | default | bounds | what it does |", "|---|---|---|---|"]
+    for row in setting_rows(settings_class):
+        default = f"`{row.default}`" if row.default else ""
+        cells = (f"`{row.env}`", default, row.bounds, row.description)
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _refuse(message: str) -> None:
+    sys.stderr.write(message + "\n")
+    raise SystemExit(2)
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "(required)"
+    return _plain(field.get_default(call_default_factory=True, validated_data={}))
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (list, tuple)):
+        return ",".join(_plain(item) for item in value)
+    return str(value)
+
+
+def _bounds(field: FieldInfo) -> str:
+    choices = _choices(field.annotation)
+    if choices:
+        return ", ".join(choices)
+    signs = [
+        f"{sign} {getattr(constraint, attribute)}"
+        for constraint in field.metadata
+        for attribute, sign in _BOUND_SIGNS
+        if getattr(constraint, attribute, None) is not None
+    ]
+    return ", ".join(signs)
+
+
+def _choices(annotation: Any) -> list[str]:
+    if annotation is bool:
+        return ["true", "false"]
+    if get_origin(annotation) is Literal:
+        return [str(choice) for choice in get_args(annotation)]
+    return []

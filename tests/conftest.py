@@ -1,0 +1,48 @@
+"""A real Redis for every test that wants one: two embedded shards, or the servers of TEST_REDIS_URL.
+
+* `redis_urls`: the two shards, emptied before the test. * `redis_url`: the same as one REDIS_URL.
+* `redis_server`: a server of the test's own, to kill and restart.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+import redis
+
+from cli.embedded_redis import EmbeddedRedis
+
+SHARDS = 2
+
+
+@pytest.fixture(scope="session")
+def shared_redis_urls() -> Iterator[tuple[str, ...]]:
+    """Servers for the whole run; tests take `redis_urls`, which empties them."""
+    external = os.environ.get("TEST_REDIS_URL", "")
+    if external:
+        yield tuple(url.strip() for url in external.split(","))
+        return
+    with ExitStack() as stack:
+        yield tuple(stack.enter_context(EmbeddedRedis()).url for _ in range(SHARDS))
+
+
+@pytest.fixture
+def redis_urls(shared_redis_urls: tuple[str, ...]) -> tuple[str, ...]:
+    for url in shared_redis_urls:
+        with redis.Redis.from_url(url) as client:
+            client.flushdb()
+    return shared_redis_urls
+
+
+@pytest.fixture
+def redis_url(redis_urls: tuple[str, ...]) -> str:
+    return ",".join(redis_urls)
+
+
+@pytest.fixture
+def redis_server() -> Iterator[EmbeddedRedis]:
+    with EmbeddedRedis() as server:
+        yield server

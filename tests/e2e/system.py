@@ -1,0 +1,79 @@
+"""A whole Rattil on this machine for a test: real processes, real Redis shards, killable by name."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+
+from cli.embedded_redis import EmbeddedRedis
+from cli.processes import Child, Stack
+from cli.stack import Counts, Plan, Ports, running
+
+STEADY_WINDOWS = {
+    # The same windows in every run: only then may transcripts be compared word for word.
+    "WS_ADAPTIVE": "false",
+    "LOG_LEVEL": "warning",
+    "LOG_FORMAT": "json",
+    "ASR_THREADS": "1",
+}
+QUICK_RECOVERY = {"ASR_RECLAIM_MS": "4000"}
+
+
+@dataclass
+class System:
+    """Handles on what runs."""
+
+    plan: Plan
+    stack: Stack
+    redis: list[EmbeddedRedis]
+    log: deque[str] = field(default_factory=lambda: deque(maxlen=400))
+
+    @property
+    def ws_urls(self) -> list[str]:
+        return [url.replace("http://", "ws://") for url in self.plan.gateway_urls]
+
+    def child(self, name: str) -> Child:
+        return next(child for child in self.stack.children if child.service.name == name)
+
+    async def kill(self, name: str) -> None:
+        """kill -9, and wait until the process is gone."""
+        child = self.child(name)
+        child.kill()
+        await child.died()
+
+    async def bring_back(self, name: str) -> None:
+        """Start a killed service again on its old port, as an orchestrator would."""
+        dead = self.child(name)
+        self.stack.children.remove(dead)
+        await self.stack.start([dead.service])
+
+
+@asynccontextmanager
+async def system(
+    *,
+    gateways: int = 1,
+    workers: int = 1,
+    routers: int = 1,
+    shards: int = 1,
+    env: Mapping[str, str] | None = None,
+) -> AsyncIterator[System]:
+    """Everything started and ready; everything stopped afterwards, with the log shown on failure."""
+    log: deque[str] = deque(maxlen=400)
+    stack = Stack(lambda name, line: log.append(f"{name} {line}"))
+    counts = Counts(gateways=gateways, workers=workers, routers=routers, redis=shards)
+    async with AsyncExitStack() as redis_servers:
+        redis = [await redis_servers.enter_async_context(EmbeddedRedis()) for _ in range(shards)]
+        plan = Plan(
+            counts=counts,
+            ports=Ports.all_free(counts),
+            redis_url=",".join(server.url for server in redis),
+            env=STEADY_WINDOWS | QUICK_RECOVERY | dict(env or {}),
+        )
+        try:
+            async with running(plan, stack):
+                yield System(plan, stack, redis, log)
+        except BaseException:
+            print("\n".join(log))
+            raise

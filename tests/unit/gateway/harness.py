@@ -1,0 +1,271 @@
+"""A whole gateway in one event loop: memory bus, a scripted worker, and clients that speak ASGI."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+from urllib.parse import urlencode
+
+from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
+
+from gateway.adaptive import AdaptiveWindow, adaptive_policy
+from gateway.auth import Authenticator
+from gateway.dependencies import GatewayPorts
+from gateway.drain import Connections
+from gateway.http import health, metrics
+from gateway.leases import LeaseKeeper
+from gateway.metrics import GatewayMetrics
+from gateway.protocols import recite
+from gateway.router_client import Admission, OpenAdmission
+from gateway.settings import GatewaySettings
+from shared.bus.memory import MemoryResultFeed, MemorySessionStore
+from shared.bus.memory_queue import MemoryWorkQueue
+from shared.bus.memory_state import MemoryBus
+from shared.clock import SystemClock
+from shared.errors import RattilError
+from shared.ids import Epoch, PoolName, SessionId, TraceId, WorkerId
+from shared.protocol.segments import Segment, SegmentResult
+from shared.recitation.feedback import Feedback, WordFeedback
+from shared.recitation.passage import VerseRange, load_passage
+from shared.recitation.report import VerifyReport, build_report
+from tests.unit.gateway import speech
+
+Listen = Callable[[Segment], SegmentResult]
+WAIT_S = 10.0
+"""Longest wait for anything in these tests; only reached when something is broken."""
+_SOCKET_FRAMES = 4
+"""Frames on their way to the server before the client has to wait, like a small TCP window."""
+
+
+def report_on(passage: str) -> VerifyReport:
+    """A report in which every word is still pending."""
+    words = load_passage(VerseRange.parse(passage))
+    feedback = Feedback(tuple(WordFeedback(w.index, w.display, w.verse.key) for w in words.words))
+    return build_report(words, feedback, {})
+
+
+class ScriptedBatch:
+    """A `BatchVerifier` that answers at once, or fails as told; remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[SessionId, Epoch, str]] = []
+        self.failure: RattilError | None = None
+        self.hold = asyncio.Event()
+        self.hold.set()
+
+    async def verify_session(
+        self, session_id: SessionId, epoch: Epoch, passage: str, trace_id: TraceId | None = None
+    ) -> VerifyReport:
+        self.asked.append((session_id, epoch, passage))
+        await self.hold.wait()
+        if self.failure is not None:
+            raise self.failure
+        return report_on(passage)
+
+    async def verify_upload(
+        self, pcm16: bytes, passage: str, trace_id: TraceId | None = None
+    ) -> VerifyReport:
+        return report_on(passage)
+
+    async def close(self) -> None:
+        return None
+
+
+class ScriptedWorker:
+    """Takes segments from the memory bus and answers them as `listen` says, while it is not held."""
+
+    def __init__(self, bus: MemoryBus, listen: Listen) -> None:
+        self.queue = MemoryWorkQueue(bus, PoolName("default"), WorkerId("w1"))
+        self.listen = listen
+        self.seen: list[Segment] = []
+        self.working = asyncio.Event()
+        self.working.set()
+
+    async def run(self) -> None:
+        while True:
+            await self.working.wait()
+            for shard in range(self.queue.shards):
+                claims = await self.queue.claim(shard, 16, 5)
+                self.seen += [claim.segment for claim in claims]
+                await self.queue.commit([(claim, self.listen(claim.segment)) for claim in claims])
+
+
+class Closed(Exception):
+    """The server closed the socket."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(f"{code} {reason}")
+        self.code = code
+        self.reason = reason
+
+
+class Client:
+    """One WebSocket client of the application, over ASGI."""
+
+    def __init__(self, app: Any, path: str, headers: Sequence[tuple[str, str]] = ()) -> None:
+        self._app = app
+        self._to_server: asyncio.Queue[dict[str, Any]] = asyncio.Queue(_SOCKET_FRAMES)
+        self._from_server: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.reads = asyncio.Event()
+        self.reads.set()
+        self.events: list[dict[str, Any]] = []
+        where, _, query = path.partition("?")
+        self._scope = {
+            "type": "websocket",
+            "path": where,
+            "raw_path": where.encode(),
+            "query_string": query.encode(),
+            "headers": [(name.lower().encode(), value.encode()) for name, value in headers],
+            "subprotocols": [],
+            "scheme": "ws",
+            "server": ("test", 80),
+            "client": ("test", 1),
+            "root_path": "",
+            "asgi": {"version": "3.0", "spec_version": "2.4"},
+            "extensions": {},
+        }
+        self.task = asyncio.create_task(self._run())
+
+    async def _run(self) -> None:
+        async def send(message: dict[str, Any]) -> None:
+            await self.reads.wait()
+            self._from_server.put_nowait(message)
+
+        await self._to_server.put({"type": "websocket.connect"})
+        await self._app(self._scope, self._to_server.get, send)
+
+    async def send(self, frame: bytes | str) -> None:
+        """Hand one frame over; like TCP with a small window, waits until the server reads."""
+        key = "text" if isinstance(frame, str) else "bytes"
+        async with asyncio.timeout(WAIT_S):
+            await self._to_server.put({"type": "websocket.receive", key: frame})
+
+    async def stream(self, pcm: bytes, frame_bytes: int = 6400) -> None:
+        for start in range(0, len(pcm), frame_bytes):
+            await self.send(pcm[start : start + frame_bytes])
+
+    async def receive(self) -> dict[str, Any]:
+        """The next event. Raises `Closed` at the end."""
+        async with asyncio.timeout(WAIT_S):
+            while True:
+                message = await self._from_server.get()
+                if message["type"] == "websocket.close":
+                    raise Closed(message["code"], message.get("reason", ""))
+                if message["type"] == "websocket.send":
+                    event: dict[str, Any] = json.loads(message["text"])
+                    self.events.append(event)
+                    return event
+
+    async def until(self, kind: str) -> dict[str, Any]:
+        """The next event of this type."""
+        while True:
+            event = await self.receive()
+            if event["type"] == kind:
+                return event
+
+    async def rest(self) -> Closed:
+        """Everything up to the close."""
+        try:
+            while True:
+                await self.receive()
+        except Closed as closed:
+            return closed
+
+    async def leave(self, code: int = 1001) -> None:
+        """Disconnect, and wait until the server has noticed."""
+        await self._to_server.put({"type": "websocket.disconnect", "code": code, "reason": ""})
+        async with asyncio.timeout(WAIT_S):
+            await asyncio.wait([self.task])
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        return [event for event in self.events if event["type"] == kind]
+
+    @property
+    def seqs(self) -> list[int]:
+        """The seqs of all events about segments, as they came."""
+        return [event["seq"] for event in self.events if "seq" in event]
+
+
+class Gateway:
+    """One gateway process's worth of ports on a shared memory bus."""
+
+    def __init__(self, bus: MemoryBus, batch: ScriptedBatch, admission: Admission, **overrides: Any) -> None:
+        defaults: dict[str, Any] = {
+            "adaptive": False,
+            "segment_check_s": 0.1,
+            "max_buffer_s": 10,
+            "drain_s": 0.05,
+        }
+        settings = GatewaySettings(**(defaults | overrides))
+        self.batch = batch
+        self.ports = GatewayPorts(
+            settings=settings,
+            clock=SystemClock(),
+            store=MemorySessionStore(bus),
+            feed=MemoryResultFeed(bus),
+            admission=admission,
+            leases=LeaseKeeper(admission, settings.lease_renew_s),
+            batch=batch,
+            auth=Authenticator(settings.api_keys),
+            adaptive=AdaptiveWindow(adaptive_policy(settings)),
+            metrics=GatewayMetrics(CollectorRegistry()),
+            connections=Connections(settings.max_connections),
+            workers_ready=admission.workers_ready,
+        )
+        self.app = Starlette(
+            routes=[
+                *recite.routes(self.ports),
+                *health.routes(self.ports),
+                *metrics.routes(self.ports),
+            ]
+        )
+        self.clients: list[Client] = []
+
+    def connect(self, headers: Sequence[tuple[str, str]] = (), **query: object) -> Client:
+        """A client of `/ws/recite`, by default for al-Fatiha."""
+        asked: dict[str, object] = {"surah": 1, "ayah": 1, "to": 7} | query
+        chosen = {name: value for name, value in asked.items() if value is not None}
+        client = Client(self.app, f"{recite.PATH}?{urlencode(chosen)}", headers)
+        self.clients.append(client)
+        return client
+
+
+class World:
+    """A memory bus, a worker, and as many gateways as a test wants."""
+
+    def __init__(self, listen: Listen = speech.listen) -> None:
+        self.bus = MemoryBus()
+        self.batch = ScriptedBatch()
+        self.worker = ScriptedWorker(self.bus, listen)
+        self.gateways: list[Gateway] = []
+
+    def gateway(self, admission: Admission | None = None, **overrides: Any) -> Gateway:
+        gateway = Gateway(self.bus, self.batch, admission or OpenAdmission(), **overrides)
+        self.gateways.append(gateway)
+        return gateway
+
+
+@asynccontextmanager
+async def world(listen: Listen = speech.listen) -> AsyncIterator[World]:
+    """A world whose worker works; everything in it is stopped afterwards."""
+    made = World(listen)
+    async with AsyncExitStack() as stack:
+        working = asyncio.create_task(made.worker.run(), name="scripted-worker")
+        stack.push_async_callback(_stop, [working])
+        try:
+            yield made
+        finally:
+            clients = [client for gateway in made.gateways for client in gateway.clients]
+            for client in clients:
+                client.reads.set()
+            await _stop([client.task for client in clients])
+
+
+async def _stop(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,160 @@
+"""Where windows begin and end: a function of the audio alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.intake import Intake, IntakePolicy, IntakePosition, Window
+from gateway.silence import is_silent
+
+WINDOW, OVERLAP, REST = 1000, 200, 80
+NO_GATE = IntakePolicy(silence_dbfs=-120, min_rest=REST)
+
+
+def noise(samples: int, seed: int = 1) -> bytes:
+    return np.random.default_rng(seed).integers(-9000, 9000, samples, dtype="<i2").tobytes()
+
+
+def new_intake(policy: IntakePolicy = NO_GATE) -> Intake:
+    return Intake(IntakePosition(WINDOW, OVERLAP), policy)
+
+
+def drain(intake: Intake) -> list[Window]:
+    windows = []
+    while window := intake.cut():
+        windows.append(window)
+    return windows
+
+
+def whole(pcm: bytes) -> list[Window]:
+    intake = new_intake()
+    intake.feed(pcm)
+    intake.end()
+    return drain(intake)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_any_chunking_of_the_same_audio_gives_the_same_windows(data: st.DataObject) -> None:
+    pcm = noise(data.draw(st.integers(0, 6000)))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(pcm)), max_size=30)))
+    intake, windows = new_intake(), []
+    for start, end in zip([0, *cuts], [*cuts, len(pcm)], strict=True):
+        intake.feed(pcm[start:end])
+        if data.draw(st.booleans()):
+            windows += drain(intake)
+    intake.end()
+    assert windows + drain(intake) == whole(pcm)
+
+
+@settings(max_examples=60, deadline=None)
+@given(samples=st.integers(0, 8000))
+def test_windows_cover_everything_once_and_number_without_holes(samples: int) -> None:
+    pcm = noise(samples)
+    windows = whole(pcm)
+    assert b"".join(window.fresh for window in windows) == pcm
+    assert [window.final for window in windows] == [False] * (len(windows) - 1) + [True]
+    seqs = [window.seq for window in windows if window.seq is not None]
+    assert seqs == list(range(len(seqs)))
+    assert windows[-1].after.ended
+    assert windows[-1].after.cut == samples
+    for window in windows:
+        assert window.pcm == pcm[window.start_sample * 2 : window.after.cut * 2]
+        assert len(window.pcm) <= WINDOW * 2
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data(), samples=st.integers(1, 6000))
+def test_a_resumed_intake_goes_on_with_the_same_windows(data: st.DataObject, samples: int) -> None:
+    pcm = noise(samples)
+    windows = whole(pcm)
+    stop = data.draw(st.integers(0, len(windows) - 1))
+    position = windows[stop].after
+    resumed = Intake(position, NO_GATE, pcm[position.next_start * 2 : position.cut * 2])
+    resumed.feed(pcm[resumed.received * 2 :])
+    resumed.end()
+    assert drain(resumed) == windows[stop + 1 :]
+
+
+def test_without_stored_audio_the_overlap_is_fed_again() -> None:
+    pcm = noise(5000)
+    windows = whole(pcm)
+    position = windows[1].after
+    resumed = Intake(position, NO_GATE)
+    assert resumed.received == position.next_start
+    resumed.feed(pcm[resumed.received * 2 :])
+    resumed.end()
+    assert drain(resumed) == windows[2:]
+
+
+def test_a_byte_of_an_odd_frame_waits_for_its_other_half() -> None:
+    pcm = noise(WINDOW)
+    intake = new_intake()
+    intake.feed(pcm[:-1])
+    assert intake.cut() is None
+    intake.feed(pcm[-1:])
+    window = intake.cut()
+    assert window is not None
+    assert window.pcm == pcm
+
+
+@pytest.mark.parametrize(
+    ("fed", "expected"),
+    [(500, [500]), (REST, [REST]), (REST - 1, []), (0, []), (1500, [1000, 1500])],
+)
+def test_flush_cuts_what_is_there(fed: int, expected: list[int]) -> None:
+    intake = new_intake()
+    intake.feed(noise(fed))
+    intake.flush()
+    assert [window.after.cut for window in drain(intake)] == expected
+    intake.feed(noise(3000))
+    assert [window.after.cut - window.start_sample for window in drain(intake)][-1] == WINDOW
+
+
+def test_a_short_rest_is_stored_but_not_decoded() -> None:
+    windows = whole(noise(WINDOW + REST - 1))
+    assert [(window.seq, window.final) for window in windows] == [(0, False), (None, True)]
+    assert len(windows[1].fresh) // 2 == REST - 1
+
+
+def test_silent_windows_take_no_seq() -> None:
+    intake = new_intake(IntakePolicy(silence_dbfs=-60, min_rest=REST))
+    intake.feed(noise(WINDOW) + bytes(4 * WINDOW) + noise(WINDOW))
+    intake.end()
+    windows = drain(intake)
+    assert [window.seq for window in windows if not window.silent] == [0, 1, 2, 3][
+        : windows[-1].after.next_seq
+    ]
+    assert any(window.silent and window.seq is None for window in windows)
+
+
+def test_audio_after_the_end_is_ignored() -> None:
+    intake = new_intake()
+    intake.feed(noise(100))
+    intake.end()
+    intake.feed(noise(5000))
+    assert intake.received == 100
+
+
+@pytest.mark.parametrize(("amplitude", "silent"), [(0, True), (20, True), (60, False), (3000, False)])
+def test_the_gate_is_near_minus_60_dbfs(amplitude: int, silent: bool) -> None:
+    tone = np.full(16000, amplitude, dtype="<i2")
+    tone[::2] *= -1
+    assert is_silent(tone.tobytes(), -60.0) is silent
+
+
+def test_one_loud_moment_opens_the_gate() -> None:
+    samples = np.zeros(40_000, dtype="<i2")
+    samples[39_800:] = 2000
+    assert not is_silent(samples.tobytes(), -60.0)
+
+
+@pytest.mark.parametrize(
+    "position", [IntakePosition(0, 0), IntakePosition(100, 100), IntakePosition(100, -1)]
+)
+def test_a_window_must_be_longer_than_its_overlap(position: IntakePosition) -> None:
+    with pytest.raises(ValueError, match="overlap"):
+        Intake(position, NO_GATE)

@@ -1,0 +1,313 @@
+"""The HTTP API over a registry in memory: every answer a caller can get."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from session_router.app import Router, build_router
+from session_router.backlog import NoBacklog
+from session_router.memory_registry import MemoryRegistry
+from session_router.registry import Census
+from session_router.settings import RouterSettings
+from shared.clock import ManualClock
+from shared.errors import BusUnavailable
+from shared.ids import PoolName, WorkerId
+from shared.protocol.workers import WorkerReport, WorkerStatus
+
+
+class FailingRegistry(MemoryRegistry):
+    """A registry whose Redis can be taken away."""
+
+    away = False
+
+    async def ping(self) -> None:
+        self._fail()
+
+    async def census(self) -> Census:
+        self._fail()
+        return await super().census()
+
+    def _fail(self) -> None:
+        if self.away:
+            raise BusUnavailable("Redis is away")
+
+
+class Bench:
+    """A router, its registry, its clock, and a client."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.clock = ManualClock()
+        self.registry = FailingRegistry(self.clock)
+        self.router: Router = build_router(
+            RouterSettings(drain_s=0, **settings), self.registry, NoBacklog(), self.clock
+        )
+        transport = httpx.ASGITransport(self.router.app, raise_app_exceptions=False)
+        self.client = httpx.AsyncClient(transport=transport, base_url="http://router")
+
+    def worker(self, name: str, capacity: int, pool: str = "default", status: WorkerStatus = "ready") -> None:
+        self.registry.heartbeat(WorkerReport(WorkerId(name), PoolName(pool), status, capacity))
+
+    async def admit(self, session_id: str, **more: str) -> httpx.Response:
+        return await self.client.post("/v1/sessions", json={"session_id": session_id, **more})
+
+    async def pool(self, name: str = "default") -> dict[str, Any]:
+        response = await self.client.get("/v1/capacity", params={"pool": name})
+        found: dict[str, Any] = response.json()["pools"][0]
+        return found
+
+
+NewBench = Callable[..., Bench]
+
+
+@pytest.fixture
+async def new_bench() -> AsyncIterator[NewBench]:
+    benches: list[Bench] = []
+
+    def make(**settings: Any) -> Bench:
+        benches.append(Bench(**settings))
+        return benches[-1]
+
+    yield make
+    for bench in benches:
+        await bench.client.aclose()
+
+
+def _code(response: httpx.Response) -> str:
+    error = response.json()["error"]
+    assert error["message"]
+    code: str = error["code"]
+    return code
+
+
+async def test_a_session_is_admitted_renewed_and_released(new_bench: NewBench) -> None:
+    bench = new_bench()
+    bench.worker("w1", 2)
+    response = await bench.admit("session-1")
+    assert response.status_code == 200
+    lease = {
+        "session_id": "session-1",
+        "pool": "default",
+        "worker_id": "w1",
+        "ttl_s": 30.0,
+        "degraded": False,
+    }
+    assert response.json() == lease
+    assert (await bench.admit("session-1")).json() == lease
+    assert (await bench.client.post("/v1/sessions/session-1/renew")).json() == lease
+    batch = await bench.client.post("/v1/leases/renew", json={"session_ids": ["session-1", "session-2"]})
+    assert batch.json() == {"leases": [lease], "lost": ["session-2"]}
+    listed = (await bench.client.get("/v1/sessions")).json()
+    assert [found["session_id"] for found in listed["sessions"]] == ["session-1"]
+    assert (await bench.client.delete("/v1/sessions/session-1")).status_code == 204
+    gone = await bench.client.delete("/v1/sessions/session-1")
+    assert (gone.status_code, _code(gone)) == (404, "unknown_session")
+    gone = await bench.client.post("/v1/sessions/session-1/renew")
+    assert (gone.status_code, _code(gone)) == (404, "unknown_session")
+
+
+async def test_capacity_and_workers_are_shown(new_bench: NewBench) -> None:
+    bench = new_bench()
+    bench.worker("w1", 4)
+    bench.worker("w2", 4, status="draining")
+    bench.worker("w3", 1, pool="large")
+    await bench.admit("session-1")
+    assert await bench.pool() == {
+        "pool": "default",
+        "workers": 1,
+        "draining": 1,
+        "capacity": 4,
+        "active": 1,
+        "free": 3,
+        "orphans": 0,
+        "waiting": 0,
+        "utilisation": 0.25,
+        "segments_per_s": 0.0,
+        "queue_depth": 0,
+        "oldest_age_ms": 0,
+        "desired_replicas": 1,
+    }
+    pools = (await bench.client.get("/v1/capacity")).json()["pools"]
+    assert [pool["pool"] for pool in pools] == ["default", "large"]
+    unknown = await bench.client.get("/v1/capacity", params={"pool": "huge"})
+    assert (unknown.status_code, _code(unknown)) == (404, "unknown_pool")
+    workers = (await bench.client.get("/v1/workers")).json()["workers"]
+    shown = [(worker["worker_id"], worker["leased"], worker["free"]) for worker in workers]
+    assert shown == [("w1", 1, 3), ("w2", 0, 0), ("w3", 0, 1)]
+    only = (await bench.client.get("/v1/workers", params={"pool": "large"})).json()["workers"]
+    assert [worker["worker_id"] for worker in only] == ["w3"]
+
+
+async def test_sessions_that_ask_together_all_see_a_worker_that_has_just_come(new_bench: NewBench) -> None:
+    bench = new_bench()
+    bench.worker("w1", 10)
+    answers = await asyncio.gather(*(bench.admit(f"session-{number:02}") for number in range(12)))
+    assert sorted(answer.status_code for answer in answers) == [200] * 10 + [503] * 2
+
+
+async def test_reject_policy(new_bench: NewBench) -> None:
+    bench = new_bench(overflow="reject", retry_after_s=2.5)
+    refused = await bench.admit("session-1")
+    assert (refused.status_code, _code(refused)) == (503, "no_capacity")
+    assert refused.headers["retry-after"] == "3"
+    assert refused.json()["error"]["retry_after_s"] == 2.5
+
+
+async def test_queue_policy_waits_until_a_slot_is_free(new_bench: NewBench) -> None:
+    bench = new_bench(overflow="queue", queue_timeout_s=60)
+    bench.worker("w1", 1)
+    await bench.admit("session-1")
+    waiting = asyncio.create_task(bench.admit("session-2"))
+    for _ in range(1000):
+        if bench.router.api.room.waiting_for(PoolName("default")):
+            break
+        await asyncio.sleep(0)
+    assert (await bench.pool())["waiting"] == 1
+    await bench.client.delete("/v1/sessions/session-1")
+    assert (await waiting).status_code == 200
+    assert (await bench.pool())["waiting"] == 0
+
+
+async def test_queue_policy_ends_in_a_refusal(new_bench: NewBench) -> None:
+    bench = new_bench(overflow="queue", queue_timeout_s=0.1)
+    refused = await bench.admit("session-1")
+    assert (refused.status_code, _code(refused)) == (503, "no_capacity")
+
+
+async def test_a_full_waiting_room_is_429(new_bench: NewBench) -> None:
+    bench = new_bench(overflow="queue", queue_timeout_s=60, max_waiting=0)
+    refused = await bench.admit("session-1")
+    assert (refused.status_code, _code(refused)) == (429, "waiting_room_full")
+    assert "retry-after" in refused.headers
+
+
+async def test_degrade_policy(new_bench: NewBench) -> None:
+    bench = new_bench(overflow="degrade", degrade_pools="large:default")
+    bench.worker("w1", 1)
+    lease = (await bench.admit("session-1", pool="large")).json()
+    assert (lease["pool"], lease["degraded"]) == ("default", True)
+    refused = await bench.admit("session-2", pool="large")
+    assert (refused.status_code, _code(refused)) == (503, "no_capacity")
+
+
+async def test_another_pool_is_a_conflict(new_bench: NewBench) -> None:
+    bench = new_bench()
+    bench.worker("w1", 1)
+    await bench.admit("session-1")
+    conflict = await bench.admit("session-1", pool="large")
+    assert (conflict.status_code, _code(conflict)) == (409, "lease_conflict")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"not json",
+        b"[]",
+        b'{"session_id": 5}',
+        b'{"session_id": "short"}',
+        b'{"session_id": "with space 1"}',
+        b'{"session_id": "session-1", "unknown": 1}',
+        b'{"session_id": "session-1", "pool": ""}',
+        b'{"session_id": "session-1", "pool": "a:b"}',
+        b'{"session_id": "session-1", "tenant": "' + b"x" * 65 + b'"}',
+        b'{"session_id": "' + b"x" * 5000 + b'"}',
+        b"\xff\xfe",
+    ],
+)
+async def test_bad_bodies_are_400(new_bench: NewBench, body: bytes) -> None:
+    bench = new_bench()
+    response = await bench.client.post("/v1/sessions", content=body)
+    assert (response.status_code, _code(response)) == (400, "bad_request")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/v1/sessions?limit=0", 400, "bad_request"),
+        ("GET", "/v1/sessions?limit=x", 400, "bad_request"),
+        ("GET", "/v1/sessions?cursor=-1", 400, "bad_request"),
+        ("DELETE", "/v1/sessions/short", 400, "bad_request"),
+        ("GET", "/v1/nothing", 404, "not_found"),
+        ("PUT", "/v1/workers", 405, "method_not_allowed"),
+    ],
+)
+async def test_bad_requests_are_named(
+    new_bench: NewBench, method: str, path: str, status: int, code: str
+) -> None:
+    response = await new_bench().client.request(method, path)
+    assert (response.status_code, _code(response)) == (status, code)
+
+
+async def test_too_many_renewals_are_refused(new_bench: NewBench) -> None:
+    bench = new_bench(max_renewals=2)
+    names = [f"session-{number}" for number in range(3)]
+    response = await bench.client.post("/v1/leases/renew", json={"session_ids": names})
+    assert (response.status_code, _code(response)) == (400, "bad_request")
+    bad = await bench.client.post("/v1/leases/renew", json={"session_ids": ["short"]})
+    assert (bad.status_code, _code(bad)) == (400, "bad_request")
+
+
+async def test_health_ready_and_draining(new_bench: NewBench) -> None:
+    bench = new_bench()
+    assert (await bench.client.get("/health")).json() == {"status": "alive"}
+    not_yet = await bench.client.get("/ready")
+    assert (not_yet.status_code, _code(not_yet)) == (503, "unavailable")
+    await bench.router.api.reaper.tick()
+    assert (await bench.client.get("/ready")).status_code == 200
+    bench.registry.away = True
+    away = await bench.client.get("/ready")
+    assert (away.status_code, _code(away)) == (503, "bus_unavailable")
+    bench.registry.away = False
+    await bench.router.drain()
+    for response in (await bench.client.get("/ready"), await bench.admit("session-1")):
+        assert (response.status_code, _code(response)) == (503, "unavailable")
+
+
+async def test_metrics_follow_and_survive_an_outage(new_bench: NewBench) -> None:
+    bench = new_bench()
+    bench.worker("w1", 2)
+    await bench.admit("session-1")
+    await bench.admit("session-2")
+    await bench.admit("session-3")
+    text = (await bench.client.get("/metrics")).text
+    assert 'rattil_router_admissions_total{outcome="leased"} 2.0' in text
+    assert 'rattil_router_admissions_total{outcome="no_capacity"} 1.0' in text
+    assert 'rattil_router_pool_active_sessions{pool="default"} 2.0' in text
+    assert 'rattil_router_pool_free_sessions{pool="default"} 0.0' in text
+    assert 'rattil_router_pool_desired_replicas{pool="default"} 2.0' in text
+    bench.registry.away = True
+    text = (await bench.client.get("/metrics")).text
+    assert 'rattil_router_admissions_total{outcome="leased"} 2.0' in text
+    assert 'pool="default"' not in text
+
+
+async def test_the_reaper_counts_what_it_does(new_bench: NewBench) -> None:
+    bench = new_bench()
+    bench.worker("w1", 1)
+    await bench.admit("session-1")
+    bench.clock.advance(7)
+    await bench.router.api.reaper.tick()
+    bench.clock.advance(30)
+    await bench.router.api.reaper.tick()
+    text = (await bench.client.get("/metrics")).text
+    assert 'rattil_router_workers_gone_total{how="died"} 1.0' in text
+    assert 'rattil_router_leases_reaped_total{how="orphaned"} 1.0' in text
+    assert 'rattil_router_leases_reaped_total{how="expired"} 1.0' in text
+    assert (await bench.pool())["active"] == 0
+
+
+async def test_a_bug_is_an_answer_without_a_stack_trace(new_bench: NewBench) -> None:
+    bench = new_bench()
+
+    async def broken() -> Census:
+        raise ZeroDivisionError("secret")
+
+    bench.registry.census = broken  # type: ignore[method-assign]
+    response = await bench.client.get("/v1/workers")
+    assert (response.status_code, _code(response)) == (500, "internal")
+    assert "secret" not in response.text

@@ -1,0 +1,150 @@
+"""The gateway's client against the real router application: the two must understand each other."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from gateway.router_client import Admission, HttpAdmission, OpenAdmission
+from session_router.app import Router, build_router
+from session_router.backlog import NoBacklog
+from session_router.memory_registry import MemoryRegistry
+from session_router.settings import RouterSettings
+from shared.clock import ManualClock
+from shared.errors import BadRequest, NoCapacity, RouterUnavailable
+from shared.ids import PoolName, SessionId, WorkerId
+from shared.protocol.workers import AdmitRequest, Lease, WorkerReport
+
+ONE = SessionId("session-1")
+TWO = SessionId("session-2")
+
+
+class Routers(httpx.AsyncBaseTransport):
+    """Two routers, `a` and `b`, on one registry; each can be made to fail in its own way."""
+
+    def __init__(self) -> None:
+        clock = ManualClock()
+        self.registry = MemoryRegistry(clock)
+        self.routers: dict[str, Router] = {}
+        self.asked: list[str] = []
+        self.broken: dict[str, httpx.Response | Exception] = {}
+        for name in ("a", "b"):
+            settings = RouterSettings(drain_s=0, retry_after_s=3)
+            self.routers[name] = build_router(settings, self.registry, NoBacklog(), clock)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        name = request.url.host
+        self.asked.append(name)
+        trouble = self.broken.get(name)
+        if isinstance(trouble, Exception):
+            raise trouble
+        if trouble is not None:
+            return trouble
+        return await httpx.ASGITransport(self.routers[name].app).handle_async_request(request)
+
+
+@pytest.fixture
+def routers() -> Routers:
+    found = Routers()
+    found.registry.heartbeat(WorkerReport(WorkerId("w1"), PoolName("default"), "ready", 1))
+    return found
+
+
+@pytest.fixture
+async def admission(routers: Routers) -> AsyncIterator[HttpAdmission]:
+    client = HttpAdmission(["http://a", "http://b/"], transport=routers)
+    yield client
+    await client.close()
+
+
+async def test_admit_renew_release(admission: HttpAdmission, routers: Routers) -> None:
+    lease = await admission.admit(AdmitRequest(ONE))
+    assert lease == Lease(ONE, PoolName("default"), WorkerId("w1"), 30.0)
+    reply = await admission.renew([ONE, TWO])
+    assert (reply.leases, reply.lost) == ((lease,), (TWO,))
+    await admission.release(ONE)
+    await admission.release(ONE)
+    assert (await admission.renew([ONE])).lost == (ONE,)
+    assert (await admission.renew([])).lost == ()
+    assert set(routers.asked) == {"a"}
+
+
+async def test_an_old_holder_cannot_give_the_slot_away(admission: HttpAdmission) -> None:
+    await admission.admit(AdmitRequest(ONE, holder="old"))
+    await admission.admit(AdmitRequest(ONE, holder="new"))
+    await admission.release(ONE, "old")
+    assert (await admission.renew([ONE])).lost == ()
+    await admission.release(ONE, "new")
+    assert (await admission.renew([ONE])).lost == (ONE,)
+
+
+async def test_no_capacity_is_an_answer_not_a_failure(admission: HttpAdmission, routers: Routers) -> None:
+    await admission.admit(AdmitRequest(ONE))
+    with pytest.raises(NoCapacity) as refused:
+        await admission.admit(AdmitRequest(TWO))
+    assert refused.value.retry_after_s == 3
+    assert set(routers.asked) == {"a"}
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        httpx.ConnectError("refused"),
+        httpx.ReadTimeout("slow"),
+        httpx.Response(500, text="oops"),
+        httpx.Response(502, text="<html>"),
+    ],
+)
+async def test_the_next_router_is_asked_and_remembered(
+    admission: HttpAdmission, routers: Routers, trouble: httpx.Response | Exception
+) -> None:
+    routers.broken["a"] = trouble
+    assert (await admission.admit(AdmitRequest(ONE))).session_id == ONE
+    await admission.renew([ONE])
+    assert routers.asked == ["a", "b", "b"]
+
+
+async def test_a_draining_router_hands_over(admission: HttpAdmission, routers: Routers) -> None:
+    await routers.routers["a"].drain()
+    assert (await admission.admit(AdmitRequest(ONE))).session_id == ONE
+    assert routers.asked == ["a", "b"]
+
+
+async def test_no_router_at_all(admission: HttpAdmission, routers: Routers) -> None:
+    routers.broken = {"a": httpx.ConnectError("refused"), "b": httpx.Response(503)}
+    with pytest.raises(RouterUnavailable, match=r"http://a: ConnectError refused; http://b: HTTP 503"):
+        await admission.admit(AdmitRequest(ONE))
+
+
+async def test_an_answer_that_is_not_a_routers(admission: HttpAdmission, routers: Routers) -> None:
+    routers.broken["a"] = httpx.Response(200, text="hello")
+    with pytest.raises(RouterUnavailable, match="cannot be read"):
+        await admission.admit(AdmitRequest(ONE))
+
+
+async def test_a_refused_request_is_the_callers_fault(admission: HttpAdmission) -> None:
+    with pytest.raises(BadRequest, match="session id"):
+        await admission.admit(AdmitRequest(SessionId("short")))
+
+
+async def test_workers_ready(admission: HttpAdmission) -> None:
+    await admission.admit(AdmitRequest(ONE))
+    assert await admission.workers_ready() == 1
+
+
+@pytest.mark.parametrize("urls", [[], ["router:8100"]])
+def test_router_urls_are_checked(urls: list[str]) -> None:
+    with pytest.raises(ValueError, match="ROUTER_URL"):
+        HttpAdmission(urls)
+
+
+async def test_open_admission_lets_everybody_in() -> None:
+    admission: Admission = OpenAdmission()
+    lease = await admission.admit(AdmitRequest(ONE, PoolName("large")))
+    assert (lease.session_id, lease.pool, lease.degraded) == (ONE, "large", False)
+    assert len((await admission.renew([ONE])).leases) == 1
+    await admission.release(ONE)
+    assert await admission.workers_ready() == 1
+    await admission.close()

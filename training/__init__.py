@@ -1,0 +1,4 @@
+"""Makes the bundled model: ``python -m training --data DIR --out models/rattil-tiny``.
+
+Never imported by a service.
+"""

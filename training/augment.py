@@ -1,0 +1,79 @@
+"""Changes made in the feature domain, batch by batch: cheap, so no two epochs are alike."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asr_worker.features import DYNAMIC_RANGE
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+Rng = np.random.Generator
+
+DIGITAL_SILENCE = -10.0
+
+
+def warp_bands(logs: Floats, rng: Rng) -> Floats:
+    """Stretch the mel axis by up to +-12 %: shorter and longer vocal tracts."""
+    count, _, bands = logs.shape
+    factor = np.exp(np.clip(rng.normal(0.0, 0.05, (count, 1)), -0.12, 0.12))
+    at = np.clip(np.arange(bands)[None] * factor, 0, bands - 1)
+    low = np.minimum(at.astype(np.int64), bands - 2)
+    share = (at - low).astype(np.float32)[:, None, :]
+    below = np.take_along_axis(logs, low[:, None, :], axis=2)
+    above = np.take_along_axis(logs, low[:, None, :] + 1, axis=2)
+    return below + share * (above - below)
+
+
+def colour(logs: Floats, rng: Rng) -> Floats:
+    """Gain and a smooth spectral curve, in decades."""
+    count, _, bands = logs.shape
+    place = np.linspace(-1.0, 1.0, bands)[None]
+    gain = rng.normal(-0.2, 0.5, (count, 1))
+    tilt = rng.normal(0.0, 0.25, (count, 1)) * place
+    ripple = rng.normal(0.0, 0.12, (count, 1)) * np.cos(
+        np.pi * place * rng.uniform(1, 3, (count, 1)) + rng.uniform(0, 6.3, (count, 1))
+    )
+    return logs + (gain + tilt + ripple).astype(np.float32)[:, None, :]
+
+
+def noise_floor(logs: Floats, rng: Rng) -> Floats:
+    """Add noise power to half of the windows, 1 to 6 decades below their loudest cell."""
+    count, frames, bands = logs.shape
+    peak = logs.max(axis=(1, 2), keepdims=True)
+    below = rng.uniform(1.5, 6.0, (count, 1, 1)) + 100.0 * (rng.random((count, 1, 1)) < 0.5)
+    slope = rng.uniform(-1.0, 0.2, (count, 1, 1)) * np.linspace(0.0, 1.0, bands)
+    jitter = rng.standard_normal((count, frames, bands), dtype=np.float32) * 0.2
+    floor = (peak - below + slope).astype(np.float32) + jitter
+    high = np.maximum(logs, floor)
+    raised: Floats = high + np.log10(1.0 + 10.0 ** (np.minimum(logs, floor) - high))
+    return raised
+
+
+def mask(logs: Floats, rng: Rng) -> None:
+    """SpecAugment: up to two bands and two moments of each window set to its mean."""
+    for window in logs:
+        if rng.random() < 0.3:
+            continue
+        mean = window.mean()
+        for _ in range(rng.integers(0, 3)):
+            width, start = rng.integers(2, 12), rng.integers(0, logs.shape[2])
+            window[:, start : start + width] = mean
+        for _ in range(rng.integers(0, 3)):
+            width, start = rng.integers(1, 9), rng.integers(0, logs.shape[1])
+            window[start : start + width] = mean
+
+
+def augment(logs: Floats, live: Ints, rng: Rng) -> Floats:
+    """Augmented, clamped and scaled features ``[batch, n_mels, frames]`` of log10 powers.
+
+    Frames from ``live`` on become digital silence, as trailing padding of the waveform gives.
+    """
+    changed = noise_floor(colour(warp_bands(logs, rng), rng), rng)
+    mask(changed, rng)
+    padding = np.arange(logs.shape[1])[None] >= live[:, None]
+    changed[padding] = DIGITAL_SILENCE
+    peak = changed.max(axis=(1, 2), keepdims=True)
+    scaled = (np.maximum(changed, peak - DYNAMIC_RANGE) + 4.0) / 4.0
+    return np.ascontiguousarray(scaled.transpose(0, 2, 1), dtype=np.float32)

@@ -1,0 +1,102 @@
+"""Waveform distortions: what rooms, phones and people do to a clean recording."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.audio import SAMPLE_RATE, Floats
+
+Rng = np.random.Generator
+
+
+@dataclass(frozen=True, slots=True)
+class Distorted:
+    """A distorted recording; one of its seconds holds ``rate`` seconds of the original."""
+
+    samples: Floats
+    rate: float
+
+
+def shift_pitch(samples: Floats, rate: float) -> Floats:
+    """Play at ``rate`` times the speed: pitch, formants and tempo move together."""
+    wanted = round(samples.size / rate)
+    spectrum = np.fft.rfft(samples)
+    kept = np.zeros(wanted // 2 + 1, dtype=spectrum.dtype)
+    common = min(kept.size, spectrum.size)
+    kept[:common] = spectrum[:common]
+    return (np.fft.irfft(kept, n=wanted) / rate).astype(np.float32)
+
+
+def room(samples: Floats, rng: Rng) -> Floats:
+    """A synthetic impulse response: direct sound, then decaying noise of 0.15 to 1.6 s."""
+    decay_s = float(np.exp(rng.uniform(np.log(0.15), np.log(1.6))))
+    length = int(min(decay_s, 1.2) * SAMPLE_RATE)
+    time = np.arange(length) / SAMPLE_RATE
+    tail = rng.standard_normal(length) * 10.0 ** (-3.0 * time / decay_s)
+    tail[: int(rng.uniform(0.002, 0.03) * SAMPLE_RATE)] = 0.0
+    reverberant = 10.0 ** (rng.uniform(-14.0, 2.0) / 20.0)
+    tail *= reverberant / np.sqrt(np.sum(tail**2) + 1e-9)
+    tail[0] = 1.0
+    size = samples.size + length
+    wet = np.fft.irfft(np.fft.rfft(samples, size) * np.fft.rfft(tail, size), size)
+    return wet[: samples.size].astype(np.float32)
+
+
+def coloured_noise(size: int, rng: Rng) -> Floats:
+    """Noise between white and brown, unit variance."""
+    spectrum = np.fft.rfft(rng.standard_normal(size))
+    frequency = np.maximum(np.fft.rfftfreq(size, 1.0 / SAMPLE_RATE), 30.0)
+    noise = np.fft.irfft(spectrum * frequency ** -rng.uniform(0.0, 1.2), size)
+    return (noise / (noise.std() + 1e-9)).astype(np.float32)
+
+
+def add_noise(samples: Floats, rng: Rng) -> Floats:
+    """Stationary noise at a signal-to-noise ratio of 8 to 35 dB."""
+    level = samples.std() * 10.0 ** (-rng.uniform(8.0, 35.0) / 20.0)
+    return samples + np.float32(level) * coloured_noise(samples.size, rng)
+
+
+def equalise(samples: Floats, rng: Rng) -> Floats:
+    """Microphone colour: a smooth random curve, at times a telephone or low-pass band."""
+    spectrum = np.fft.rfft(samples)
+    frequency = np.fft.rfftfreq(samples.size, 1.0 / SAMPLE_RATE)
+    octave = np.log2(np.maximum(frequency, 60.0) / 60.0)
+    knots = np.cumsum(rng.normal(0.0, 2.5, 9))
+    gain_db = np.interp(octave, np.linspace(0.0, 7.1, 9), knots - knots.mean())
+    band = rng.random()
+    if band < 0.2:
+        gain_db[(frequency < rng.uniform(150, 350)) | (frequency > rng.uniform(3200, 3900))] = -60
+    elif band < 0.45:
+        gain_db[frequency > rng.uniform(3800, 7500)] = -60
+    shaped = np.fft.irfft(spectrum * 10.0 ** (gain_db / 20.0), samples.size)
+    return shaped.astype(np.float32)
+
+
+def clip_peaks(samples: Floats, rng: Rng) -> Floats:
+    """Overdrive a microphone: peaks cut at 25 to 80 % of the loudest sample."""
+    limit = np.abs(samples).max() * rng.uniform(0.25, 0.8)
+    return np.clip(samples, -limit, limit).astype(np.float32)
+
+
+def set_level(samples: Floats, rng: Rng) -> Floats:
+    """Scale to a peak between -26 and 0 dB of full scale."""
+    peak = float(np.abs(samples).max()) + 1e-9
+    return (samples * (10.0 ** (rng.uniform(-26.0, 0.0) / 20.0) / peak)).astype(np.float32)
+
+
+def distort(samples: Floats, rng: Rng) -> Distorted:
+    """One random chain of the distortions above, about half of them each time."""
+    rate = 1.0
+    if samples.size < SAMPLE_RATE // 10:
+        return Distorted(samples, rate)
+    if rng.random() < 0.6:
+        rate = float(np.exp(rng.normal(0.0, 0.11)))
+        rate = min(max(rate, 0.75), 1.35)
+        samples = shift_pitch(samples, rate)
+    chain = ((0.5, room), (0.6, equalise), (0.6, add_noise), (0.1, clip_peaks), (1.0, set_level))
+    for chance, effect in chain:
+        if rng.random() < chance:
+            samples = effect(samples, rng)
+    return Distorted(samples, rate)

@@ -1,0 +1,183 @@
+"""Writes the trained student as a model directory that CTranslate2 and faster-whisper load."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ctranslate2.specs import WhisperSpec
+from numpy.typing import NDArray
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
+from torch import nn
+
+from asr_worker.ctc import CtcHead
+from training.cache import FEATURES
+from training.passages import SYMBOLS
+from training.student import Attention, Block, Student, sinusoids
+from training.tokens import PROMPT, SPACE, SPECIALS, TIMESTAMPS, TOKEN_ID, UNKNOWN, VOCABULARY
+
+Floats = NDArray[np.float32]
+
+FRAME_MS = 40
+LONGEST_TEXT = 160
+"""Letters the decoder may write for a window of ``MAX_SECONDS``."""
+MAX_SECONDS = 10.0
+HEAD_FILE = "ctc_head.npz"
+EXPORTED_POSITIONS = 1500
+"""faster-whisper always pads to 3,000 feature frames: 60 s here, twice Whisper's window."""
+
+
+def _array(values: Any) -> Floats:
+    return np.ascontiguousarray(values.detach().float().numpy())
+
+
+def _set_linear(spec: Any, *parts: nn.Linear) -> None:
+    """One matrix of several linear layers side by side; a missing bias is zero."""
+    spec.weight = np.concatenate([_array(part.weight) for part in parts])
+    spec.bias = np.concatenate(
+        [
+            _array(part.bias) if part.bias is not None else np.zeros(part.out_features, np.float32)
+            for part in parts
+        ]
+    )
+
+
+def _set_norm(spec: Any, norm: nn.LayerNorm) -> None:
+    spec.gamma, spec.beta = _array(norm.weight), _array(norm.bias)
+
+
+def _set_attention(spec: Any, attention: Attention, norm: nn.LayerNorm, cross: bool) -> None:
+    _set_norm(spec.layer_norm, norm)
+    query, key, value = attention.query, attention.key, attention.value
+    if cross:
+        _set_linear(spec.linear[0], query)
+        _set_linear(spec.linear[1], key, value)
+    else:
+        _set_linear(spec.linear[0], query, key, value)
+    _set_linear(spec.linear[-1], attention.out)
+
+
+def _set_block(spec: Any, block: Block) -> None:
+    _set_attention(spec.self_attention, block.attention, block.attention_norm, cross=False)
+    if block.cross is not None and block.cross_norm is not None:
+        _set_attention(spec.attention, block.cross, block.cross_norm, cross=True)
+    _set_norm(spec.ffn.layer_norm, block.ffn_norm)
+    _set_linear(spec.ffn.linear_0, block.widen)
+    _set_linear(spec.ffn.linear_1, block.narrow)
+
+
+def _specification(student: Student) -> WhisperSpec:
+    shape = student.shape
+    spec = WhisperSpec(shape.encoder_layers, shape.heads, shape.decoder_layers, shape.heads)
+    encoder, decoder = student.encoder, student.decoder
+    for name in ("conv1", "conv2"):
+        convolution: nn.Conv1d = getattr(encoder, name)
+        target = getattr(spec.encoder, name)
+        target.weight, target.bias = _array(convolution.weight), _array(convolution.bias)
+    table = sinusoids(EXPORTED_POSITIONS, shape.d_model)
+    spec.encoder.position_encodings.encodings = _array(table)
+    _set_norm(spec.encoder.layer_norm, encoder.norm)
+    for layer, block in zip(spec.encoder.layer, encoder.blocks, strict=True):
+        _set_block(layer, block)
+    spec.decoder.embeddings.weight = _array(decoder.tokens.weight)
+    spec.decoder.projection.weight = _array(decoder.tokens.weight)
+    spec.decoder.position_encodings.encodings = _array(decoder.positions)
+    _set_norm(spec.decoder.layer_norm, decoder.norm)
+    for layer, block in zip(spec.decoder.layer, decoder.blocks, strict=True):
+        _set_block(layer, block)
+    return spec
+
+
+def _configure(spec: WhisperSpec, student: Student) -> None:
+    spec.register_vocabulary(list(VOCABULARY))
+    spec.config.suppress_ids = [TOKEN_ID[UNKNOWN]] + [TOKEN_ID[name] for name in SPECIALS[1:]]
+    spec.config.suppress_ids_begin = [TOKEN_ID[SPACE]]
+    spec.config.lang_ids = []
+    last = student.shape.decoder_layers - 1
+    spec.config.alignment_heads = [(last, head) for head in range(student.shape.heads)]
+
+
+def tokenizer() -> Tokenizer:
+    """Letter by letter. Leading space is dropped, so that faster-whisper's list of tokens to
+    suppress (made from strings like ``" -"``) never contains the space itself."""
+    made = Tokenizer(models.WordLevel(dict(TOKEN_ID), unk_token=UNKNOWN))
+    made.normalizer = normalizers.Sequence(
+        [normalizers.Strip(left=True, right=False), normalizers.Replace(" ", SPACE)]
+    )
+    made.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
+    made.decoder = decoders.Sequence([decoders.Fuse(), decoders.Replace(SPACE, " ")])
+    made.add_special_tokens(
+        [AddedToken(name, special=True, normalized=False) for name in (*SPECIALS, *TIMESTAMPS)]
+    )
+    return made
+
+
+def _preprocessor() -> dict[str, object]:
+    return {
+        "feature_size": FEATURES.n_mels,
+        "hop_length": FEATURES.hop_length,
+        "n_fft": FEATURES.n_fft,
+        "sampling_rate": FEATURES.sample_rate,
+        "chunk_length": 30,
+    }
+
+
+def card(name: str, version: str, fingerprint: str, results: Mapping[str, object]) -> dict[str, object]:
+    """``model.json``: what a worker has to know about the model."""
+    return {
+        "name": name,
+        "version": version,
+        "sample_rate": FEATURES.sample_rate,
+        "script": "imlai",
+        "languages": ["ar"],
+        "hop_length": FEATURES.hop_length,
+        "n_mels": FEATURES.n_mels,
+        "prompt": list(PROMPT),
+        "max_new_tokens": LONGEST_TEXT,
+        "context": {
+            "policy": "auto",
+            "bucket_seconds": 0.5,
+            "min_seconds": 1.0,
+            "max_seconds": MAX_SECONDS,
+        },
+        "ctc": {"file": HEAD_FILE, "frame_ms": FRAME_MS},
+        "data_fingerprint": fingerprint,
+        "results": dict(results),
+    }
+
+
+def write_json(path: Path, content: object) -> None:
+    """Readable JSON, one trailing newline."""
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
+
+def export(student: Student, folder: Path, description: Mapping[str, object]) -> None:
+    """Write all files of the model into ``folder`` (int8 weights), replacing what is there."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    spec = _specification(student)
+    _configure(spec, student)
+    spec.validate()
+    spec.optimize(quantization="int8")
+    spec.save(str(folder))
+    tokenizer().save(str(folder / "tokenizer.json"), pretty=False)
+    head = CtcHead(
+        _array(student.ctc.weight).T.copy(), _array(student.ctc.bias), SYMBOLS, 0, FRAME_MS
+    )
+    head.save(folder / HEAD_FILE)
+    write_json(folder / "preprocessor_config.json", _preprocessor())
+    write_json(folder / "model.json", dict(description))
+
+
+def swap(fresh: Path, place: Path) -> None:
+    """Put a complete model directory where the old one was."""
+    old = place.with_name(place.name + ".old")
+    shutil.rmtree(old, ignore_errors=True)
+    if place.exists():
+        place.rename(old)
+    fresh.rename(place)
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,154 @@
+"""The training loop: frame targets, CTC and letters at once; resumable at any checkpoint."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Queue
+from threading import Thread
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from training.student import Student
+from training.tokens import END, IGNORED, Target
+from training.windows import Batch, Cutter
+
+REPORT_EVERY = 100
+SAVE_EVERY = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long and how hard to train."""
+
+    minutes: float
+    peak_rate: float = 1.2e-3
+    final_rate: float = 1e-5
+    warmup_steps: int = 300
+    seconds_per_step: float = 100.0
+    weight_decay: float = 0.02
+    frame_weight: float = 0.6
+    ctc_weight: float = 0.6
+    text_weight: float = 0.4
+    threads: int = 2
+    seed: int = 7
+
+    def rate(self, step: int, spent_share: float) -> float:
+        """Learning rate: linear warm-up, then a cosine over the time that is left."""
+        warm = min(1.0, (step + 1) / self.warmup_steps)
+        fall = 0.5 * (1 + math.cos(math.pi * min(1.0, spent_share)))
+        return warm * (self.final_rate + (self.peak_rate - self.final_rate) * fall)
+
+
+def padded(rows: Sequence[Sequence[int]], filler: int) -> Tensor:
+    """Ragged rows as one tensor."""
+    width = max(1, max(len(row) for row in rows))
+    return torch.tensor([[*row, *[filler] * (width - len(row))] for row in rows])
+
+
+def _text_loss(student: Student, memory: Tensor, targets: Sequence[Target]) -> Tensor:
+    inputs = padded([item.inputs for item in targets], END)
+    outputs = padded([item.outputs for item in targets], IGNORED)
+    logits = student.decoder(inputs, memory).float()
+    return functional.cross_entropy(
+        logits.flatten(0, 1), outputs.flatten(), ignore_index=IGNORED, label_smoothing=0.05
+    )
+
+
+def losses(student: Student, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean frame, CTC (per sound) and letter losses of one batch."""
+    with torch.autocast("cpu", torch.bfloat16):
+        memory = student.encoder(torch.from_numpy(batch.features))
+        frame_logits = student.frame(memory).float()
+        ctc_logits = student.ctc(memory).float()
+        text = _text_loss(student, memory, batch.targets)
+    frame = functional.cross_entropy(
+        frame_logits.flatten(0, 1), torch.from_numpy(batch.labels).flatten(), label_smoothing=0.05
+    )
+    counts = torch.tensor([len(row) for row in batch.sounds])
+    ctc = functional.ctc_loss(
+        ctc_logits.log_softmax(-1).transpose(0, 1),
+        padded(batch.sounds, 0),
+        torch.full((len(batch.sounds),), ctc_logits.shape[1]),
+        counts,
+        reduction="sum",
+        zero_infinity=True,
+    ) / max(1, int(counts.sum()))
+    return frame, ctc, text
+
+
+def _optimiser(student: Student, plan: Plan) -> torch.optim.AdamW:
+    matrices = [weight for weight in student.parameters() if weight.ndim > 1]
+    vectors = [weight for weight in student.parameters() if weight.ndim <= 1]
+    groups = [
+        {"params": matrices, "weight_decay": plan.weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=plan.peak_rate, betas=(0.9, 0.98), eps=1e-8, fused=True)
+
+
+def _feed(cutter: Cutter, seconds: float, ahead: int = 6) -> Queue[Batch]:
+    queue: Queue[Batch] = Queue(ahead)
+
+    def fill() -> None:
+        while True:
+            queue.put(cutter.batch(seconds))
+
+    Thread(target=fill, daemon=True).start()
+    return queue
+
+
+def save(student: Student, optimiser: torch.optim.Optimizer, spent: float, step: int, file: Path) -> None:
+    """Write a checkpoint in one move."""
+    partial = file.with_suffix(".partial")
+    state = {"student": student.state_dict(), "optimiser": optimiser.state_dict()}
+    torch.save({**state, "spent": spent, "step": step}, partial)
+    partial.replace(file)
+
+
+def learn(student: Student, cutter: Cutter, plan: Plan, file: Path) -> Student:
+    """Train for ``plan.minutes`` of wall clock, resuming from ``file`` where it exists."""
+    torch.set_num_threads(plan.threads)
+    torch.manual_seed(plan.seed)
+    optimiser = _optimiser(student, plan)
+    step, spent = 0, 0.0
+    if file.exists():
+        state = torch.load(file, weights_only=True)
+        student.load_state_dict(state["student"])
+        optimiser.load_state_dict(state["optimiser"])
+        step, spent = state["step"], state["spent"]
+    batches = _feed(cutter, plan.seconds_per_step)
+    student.train()
+    recent: list[list[float]] = []
+    earlier, begun = spent, time.monotonic()
+    while spent < plan.minutes:
+        for group in optimiser.param_groups:
+            group["lr"] = plan.rate(step, spent / plan.minutes)
+        frame, ctc, text = losses(student, batches.get())
+        loss = plan.frame_weight * frame + plan.ctc_weight * ctc + plan.text_weight * text
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(student.parameters(), 2.0)
+        if torch.isfinite(norm):
+            optimiser.step()
+        step += 1
+        spent = earlier + (time.monotonic() - begun) / 60
+        recent.append([frame.item(), ctc.item(), text.item()])
+        if step % REPORT_EVERY == 0:
+            means = np.nanmean(np.array(recent), axis=0)
+            recent.clear()
+            print(
+                f"learn: step {step} {spent:.1f}/{plan.minutes:.0f} min "
+                f"frame {means[0]:.3f} ctc {means[1]:.3f} text {means[2]:.3f}",
+                flush=True,
+            )
+        if step % SAVE_EVERY == 0:
+            save(student, optimiser, spent, step, file)
+    save(student, optimiser, spent, step, file)
+    return student

@@ -1,0 +1,143 @@
+"""The model: a Whisper-shaped encoder with a CTC head, and a small attention decoder.
+
+Layer for layer what CTranslate2's Whisper runs (pre-norm, GELU, keys without bias, sinusoidal
+encoder positions, learned decoder positions, tied output), so export is a renaming.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Sizes of the network."""
+
+    n_mels: int = 80
+    symbols: int = 69
+    vocabulary: int = 1600
+    d_model: int = 256
+    heads: int = 4
+    ffn: int = 1024
+    encoder_layers: int = 6
+    decoder_layers: int = 2
+    source_positions: int = 750
+    """Encoder frames of 40 ms in 30 s."""
+    target_positions: int = 448
+    dropout: float = 0.05
+
+
+def sinusoids(length: int, channels: int) -> Tensor:
+    """Whisper's position table: sines, then cosines, periods from 1 to 10,000 frames."""
+    steps = torch.log(torch.tensor(10_000.0)) / (channels // 2 - 1)
+    inverse = torch.exp(-steps * torch.arange(channels // 2))
+    angles = torch.arange(length)[:, None] * inverse[None]
+    return torch.cat([angles.sin(), angles.cos()], dim=1)
+
+
+class Attention(nn.Module):
+    """Multi-head attention; with ``memory`` it looks there instead of at its own input."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.heads = shape.heads
+        self.query = nn.Linear(shape.d_model, shape.d_model)
+        self.key = nn.Linear(shape.d_model, shape.d_model, bias=False)
+        self.value = nn.Linear(shape.d_model, shape.d_model)
+        self.out = nn.Linear(shape.d_model, shape.d_model)
+
+    def forward(self, states: Tensor, memory: Tensor | None = None, causal: bool = False) -> Tensor:
+        source = states if memory is None else memory
+
+        def split(values: Tensor) -> Tensor:
+            return values.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+        mixed = functional.scaled_dot_product_attention(
+            split(self.query(states)),
+            split(self.key(source)),
+            split(self.value(source)),
+            is_causal=causal,
+        )
+        attended: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
+        return attended
+
+
+class Block(nn.Module):
+    """Pre-norm transformer layer, with cross attention where it decodes."""
+
+    def __init__(self, shape: Shape, decodes: bool) -> None:
+        super().__init__()
+        self.attention = Attention(shape)
+        self.attention_norm = nn.LayerNorm(shape.d_model)
+        self.cross = Attention(shape) if decodes else None
+        self.cross_norm = nn.LayerNorm(shape.d_model) if decodes else None
+        self.widen = nn.Linear(shape.d_model, shape.ffn)
+        self.narrow = nn.Linear(shape.ffn, shape.d_model)
+        self.ffn_norm = nn.LayerNorm(shape.d_model)
+        self.dropout = nn.Dropout(shape.dropout)
+
+    def forward(self, states: Tensor, memory: Tensor | None = None) -> Tensor:
+        attended = self.attention(self.attention_norm(states), causal=memory is not None)
+        states = states + self.dropout(attended)
+        if self.cross is not None and self.cross_norm is not None:
+            states = states + self.dropout(self.cross(self.cross_norm(states), memory))
+        fed = self.narrow(functional.gelu(self.widen(self.ffn_norm(states))))
+        return states + self.dropout(fed)
+
+
+class Encoder(nn.Module):
+    """``[batch, n_mels, frames of 20 ms]`` to ``[batch, frames of 40 ms, d_model]``."""
+
+    positions: Tensor
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv1d(shape.n_mels, shape.d_model, 3, padding=1)
+        self.conv2 = nn.Conv1d(shape.d_model, shape.d_model, 3, stride=2, padding=1)
+        self.register_buffer("positions", sinusoids(shape.source_positions, shape.d_model))
+        self.blocks = nn.ModuleList(Block(shape, False) for _ in range(shape.encoder_layers))
+        self.norm = nn.LayerNorm(shape.d_model)
+
+    def forward(self, features: Tensor) -> Tensor:
+        states = functional.gelu(self.conv2(functional.gelu(self.conv1(features))))
+        states = states.transpose(1, 2)
+        states = states + self.positions[: states.shape[1]]
+        for block in self.blocks:
+            states = block(states)
+        normed: Tensor = self.norm(states)
+        return normed
+
+
+class Decoder(nn.Module):
+    """Letters, one at a time: ``tokens [batch, n]`` to logits ``[batch, n, vocabulary]``."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.tokens = nn.Embedding(shape.vocabulary, shape.d_model)
+        self.positions = nn.Parameter(torch.zeros(shape.target_positions, shape.d_model))
+        self.blocks = nn.ModuleList(Block(shape, True) for _ in range(shape.decoder_layers))
+        self.norm = nn.LayerNorm(shape.d_model)
+        nn.init.normal_(self.tokens.weight, std=shape.d_model**-0.5)
+        nn.init.normal_(self.positions, std=0.02)
+
+    def forward(self, tokens: Tensor, memory: Tensor) -> Tensor:
+        states = self.tokens(tokens) + self.positions[: tokens.shape[1]]
+        for block in self.blocks:
+            states = block(states, memory)
+        return functional.linear(self.norm(states), self.tokens.weight)
+
+
+class Student(nn.Module):
+    """Encoder, decoder, the CTC head that ships and the frame head that only teaches."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.encoder = Encoder(shape)
+        self.decoder = Decoder(shape)
+        self.ctc = nn.Linear(shape.d_model, shape.symbols)
+        self.frame = nn.Linear(shape.d_model, shape.symbols)
