@@ -98,13 +98,6 @@ class Batcher(Generic[Payload]):
         oldest_due_s = min(map(self._due_s, self._groups))
         return max(0.0, min(idle_enough_s, oldest_due_s) - now_s)
 
-    def drain(self) -> list[Waiting[Payload]]:
-        """Everything that still waits, and forget it."""
-        left = [item for group in self._groups.values() for item in group]
-        self._groups.clear()
-        self._size = 0
-        return left
-
     def _ready(self, now_s: float, idle_since_s: float, closing: bool) -> Iterator[GroupKey]:
         at_once = closing or now_s - idle_since_s >= self._policy.max_wait_s
         for key in self._groups:

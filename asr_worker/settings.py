@@ -190,6 +190,11 @@ class WorkerSettings(BusSettings):
         validation_alias="ASR_SCRIPTED_DELAY_MS",
         description="Scripted engine only: how long a batch takes, ms.",
     )
+    scripted_crash: bool = Field(
+        False,
+        validation_alias="ASR_SCRIPTED_CRASH",
+        description="Scripted engine only: honour the marker that ends the process.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", validation_alias="LOG_LEVEL", description="What is logged."
     )

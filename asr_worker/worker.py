@@ -86,6 +86,11 @@ class Worker:
         return len(self._ledger)
 
     @property
+    def sessions(self) -> int:
+        """Sessions with a segment in flight here."""
+        return len({claim.segment.session_id for claim in self._ledger.all()})
+
+    @property
     def waiting(self) -> int:
         """Segments that wait for the engine."""
         return len(self._batcher)

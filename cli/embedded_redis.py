@@ -154,7 +154,7 @@ class EmbeddedRedis:
 
     def _starting(self, deadline: float, last_try: bool) -> bool:
         """Whether to go on waiting. Raises `RedisDidNotStart` when that is pointless."""
-        if self.running and _ping(self.port):
+        if self.pid is not None and _answers(self.port, self.pid):
             return False
         if not self.running:
             if last_try or "in use" not in self._last_words():
@@ -219,13 +219,15 @@ def _free_port() -> int:
         return port
 
 
-def _ping(port: int) -> bool:
+def _answers(port: int, pid: int) -> bool:
+    """Whether that very server answers: on a port that was taken, somebody else would."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=1.0) as connection:
-            connection.sendall(b"PING\r\n")
-            return connection.recv(64).startswith(b"+PONG")
+            connection.sendall(b"PING\r\nINFO server\r\nQUIT\r\n")
+            reply = b"".join(iter(lambda: connection.recv(65_536), b""))
     except OSError:
         return False
+    return reply.startswith(b"+PONG") and b"\r\nprocess_id:%d\r\n" % pid in reply
 
 
 def _die_with(parent: int) -> Callable[[], None] | None:

@@ -27,8 +27,7 @@ from shared.recitation.passage import Passage
 from shared.recitation.policy import DEFAULT
 
 
-@dataclass(frozen=True, slots=True)
-class SessionRequest:
+class SessionRequest(msgspec.Struct, frozen=True):
     """What a client asks for. `last_seq`, `offset`: the last event and the acked sample it has seen."""
 
     protocol: str

@@ -167,8 +167,8 @@ class SessionCore:
                 self._flights[window.seq] = Flight(window.seq, window.start_sample, samples)
                 self._open.add(window.seq)
             effects.append(Store(window))
-        position = self.intake.position
-        if position.ended and self.order.next_seq == position.next_seq and not self._finished:
+        stored = self._stored
+        if stored.ended and self.order.next_seq == stored.next_seq and not self._finished:
             self._finished = True
             effects.append(Finish())
         return effects

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin
+from typing import Any, Literal, NamedTuple, NoReturn, TypeVar, get_args, get_origin
 
 import pydantic
 from pydantic.fields import FieldInfo
@@ -41,7 +41,6 @@ def load_settings(settings_class: type[_SettingsT], argv: Sequence[str], prog: s
         return settings_class()
     except pydantic.ValidationError as error:
         _refuse("\n".join(explain(settings_class, error, prog)))
-        raise
 
 
 def explain(settings_class: type[BaseSettings], error: pydantic.ValidationError, prog: str) -> list[str]:
@@ -98,7 +97,7 @@ def markdown_table(settings_class: type[BaseSettings]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _refuse(message: str) -> None:
+def _refuse(message: str) -> NoReturn:
     sys.stderr.write(message + "\n")
     raise SystemExit(2)
 

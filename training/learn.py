@@ -12,7 +12,7 @@ from threading import Thread
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, distributed
 from torch.nn import functional
 
 from training.student import Student
@@ -31,12 +31,11 @@ class Plan:
     peak_rate: float = 1.2e-3
     final_rate: float = 1e-5
     warmup_steps: int = 300
-    seconds_per_step: float = 100.0
+    seconds_per_step: float = 120.0
     weight_decay: float = 0.02
     frame_weight: float = 0.6
     ctc_weight: float = 0.6
     text_weight: float = 0.4
-    threads: int = 2
     seed: int = 7
 
     def rate(self, step: int, spent_share: float) -> float:
@@ -112,21 +111,62 @@ def save(student: Student, optimiser: torch.optim.Optimizer, spent: float, step:
     partial.replace(file)
 
 
-def learn(student: Student, cutter: Cutter, plan: Plan, file: Path) -> Student:
-    """Train for ``plan.minutes`` of wall clock, resuming from ``file`` where it exists."""
-    torch.set_num_threads(plan.threads)
+def _average_gradients(student: Student) -> None:
+    """Mean of the workers' gradients, in every worker."""
+    if not distributed.is_initialized():
+        return
+    gradients = [weight.grad for weight in student.parameters() if weight.grad is not None]
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    distributed.all_reduce(flat)
+    flat /= distributed.get_world_size()
+    sizes = [gradient.numel() for gradient in gradients]
+    for gradient, mean in zip(gradients, flat.split(sizes), strict=True):
+        gradient.copy_(mean.view_as(gradient))
+
+
+def _agreed(spent: float) -> float:
+    """The time that the slowest worker has spent, so that all stop at the same step."""
+    if not distributed.is_initialized():
+        return spent
+    clock = torch.tensor(spent, dtype=torch.float64)
+    distributed.all_reduce(clock, distributed.ReduceOp.MAX)
+    return float(clock)
+
+
+class _Report:
+    """Mean losses since the last line."""
+
+    def __init__(self, total_minutes: float) -> None:
+        self._total = total_minutes
+        self._recent: list[list[float]] = []
+
+    def add(self, step: int, spent: float, *values: Tensor) -> None:
+        self._recent.append([value.item() for value in values])
+        if step % REPORT_EVERY == 0:
+            frame, ctc, text = np.nanmean(np.array(self._recent), axis=0)
+            self._recent.clear()
+            progress = f"step {step} {spent:.1f}/{self._total:.0f} min"
+            print(f"learn: {progress} frame {frame:.3f} ctc {ctc:.3f} text {text:.3f}", flush=True)
+
+
+def learn(student: Student, cutter: Cutter, plan: Plan, file: Path, lead: bool = True) -> None:
+    """Train for ``plan.minutes`` of wall clock, resuming from ``file`` where it exists.
+
+    Where ``torch.distributed`` is set up, gradients are averaged over its workers; the ``lead``
+    reports and saves.
+    """
     torch.manual_seed(plan.seed)
     optimiser = _optimiser(student, plan)
-    step, spent = 0, 0.0
+    step, earlier = 0, 0.0
     if file.exists():
         state = torch.load(file, weights_only=True)
         student.load_state_dict(state["student"])
         optimiser.load_state_dict(state["optimiser"])
-        step, spent = state["step"], state["spent"]
+        step, earlier = state["step"], state["spent"]
     batches = _feed(cutter, plan.seconds_per_step)
+    report = _Report(plan.minutes)
     student.train()
-    recent: list[list[float]] = []
-    earlier, begun = spent, time.monotonic()
+    spent, begun = earlier, time.monotonic()
     while spent < plan.minutes:
         for group in optimiser.param_groups:
             group["lr"] = plan.rate(step, spent / plan.minutes)
@@ -134,21 +174,15 @@ def learn(student: Student, cutter: Cutter, plan: Plan, file: Path) -> Student:
         loss = plan.frame_weight * frame + plan.ctc_weight * ctc + plan.text_weight * text
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
+        _average_gradients(student)
         norm = torch.nn.utils.clip_grad_norm_(student.parameters(), 2.0)
         if torch.isfinite(norm):
             optimiser.step()
         step += 1
-        spent = earlier + (time.monotonic() - begun) / 60
-        recent.append([frame.item(), ctc.item(), text.item()])
-        if step % REPORT_EVERY == 0:
-            means = np.nanmean(np.array(recent), axis=0)
-            recent.clear()
-            print(
-                f"learn: step {step} {spent:.1f}/{plan.minutes:.0f} min "
-                f"frame {means[0]:.3f} ctc {means[1]:.3f} text {means[2]:.3f}",
-                flush=True,
-            )
-        if step % SAVE_EVERY == 0:
-            save(student, optimiser, spent, step, file)
-    save(student, optimiser, spent, step, file)
-    return student
+        spent = _agreed(earlier + (time.monotonic() - begun) / 60)
+        if lead:
+            report.add(step, spent, frame, ctc, text)
+            if step % SAVE_EVERY == 0:
+                save(student, optimiser, spent, step, file)
+    if lead:
+        save(student, optimiser, spent, step, file)

@@ -11,7 +11,7 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Message
 
@@ -29,7 +29,16 @@ _BUSY_RETRY_S = 5.0
 def routes(ports: GatewayPorts) -> list[Route]:
     """The routes of this page."""
     endpoint = answering_errors(VerifyEndpoint(ports), FALLBACK)
-    return [Route("/verify", endpoint, methods=["POST"])]
+    # The demo page's mount takes every path, so that a wrong method would look like a missing file.
+    return [
+        Route("/verify", endpoint, methods=["POST"]),
+        Route("/verify", _only_post, methods=["GET", "PUT", "PATCH", "DELETE"]),
+    ]
+
+
+async def _only_post(_request: Request) -> Response:
+    error = {"code": "method_not_allowed", "message": "only POST is understood here", "fallback": FALLBACK}
+    return JSONResponse({"error": error}, status_code=405, headers={"Allow": "POST"})
 
 
 class VerifyEndpoint:

@@ -9,7 +9,6 @@ has no acks and no resume.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import Literal
 
 import msgspec
@@ -106,4 +105,4 @@ def window_s(settings: GatewaySettings) -> float:
 def _read_request(websocket: WebSocket, tenant: str, seconds: float) -> SessionRequest:
     query = {name: websocket.query_params[name] for name in _QUERY if name in websocket.query_params}
     request = read_request(query | {"window": str(seconds)}, tenant, (seconds, seconds))
-    return replace(request, protocol=VerifyDialect.name)
+    return msgspec.structs.replace(request, protocol=VerifyDialect.name)

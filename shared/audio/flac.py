@@ -1,4 +1,7 @@
-"""PCM16 chunks as FLAC and back: lossless, about half the size, 0.7 ms of CPU for 2 s (measured)."""
+"""PCM16 chunks as FLAC and back, lossless.
+
+Measured on a recitation: 0.7 of the size, 0.5-0.8 ms of CPU to write 2 s, 0.3 ms to read them.
+"""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 from shared.bus.keys import DEAD, DEAD_TTL_S
 from shared.bus.limits import BusLimits
 from shared.bus.ports import Claim
-from shared.bus.redis_connections import command, queue_command
+from shared.bus.redis_connections import command, execute, queue_command
 
 _MAX_TEXT = 500
 """Characters kept of a reason: it may quote a library's error."""
@@ -44,7 +44,7 @@ async def bury_note(client: Redis, note: Note, limits: BusLimits) -> None:
     async with client.pipeline(transaction=True) as pipe:
         queue_command(pipe, "XADD", DEAD, "MAXLEN", "~", limits.max_dead, "*", *fields)
         queue_command(pipe, "EXPIRE", DEAD, DEAD_TTL_S)
-        await pipe.execute()
+        await execute(pipe)
 
 
 async def discard_entry(

@@ -73,7 +73,10 @@ class SessionStore(Protocol):
         ...
 
     async def take_over(self, session_id: SessionId, connection_id: ConnectionId) -> SessionRecord | None:
-        """Make `connection_id` the owner and tell the old owner (`Takeover`); None if unknown."""
+        """Make `connection_id` the owner and tell the old owner (`Takeover`).
+
+        None if the session is unknown, or was stored by a version that this one cannot read.
+        """
         ...
 
     async def push(self, record: SessionRecord, segment: Segment | None, audio: AudioChunk | None) -> None:

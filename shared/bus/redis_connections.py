@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 from redis.asyncio.client import Pipeline
@@ -13,6 +13,8 @@ from redis.asyncio.connection import AbstractConnection
 
 from shared.bus.redis_errors import redis_errors
 from shared.errors import BusUnavailable
+
+_T = TypeVar("_T")
 
 MAX_BLOCK_MS = 2_000
 """Longest wait of one blocking read: it bounds how long a drain or a dead server goes unnoticed."""
@@ -62,18 +64,37 @@ def open_client(url: str, limits: ConnectionLimits | None = None) -> Redis:
     return Redis.from_pool(pool)
 
 
+async def heeding_cancel(reply: Awaitable[_T]) -> _T:
+    """Await something of redis-py without losing a cancellation.
+
+    It sends inside `asyncio.wait_for`, and that of Python 3.11 returns normally when a cancellation
+    and the result come together (python/cpython#86296, cured in 3.12): the loop that was to be ended
+    would go on for ever.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task is not None else 0
+    result = await reply
+    if task is not None and task.cancelling() > before:
+        raise asyncio.CancelledError
+    return result
+
+
 def command(client: Redis, *args: str | bytes | int | float, **parsing: bool) -> Awaitable[Any]:
     """One command as it would be typed; redis-py's own methods have types that cannot be awaited.
 
     `parsing` are redis-py's hints on the shape of a reply, for commands that have several.
     """
-    reply: Awaitable[Any] = client.execute_command(*args, **parsing)  # type: ignore[no-untyped-call]
-    return reply
+    return heeding_cancel(client.execute_command(*args, **parsing))  # type: ignore[no-untyped-call]
 
 
 def queue_command(pipe: Pipeline, *args: str | bytes | int | float) -> None:
     """One command for the pipeline's next `execute`."""
     pipe.execute_command(*args)
+
+
+def execute(pipe: Pipeline, *, raise_on_error: bool = True) -> Awaitable[list[Any]]:
+    """Send what is queued, get all replies; errors are raised or among the replies."""
+    return heeding_cancel(pipe.execute(raise_on_error=raise_on_error))
 
 
 def _open_dedicated(url: str, limits: ConnectionLimits) -> ConnectionPool:

@@ -10,6 +10,7 @@ from redis.exceptions import ResponseError
 from shared.bus.dead_letters import describe_undecodable, discard_entry
 from shared.bus.keys import WORKER_GROUP
 from shared.bus.limits import BusLimits
+from shared.bus.metrics import BusMetrics
 from shared.bus.ports import Claim, CommitOutcome
 from shared.bus.redis_connections import MAX_BLOCK_MS, Shard, command
 from shared.bus.redis_errors import redis_errors
@@ -37,11 +38,14 @@ _log = get_logger(__name__)
 class ShardConsumer:
     """Not for concurrent claims: one reader per shard. Commits may run beside it."""
 
-    def __init__(self, shard: Shard, stream: str, worker_id: WorkerId, limits: BusLimits) -> None:
+    def __init__(
+        self, shard: Shard, stream: str, worker_id: WorkerId, limits: BusLimits, metrics: BusMetrics
+    ) -> None:
         self.shard = shard
         self._stream = stream
         self._consumer = str(worker_id)
         self._limits = limits
+        self._undecodable = metrics.undecodable.labels("segment")
         self._held: set[str] = set()  # handed to the caller, not yet committed
         self._recover = True  # entries may be pending for this consumer that nobody here has seen
         self._cursor = "0-0"
@@ -156,6 +160,7 @@ class ShardConsumer:
         return claims
 
     async def _discard(self, entry_id: str, fields: dict[bytes, bytes], why: str) -> None:
+        self._undecodable.inc()
         _log.error("segment_undecodable", shard=self.shard.index, entry_id=entry_id, why=why)
         note = describe_undecodable(entry_id, sum(map(len, fields.values())), why)
         with redis_errors("burying an undecodable segment"):
@@ -181,7 +186,7 @@ class ShardConsumer:
         try:
             return await command(self.shard.blocking if blocking else self.shard.commands, *args, **parsing)
         except ResponseError as error:
-            if "NOGROUP" not in str(error):
+            if not _group_is_gone(error):
                 raise
         await self.ensure_group()
         return None
@@ -191,5 +196,10 @@ class ShardConsumer:
         try:
             await script.run(self.shard.commands, [self._stream], args)
         except ResponseError as error:
-            if "NOGROUP" not in str(error):
+            if not _group_is_gone(error):
                 raise
+
+
+def _group_is_gone(error: ResponseError) -> bool:
+    """Redis came back empty or was wiped; a blocked read may hear of the stream's end instead."""
+    return any(mark in str(error) for mark in ("NOGROUP", "UNBLOCKED"))

@@ -12,9 +12,6 @@ from shared.errors import BusUnavailable
 _AWAY: tuple[type[BaseException], ...] = (
     exceptions.ConnectionError,
     exceptions.TimeoutError,
-    exceptions.BusyLoadingError,
-    exceptions.ReadOnlyError,
-    exceptions.OutOfMemoryError,
     exceptions.InvalidResponse,
     OSError,
     TimeoutError,
@@ -52,5 +49,9 @@ def redis_errors(doing: str) -> Iterator[None]:
 
 def refusal(error: exceptions.ResponseError) -> str | None:
     """Why Redis refuses for now, None if the command itself was wrong."""
+    if isinstance(error, exceptions.OutOfMemoryError):  # redis-py has cut the mark off
+        return _REFUSALS["OOM "]
+    if isinstance(error, exceptions.ReadOnlyError):
+        return _REFUSALS["READONLY"]
     text = str(error)
     return next((why for mark, why in _REFUSALS.items() if mark in text), None)

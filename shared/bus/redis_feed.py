@@ -6,6 +6,7 @@ import asyncio
 import random
 
 from shared.bus import keys
+from shared.bus.metrics import BusMetrics
 from shared.bus.ports import ResultSink
 from shared.bus.redis_connections import RedisConnections
 from shared.bus.redis_subscriber import Backoff, ShardSubscriber
@@ -28,10 +29,13 @@ class RedisResultFeed:
         idle_ping_s: float = 15.0,
         backoff: Backoff | None = None,
         random_source: random.Random | None = None,
+        metrics: BusMetrics | None = None,
     ) -> None:
-        jitter = random_source or random.Random()
+        jitter, metrics = random_source or random.Random(), metrics or BusMetrics()
         self._subscribers = tuple(
-            ShardSubscriber(shard, max_channels, confirm_s, idle_ping_s, backoff or Backoff(), jitter)
+            ShardSubscriber(
+                shard, max_channels, confirm_s, idle_ping_s, backoff or Backoff(), jitter, metrics
+            )
             for shard in connections.shards
         )
 

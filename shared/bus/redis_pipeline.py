@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from prometheus_client import Gauge
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
-from shared.bus.redis_connections import command, queue_command
+from shared.bus.redis_connections import command, execute, queue_command
 from shared.bus.redis_scripts import LuaScript, ScriptArgument
 from shared.errors import BusUnavailable
 
@@ -40,11 +41,15 @@ class _Run:
 class ScriptPipeline:
     """Runs scripts on one shard. Its tasks end by themselves when nothing waits: there is no close."""
 
-    def __init__(self, client: Redis, limits: PipelineLimits | None = None) -> None:
+    def __init__(
+        self, client: Redis, limits: PipelineLimits | None = None, waiting: Gauge | None = None
+    ) -> None:
         self._client = client
         self._limits = limits or PipelineLimits()
         self._waiting: deque[_Run] = deque()
         self._lanes: set[asyncio.Task[None]] = set()
+        if waiting is not None:
+            waiting.set_function(lambda: len(self._waiting))
 
     async def run(self, script: LuaScript, keys: Sequence[str], args: Sequence[ScriptArgument] = ()) -> Any:
         """One run's reply. Redis errors come out unchanged; a cancelled run may still happen.
@@ -88,7 +93,7 @@ class ScriptPipeline:
         async with self._client.pipeline(transaction=False) as pipe:
             for run in batch:
                 queue_command(pipe, "EVALSHA", run.script.sha, len(run.keys), *run.keys, *run.args)
-            replies = await pipe.execute(raise_on_error=False)
+            replies = await execute(pipe, raise_on_error=False)
         unknown: list[_Run] = []
         for run, reply in zip(batch, replies, strict=True):
             if isinstance(reply, NoScriptError):

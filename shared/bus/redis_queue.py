@@ -9,6 +9,7 @@ from typing import TypeVar
 from shared.bus import keys
 from shared.bus.dead_letters import bury_note, describe
 from shared.bus.limits import BusLimits
+from shared.bus.metrics import BusMetrics
 from shared.bus.ports import Claim, CommitOutcome
 from shared.bus.redis_connections import RedisConnections
 from shared.bus.redis_consumer import ShardConsumer
@@ -34,10 +35,12 @@ class RedisWorkQueue:
         pool: PoolName,
         worker_id: WorkerId,
         limits: BusLimits | None = None,
+        metrics: BusMetrics | None = None,
     ) -> None:
-        self._limits = limits or BusLimits()
+        self._limits, metrics = limits or BusLimits(), metrics or BusMetrics()
         self._consumers = tuple(
-            ShardConsumer(shard, keys.segments(pool), worker_id, self._limits) for shard in connections.shards
+            ShardConsumer(shard, keys.segments(pool), worker_id, self._limits, metrics)
+            for shard in connections.shards
         )
 
     @property

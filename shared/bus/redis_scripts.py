@@ -10,7 +10,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
-from shared.bus.redis_connections import command, queue_command
+from shared.bus.redis_connections import command, execute, queue_command
 
 ScriptArgument = str | bytes | int | float
 Call = tuple[Sequence[str], Sequence[ScriptArgument]]
@@ -50,5 +50,5 @@ class LuaScript:
         async with client.pipeline(transaction=False) as pipe:
             for keys, args in calls:
                 queue_command(pipe, "EVALSHA", self.sha, len(keys), *keys, *args)
-            replies: list[Any] = await pipe.execute(raise_on_error=False)
+            replies: list[Any] = await execute(pipe, raise_on_error=False)
             return replies

@@ -8,17 +8,21 @@ from typing import Any
 from shared.bus import keys, stored_audio
 from shared.bus.keys import WORKER_GROUP
 from shared.bus.limits import BusLimits
+from shared.bus.metrics import BusMetrics
 from shared.bus.ports import AudioChunk, CommitOutcome, ResultPage, SessionRecord
 from shared.bus.records import from_fields, to_fields
-from shared.bus.redis_connections import RedisConnections, Shard, command, queue_command
+from shared.bus.redis_connections import RedisConnections, Shard, command, execute, queue_command
 from shared.bus.redis_errors import redis_errors
-from shared.bus.redis_pipeline import ScriptPipeline
+from shared.bus.redis_pipeline import PipelineLimits, ScriptPipeline
 from shared.bus.redis_scripts import Call, LuaScript, ScriptArgument
 from shared.bus.sharding import shard_of
-from shared.errors import BadRequest, Fenced, QueueFull, StateLost
+from shared.errors import BadRequest, BusUnavailable, Fenced, QueueFull, RattilError, StateLost
 from shared.ids import ConnectionId, Epoch, PoolName, SessionId
+from shared.logging import get_logger
 from shared.protocol import codec
 from shared.protocol.segments import SAMPLE_RATE, LoggedResult, Segment, SegmentResult, Takeover
+
+_log = get_logger(__name__)
 
 OPEN = LuaScript("open")
 TAKE_OVER = LuaScript("take_over")
@@ -56,10 +60,20 @@ def commit_call(result: SegmentResult, limits: BusLimits, stream: str = "", entr
 class RedisSessionStore:
     """See `shared.bus.ports.SessionStore`. The connections stay the caller's to close."""
 
-    def __init__(self, connections: RedisConnections, limits: BusLimits | None = None) -> None:
+    def __init__(
+        self,
+        connections: RedisConnections,
+        limits: BusLimits | None = None,
+        metrics: BusMetrics | None = None,
+        pipelines: PipelineLimits | None = None,
+    ) -> None:
         self._connections = connections
         self._limits = limits or BusLimits()
-        self._scripts = tuple(ScriptPipeline(shard.commands) for shard in connections.shards)
+        self._metrics = metrics or BusMetrics()
+        self._scripts = tuple(
+            ScriptPipeline(shard.commands, pipelines, self._metrics.writes_waiting.labels(shard.index))
+            for shard in connections.shards
+        )
 
     async def open(self, record: SessionRecord) -> None:
         takeover = Takeover(session_id=record.session_id, by=record.connection_id)
@@ -79,21 +93,29 @@ class RedisSessionStore:
             flat = await self._run(TAKE_OVER, session_id, session_keys(session_id), args)
         if flat is None:
             return None
-        return from_fields(dict(zip(flat[::2], flat[1::2], strict=True)))
+        try:
+            return from_fields(dict(zip(flat[::2], flat[1::2], strict=True)))
+        except StateLost as error:
+            # Written by another version: as good as unknown, and the caller opens the session anew.
+            _log.warning("session_unreadable", session_id=session_id, why=error.message)
+            return None
 
     async def push(self, record: SessionRecord, segment: Segment | None, audio: AudioChunk | None) -> None:
         pool = segment.pool if segment is not None else record.pool
         args: list[ScriptArgument] = [self._limits.session_ttl_s, record.connection_id, record.epoch]
         args += [b"", 0] if segment is None else [codec.encode_segment(segment), segment.seq]
         args += [self._limits.max_stream_length, *self._audio_args(audio), *to_fields(record)]
-        with redis_errors("pushing a segment"):
-            said = await self._run(
-                PUSH,
-                record.session_id,
-                [*session_keys(record.session_id), keys.segments(pool)],
-                args,
-            )
-        _raise_refusal(said, record, pool)
+        script_keys = [*session_keys(record.session_id), keys.segments(pool)]
+        try:
+            with redis_errors("pushing a segment"):
+                said = await self._run(PUSH, record.session_id, script_keys, args)
+        except BusUnavailable:
+            self._metrics.refused.labels("unavailable").inc()
+            raise
+        refusal = _refusal(said, record, pool)
+        if refusal is not None:
+            self._metrics.refused.labels(said.decode()).inc()
+            raise refusal
 
     async def settle(self, result: SegmentResult) -> CommitOutcome:
         script_keys, args = commit_call(result, self._limits)
@@ -106,8 +128,8 @@ class RedisSessionStore:
         with redis_errors("reading results"):
             async with client.pipeline(transaction=True) as pipe:
                 queue_command(pipe, "HMGET", keys.session(session_id), "epoch", "top")
-                queue_command(pipe, "XRANGE", keys.session_results(session_id), f"({after}-0", "+")
-                (stored_epoch, stored_top), entries = await pipe.execute()
+                queue_command(pipe, "XRANGE", keys.session_results(session_id), f"({max(0, after)}-0", "+")
+                (stored_epoch, stored_top), entries = await execute(pipe)
         current, top = Epoch((stored_epoch or b"").decode()), int(stored_top or 0)
         if current != epoch:
             return ResultPage(current, top, (), complete=False)
@@ -158,15 +180,16 @@ class RedisSessionStore:
         return [entry, audio.start_sample, end, limits.max_audio_bytes, 0]
 
 
-def _raise_refusal(said: bytes, record: SessionRecord, pool: PoolName) -> None:
+def _refusal(said: bytes, record: SessionRecord, pool: PoolName) -> RattilError | None:
+    """What the push script said, as an error; None for ok."""
+    session_id = record.session_id
     if said == b"lost":
-        raise StateLost(
-            f"session {record.session_id} is not in Redis under epoch {record.epoch}: open it anew"
-        )
+        return StateLost(f"session {session_id} is not in Redis under epoch {record.epoch}: open it anew")
     if said == b"fenced":
-        raise Fenced(f"a newer connection owns session {record.session_id}: stop writing")
+        return Fenced(f"a newer connection owns session {session_id}: stop writing")
     if said == b"full":
-        raise QueueFull(f"the segment stream of pool {pool} is full: keep the segment and push it later")
+        return QueueFull(f"the segment stream of pool {pool} is full: keep the segment, push it later")
+    return None
 
 
 def _logged(entry: tuple[bytes, dict[bytes, Any]]) -> LoggedResult | None:

@@ -15,8 +15,9 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeout
 
+from shared.bus.metrics import BusMetrics
 from shared.bus.ports import ResultSink
-from shared.bus.redis_connections import Shard
+from shared.bus.redis_connections import Shard, heeding_cancel
 from shared.bus.redis_errors import redis_errors
 from shared.errors import BadRequest, BusUnavailable
 from shared.logging import get_logger
@@ -54,7 +55,11 @@ class ShardSubscriber:
         idle_ping_s: float,
         backoff: Backoff,
         jitter: random.Random,
+        metrics: BusMetrics,
     ) -> None:
+        self._interruptions = metrics.feed_interruptions.labels(shard.index)
+        self._undecodable = metrics.undecodable.labels("result")
+        metrics.channels.labels(shard.index).set_function(lambda: len(self._sinks))
         self._shard = shard
         self._max_channels = max_channels
         self._confirm_s = confirm_s
@@ -122,11 +127,16 @@ class ShardSubscriber:
             connection = self._shard.new_connection()
             try:
                 with redis_errors("following results"):
-                    await connection.connect()  # type: ignore[no-untyped-call]
+                    await heeding_cancel(connection.connect())  # type: ignore[no-untyped-call]
                     self._resubscribe()
                     await self._serve(connection)
             except (BusUnavailable, RedisError) as error:
+                self._interruptions.inc()
                 _log.warning("results_feed_interrupted", shard=self._shard.index, why=str(error))
+            except Exception:
+                # Whatever it was: without this task every session of the shard would go silent.
+                self._interruptions.inc()
+                _log.exception("results_feed_failed", shard=self._shard.index)
             finally:
                 await connection.disconnect(nowait=True)
             await asyncio.sleep(self._backoff.wait_s(self._attempt, self._jitter))
@@ -158,7 +168,7 @@ class ShardSubscriber:
                 async with asyncio.timeout(self._idle_ping_s):
                     await self._changed.wait()
             except TimeoutError:
-                await connection.send_command("PING", check_health=False)
+                await heeding_cancel(connection.send_command("PING", check_health=False))
                 continue
             self._changed.clear()
             changes, self._changes = self._changes, {}
@@ -166,7 +176,7 @@ class ShardSubscriber:
                 channels = [channel for channel, want in changes.items() if want is wanted]
                 for start in range(0, len(channels), _BATCH):
                     batch = channels[start : start + _BATCH]
-                    await connection.send_command(name, *batch, check_health=False)
+                    await heeding_cancel(connection.send_command(name, *batch, check_health=False))
 
     async def _read(self, connection: AbstractConnection) -> None:
         """Every message, and at least the answer to each ping: silence beyond that is a dead server."""
@@ -208,6 +218,7 @@ class ShardSubscriber:
         try:
             message = codec.decode_delivery(frame)
         except BadRequest as error:
+            self._undecodable.inc()
             _log.error("result_undecodable", channel=channel, why=error.message)
             self._call(sink, None)
             return

@@ -7,6 +7,7 @@ from pydantic_settings import BaseSettings
 
 from shared.bus.keys import SESSION_TTL_S
 from shared.bus.limits import AudioCodec, BusLimits, StoreAudio
+from shared.bus.redis_connections import ConnectionLimits
 
 
 class BusSettings(BaseSettings):
@@ -56,7 +57,9 @@ class BusSettings(BaseSettings):
         default=30.0, ge=1.0, le=600.0, description="Seconds of audio that STORE_AUDIO=tail keeps."
     )
     store_audio_codec: AudioCodec = Field(
-        default="flac", description="How stored audio is written: flac (lossless, about half) or pcm16."
+        default="flac",
+        description="How stored audio is written: flac (lossless, 0.7 of the size, 0.3 ms of CPU per second) "
+        "or pcm16.",
     )
 
     def bus_limits(self) -> BusLimits:
@@ -70,6 +73,9 @@ class BusSettings(BaseSettings):
             tail_audio_s=self.store_audio_tail_s,
             audio_codec=self.store_audio_codec,
         )
+
+    def connection_limits(self) -> ConnectionLimits:
+        return ConnectionLimits(max_connections=self.redis_max_connections)
 
     @property
     def control_url(self) -> str:

@@ -44,8 +44,18 @@ class Ear(Protocol[U]):
     def costs(self) -> WalkCosts: ...
 
     @property
+    def replaced_share(self) -> float:
+        """Which share of a stretch must have been said, differently, for no word to count as left out."""
+        ...
+
+    @property
     def settle_units(self) -> int:
         """Units kept open behind the newest window before their walk is settled for good."""
+        ...
+
+    @property
+    def settle_batch(self) -> int:
+        """Units settled at once, at least."""
         ...
 
     def units(self, hearing: Hearing) -> list[U]:
@@ -65,6 +75,10 @@ class Ear(Protocol[U]):
 
     def judge(self, visit: Visit, units: Sequence[U], noise: float) -> Judgement | None:
         """The grade of a visit; `None` when too little of the word was heard to call it said."""
+        ...
+
+    def mistaken(self, units: Sequence[U]) -> Judgement:
+        """The verdict on a word in whose place these units were said."""
         ...
 
     def extra(self, units: Sequence[U]) -> str | None:

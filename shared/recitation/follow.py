@@ -13,9 +13,10 @@ from shared.recitation.feedback import Feedback, WordFeedback
 from shared.recitation.passage import Passage
 from shared.recitation.policy import DEFAULT, FeedbackPolicy
 from shared.recitation.smoothing import UNTOUCHED
+from shared.recitation.snapshot import PackedTracker, pack, unpack
 from shared.recitation.sound_ear import SoundEar
 from shared.recitation.sound_walk import HeardSound
-from shared.recitation.tracker import Reading, Tracker, TrackerState
+from shared.recitation.tracker import Reading, Tracker
 from shared.recitation.transcript import Transcript, TranscriptState
 from shared.recitation.word_ear import WordEar
 from shared.recitation.word_walk import HeardToken
@@ -31,8 +32,8 @@ class _Snapshot(msgspec.Struct, frozen=True, array_like=True):
     passage: str
     transcript: TranscriptState
     reading: Reading
-    sounds: TrackerState[HeardSound] | None
-    words: TrackerState[HeardToken] | None
+    sounds: PackedTracker[HeardSound] | None
+    words: PackedTracker[HeardToken] | None
 
 
 class Follower:
@@ -85,12 +86,14 @@ class Follower:
                 self._spoken = self._word_tracker(None)
         return self._sounds or self._spoken
 
-    def _sound_tracker(self, state: TrackerState[HeardSound] | None) -> Tracker[HeardSound]:
+    def _sound_tracker(self, saved: PackedTracker[HeardSound] | None) -> Tracker[HeardSound]:
         ear = SoundEar(self._passage, self._policy)
+        state = None if saved is None else unpack(saved, ear.expected)
         return Tracker(ear, self._policy, len(self._passage.words), state)
 
-    def _word_tracker(self, state: TrackerState[HeardToken] | None) -> Tracker[HeardToken]:
+    def _word_tracker(self, saved: PackedTracker[HeardToken] | None) -> Tracker[HeardToken]:
         ear = WordEar(self._passage, self._policy)
+        state = None if saved is None else unpack(saved, ear.expected)
         return Tracker(ear, self._policy, len(self._passage.words), state)
 
     def _show(self, tracker: Tracker[Any], reading: Reading) -> None:
@@ -123,8 +126,8 @@ class Follower:
             str(self._passage.range),
             self._transcript.state(),
             self._reading,
-            None if self._sounds is None else self._sounds.state,
-            None if self._spoken is None else self._spoken.state,
+            None if self._sounds is None else pack(self._sounds.state, self._sounds.expected),
+            None if self._spoken is None else pack(self._spoken.state, self._spoken.expected),
         )
         return zlib.compress(msgspec.msgpack.encode(state), level=1)
 

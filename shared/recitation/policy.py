@@ -79,10 +79,12 @@ class FeedbackPolicy:
     """What looking further must save, in hundredths of a wrong unit, to be believed."""
     lost_words: int = 120
     """How far (words, both ways) it then looks."""
-    settle_heard_sounds: int = 36
+    settle_heard_sounds: int = 28
     """Heard sounds kept open behind the newest window before their walk is settled for good."""
     settle_heard_words: int = 10
     """The same for text engines, in words."""
+    settle_batch: int = 40
+    """Heard sounds settled at once: walking on from a new start costs time, so not every window."""
     open_units: int = 240
     """Bound of the open units; beyond it the oldest are settled wherever they are."""
     transcript_words: int = 4_000

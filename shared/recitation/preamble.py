@@ -47,12 +47,12 @@ SADAQA: Final = (
 
 
 class Slot(NamedTuple):
-    """One word in the order of recitation: of the passage (`index`), or of an optional formula.
+    """One word in the order of recitation: of the passage (`word_index`), or of an optional formula.
 
     `opens` is false inside a formula, where a reciter cannot begin.
     """
 
-    index: int | None
+    word_index: int | None
     skeleton: str
     phones: tuple[str, ...]
     opens: bool = True

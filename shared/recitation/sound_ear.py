@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from shared.hearing import Hearing
-from shared.recitation.ear import Judgement
+from shared.recitation.ear import WRONG, Judgement
 from shared.recitation.passage import Passage
 from shared.recitation.policy import FeedbackPolicy
 from shared.recitation.sound_grading import judge_sounds
@@ -25,7 +25,7 @@ class SoundEar:
     def __init__(self, passage: Passage, policy: FeedbackPolicy) -> None:
         self._passage = passage
         self._policy = policy
-        self._track, self._reference = sound_track(passage)
+        self._track, self._reference = sound_track(passage.range)
 
     @property
     def track(self) -> Track[HeardSound]:
@@ -36,8 +36,16 @@ class SoundEar:
         return self._policy.sound_walk
 
     @property
+    def replaced_share(self) -> float:
+        return self._policy.sounds.replaced_share
+
+    @property
     def settle_units(self) -> int:
         return self._policy.settle_heard_sounds
+
+    @property
+    def settle_batch(self) -> int:
+        return self._policy.settle_batch
 
     def units(self, hearing: Hearing) -> list[HeardSound]:
         return [heard_sound(phone) for phone in hearing.phones or ()]
@@ -53,6 +61,16 @@ class SoundEar:
     def judge(self, visit: Visit, units: Sequence[HeardSound], noise: float) -> Judgement | None:
         start, stop = (int(at) for at in self._track.starts[visit.word : visit.word + 2])
         return judge_sounds(visit, units, self._reference[start:stop], start, noise, self._policy.sounds)
+
+    def mistaken(self, units: Sequence[HeardSound]) -> Judgement:
+        return Judgement(
+            grade=WRONG,
+            error=100,
+            confidence=sum(unit.certainty for unit in units) // len(units),
+            heard=" ".join(unit.symbol for unit in units),
+            start_ms=units[0].start_ms,
+            end_ms=units[-1].end_ms,
+        )
 
     def extra(self, units: Sequence[HeardSound]) -> str | None:
         consonants = sum(is_consonant(INVENTORY[unit.sound]) for unit in units)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 import msgspec
 import numpy as np
 
 from shared.hearing import Phone
-from shared.recitation.passage import Passage
+from shared.recitation.passage import VerseRange, load_passage
 from shared.recitation.policy import SOUND_ENTER, SOUND_SKIP, SOUND_SKIP_PER_SOUND
 from shared.recitation.preamble import recitation_order
 from shared.recitation.sounds import DELETION, DISTANCE, DISTANCES, INSERTION, INVENTORY, sound_id
@@ -86,15 +87,16 @@ class SoundCosts:
         return doubted(INSERTION[unit.sound], unit.certainty)
 
 
-def sound_track(passage: Passage) -> tuple[Track[HeardSound], Row]:
-    """The track of a passage with its optional formulas, and its row of reference sounds."""
-    slots = recitation_order(passage)
+@lru_cache(maxsize=64)
+def sound_track(verses: VerseRange) -> tuple[Track[HeardSound], Row]:
+    """The track of a passage with its optional formulas, and its row of reference sounds; shared."""
+    slots = recitation_order(load_passage(verses))
     reference = np.array([sound_id(symbol) for slot in slots for symbol in slot.phones], dtype=np.int32)
     deletion: Row = DELETION[reference]
     starts = lay_out([len(slot.phones) for slot in slots])
     left_out = np.add.reduceat(deletion, starts[:-1])
     skip = np.minimum(left_out, SOUND_SKIP + SOUND_SKIP_PER_SOUND * np.diff(starts)).astype(np.int32)
-    indices = tuple(slot.index for slot in slots)
+    indices = tuple(slot.word_index for slot in slots)
     skip[[at for at, index in enumerate(indices) if index is None]] = 0
     enter = entry_prices([slot.opens for slot in slots], SOUND_ENTER)
     return Track(starts, indices, deletion, skip, enter, SoundCosts(reference)), reference

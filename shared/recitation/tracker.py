@@ -6,13 +6,13 @@ booked and the walk starts afresh at a word border, so that a window costs the s
 
 from __future__ import annotations
 
-from collections import deque
 from statistics import median
 from typing import Generic, TypeVar
 
 import msgspec
 
 from shared.hearing import Hearing
+from shared.recitation.booking import Booking, better, book
 from shared.recitation.ear import WRONG, Ear, Judgement
 from shared.recitation.feedback import Repeat
 from shared.recitation.policy import FeedbackPolicy
@@ -39,6 +39,8 @@ class TrackerState(msgspec.Struct, Generic[U], array_like=True):
     """The furthest word recited, by settled visits."""
     floor: int = 0
     """Every word before this one is final."""
+    furthest: int = -1
+    """No word behind this one has ever been touched."""
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -93,12 +95,13 @@ class Tracker(Generic[U]):
         units = [unit for unit, _ in composed]
         path = self._path(units)
         account = tell(self._ear.track, path)
-        judged = self._judge(account, units, done)
+        booking = self._book(account, units, done)
+        judged = self._judged(booking)
         reach = max([self.state.reach, *(i for i, j in judged.items() if done or j.grade != WRONG)])
         changed = self._smooth(judged, reach, done)
-        reading = self._reading(account, units, path, changed, reach)
+        reading = self._reading(account, booking, units, path, changed, reach)
         if not done:
-            self._settle(account, path, units, [size for _, size in composed])
+            self._settle(account, booking, path, units, [size for _, size in composed])
         return reading
 
     def _path(self, units: list[U]) -> Path:
@@ -111,31 +114,19 @@ class Tracker(Generic[U]):
         return wider if wider.cost + self._policy.lost_gain <= path.cost else path
 
     # -- judging -----------------------------------------------------------------------------
-    def _judge(self, account: Account, units: list[U], done: bool) -> dict[int, Judgement]:
-        """The best judgement of every word visited on the open stretch, settled visits included."""
-        noise = self._noise()
-        judged: dict[int, Judgement] = {}
-        visits = account.visits if account.complete or done else account.visits[:-1]
-        for visit in visits:
-            if done and visit is account.visits[-1] and not account.complete and self._cut_short(visit):
-                continue
-            self._book(judged, visit, units, noise)
-        for index in judged:
-            earlier = self.state.settled.get(index)
-            if earlier is not None and not judged[index].beats(earlier):
-                judged[index] = earlier
-        return judged
+    def _book(self, account: Account, units: list[U], done: bool) -> Booking:
+        visits = account.visits
+        if visits and not account.complete and (not done or self._cut_short(visits[-1])):
+            visits = visits[:-1]
+        return book(self._ear, account, visits, units, self._noise(), self._ear.replaced_share)
 
-    def _book(self, judged: dict[int, Judgement], visit: Visit, units: list[U], noise: float) -> None:
-        index = self._ear.track.word_index[visit.word]
-        if index is None:
-            return
-        judgement = self._ear.judge(visit, units, noise)
-        if judgement is None:
-            return
-        earlier = judged.get(index)
-        if earlier is None or judgement.beats(earlier):
-            judged[index] = judgement
+    def _judged(self, booking: Booking) -> dict[int, Judgement]:
+        """The best verdict on every word of the open stretch, settled visits included."""
+        judged = booking.best()
+        for index in judged:
+            if index in self.state.settled:
+                better(judged, index, self.state.settled[index])
+        return judged
 
     def _cut_short(self, visit: Visit) -> bool:
         """Whether the reciter stopped before the last third of the word."""
@@ -151,10 +142,10 @@ class Tracker(Generic[U]):
 
     def _smooth(self, judged: dict[int, Judgement], reach: int, done: bool) -> tuple[int, ...]:
         state = self.state
-        open_words = {i for i in range(state.floor, reach + 1) if not self._is_final(i)}
-        shown = {i for i, word in state.words.items() if not word.final}
+        state.furthest = max(state.furthest, reach, *judged, -1)
+        open_words = {i for i in range(state.floor, state.furthest + 1) if not self._is_final(i)}
         changed = []
-        for index in sorted(open_words | shown | judged.keys()):
+        for index in sorted(open_words | judged.keys()):
             judgement = judged.get(index) or state.settled.get(index)
             past = done or reach - index >= self._policy.settle_words
             before = state.words.get(index, UNTOUCHED)
@@ -173,11 +164,17 @@ class Tracker(Generic[U]):
 
     # -- telling -----------------------------------------------------------------------------
     def _reading(
-        self, account: Account, units: list[U], path: Path, changed: tuple[int, ...], reach: int
+        self,
+        account: Account,
+        booking: Booking,
+        units: list[U],
+        path: Path,
+        changed: tuple[int, ...],
+        reach: int,
     ) -> Reading:
-        runs = [run for run in account.extras if run[1] + 1 < len(units)]
-        extras = [text for first, last in runs if (text := self._ear.extra(units[first : last + 1]))]
-        repeats = [repeat for jump in account.jumps if (repeat := self._repeat(jump.left, jump.resumed))]
+        # The newest run may yet turn out to be the beginning of a word.
+        extras = self._extras(account, booking, units, len(units) - 1)
+        repeats = self._repeats(account, len(units))
         kept = self._policy.remarks
         return Reading(
             changed=changed,
@@ -196,30 +193,37 @@ class Tracker(Generic[U]):
                 return index
         return self._words
 
-    def _repeat(self, left: int, resumed: int) -> Repeat | None:
+    def _extras(self, account: Account, booking: Booking, units: list[U], before: int) -> list[str]:
+        """Runs outside every word that end before unit `before`."""
+        words = booking.explained
+        runs = [
+            units[first : last + 1]
+            for first, last in account.extras
+            if last < before and not any(start <= first and last <= end for start, end in words)
+        ]
+        return [text for run in runs if (text := self._ear.extra(run)) is not None]
+
+    def _repeats(self, account: Account, before: int) -> list[Repeat]:
+        """Jumps back to words of the passage at units before `before`."""
         indices = self._ear.track.word_index
-        here, there = indices[left], indices[resumed]
-        return None if here is None or there is None else Repeat(here, there)
+        ends = [(indices[jump.left], indices[jump.resumed]) for jump in account.jumps if jump.unit < before]
+        return [Repeat(left, resumed) for left, resumed in ends if left is not None and resumed is not None]
 
     # -- settling ----------------------------------------------------------------------------
-    def _settle(self, account: Account, path: Path, units: list[U], sizes: list[int]) -> None:
+    def _settle(
+        self, account: Account, booking: Booking, path: Path, units: list[U], sizes: list[int]
+    ) -> None:
         """Book what is old enough and start the walk afresh behind it."""
         border, start = self._border(account, path, len(units), self._settled_by(sizes))
         if border is None:
             return
-        state = self.state
-        noise = self._noise()
-        booked: dict[int, Judgement] = {}
-        for visit in account.visits:
-            if visit.last_unit < border:
-                self._book(booked, visit, units, noise)
-        for index, judgement in booked.items():
-            earlier = state.settled.get(index)
-            if earlier is None or judgement.beats(earlier):
-                state.settled[index] = judgement
+        state, kept = self.state, self._policy.remarks
+        for index, judgement in booking.best(border).items():
+            better(state.settled, index, judgement)
             if judgement.grade != WRONG:
                 state.reach = max(state.reach, index)
-        self._book_remarks(account, units, border)
+        state.extras = [*state.extras, *self._extras(account, booking, units, border)][-kept:]
+        state.repeats = [*state.repeats, *self._repeats(account, border + 1)][-kept:]
         heard = sum(sizes[:border])
         del state.units[:heard]
         state.fresh = max(0, state.fresh - heard)
@@ -241,24 +245,10 @@ class Tracker(Generic[U]):
         starts = self._ear.track.starts
         for visit in reversed(account.visits):
             if visit.first_unit <= latest:
-                if visit.first_unit < self._ear.settle_units // 2:
+                if visit.first_unit < self._ear.settle_batch:
                     break
                 return visit.first_unit, int(starts[visit.word])
         if units <= self._policy.open_units:
             return None, 0
         border = units - self._ear.settle_units
         return border, path.steps[border].position
-
-    def _book_remarks(self, account: Account, units: list[U], border: int) -> None:
-        state = self.state
-        extras: deque[str] = deque(state.extras, maxlen=self._policy.remarks)
-        for first, last in account.extras:
-            text = self._ear.extra(units[first : last + 1]) if last < border else None
-            if text is not None:
-                extras.append(text)
-        repeats: deque[Repeat] = deque(state.repeats, maxlen=self._policy.remarks)
-        for jump in account.jumps:
-            repeat = self._repeat(jump.left, jump.resumed) if jump.unit <= border else None
-            if repeat is not None:
-                repeats.append(repeat)
-        state.extras, state.repeats = list(extras), list(repeats)

@@ -27,7 +27,7 @@ class UnitCosts(Protocol[U_contra]):
     """What it costs to hear `unit` at each reference position, or nowhere."""
 
     def substitution(self, unit: U_contra, first: int, last: int) -> Row:
-        """Cost against the reference units [first, last)."""
+        """Cost against the reference units [first, last), in an array of the caller's own."""
         ...
 
     def insertion(self, unit: U_contra) -> int: ...
@@ -134,22 +134,34 @@ class Walk(Generic[U]):
         del self._rows[same + 1 :]
 
     def _next_row(self, row: Row, unit: U) -> Row:
-        following = row + (self._inside + self._track.costs.insertion(unit))
-        matched = row[:-1] + self._track.costs.substitution(unit, self._first, self._last)
+        following = row + self._inside
+        following += self._track.costs.insertion(unit)
+        matched = self._track.costs.substitution(unit, self._first, self._last)
+        matched += row[:-1]
         np.minimum(following[1:], matched, out=following[1:])
         return self._close(following)
 
     def _close(self, row: Row) -> Row:
-        """Apply the moves that consume nothing heard: delete, jump back, skip words, delete again."""
-        row = np.minimum.accumulate(row - self._deleted_so_far) + self._deleted_so_far
+        """Apply, in place, the moves that consume nothing heard: delete, jump back, skip, delete again."""
+        self._delete(row)
         at_words = row[self._bounds]
         cheapest_ahead = np.minimum.accumulate(row[::-1])[::-1][self._bounds]
-        at_words = np.minimum(at_words, cheapest_ahead + self._costs.back)
-        skipped = np.minimum.accumulate(at_words - self._skip_so_far) + self._skip_so_far
-        far_skipped = np.minimum.accumulate(at_words) + self._costs.skip_cap
-        entered = np.minimum(skipped, far_skipped) + self._enter
-        row[self._bounds] = np.minimum(at_words, entered)
-        return np.minimum.accumulate(row - self._deleted_so_far) + self._deleted_so_far
+        cheapest_ahead += self._costs.back
+        np.minimum(at_words, cheapest_ahead, out=at_words)
+        skipped = np.minimum.accumulate(at_words - self._skip_so_far)
+        skipped += self._skip_so_far
+        far_skipped = np.minimum.accumulate(at_words)
+        far_skipped += self._costs.skip_cap
+        np.minimum(skipped, far_skipped, out=skipped)
+        skipped += self._enter
+        row[self._bounds] = np.minimum(at_words, skipped)
+        self._delete(row)
+        return row
+
+    def _delete(self, row: Row) -> None:
+        row -= self._deleted_so_far
+        np.minimum.accumulate(row, out=row)
+        row += self._deleted_so_far
 
     def _trace(self, end: int) -> tuple[Step, ...]:
         steps: list[Step] = []

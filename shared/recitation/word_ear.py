@@ -27,7 +27,7 @@ class WordEar:
     def __init__(self, passage: Passage, policy: FeedbackPolicy) -> None:
         self._passage = passage
         self._policy = policy
-        self._track, self._reference = word_track(passage)
+        self._track, self._reference = word_track(passage.range)
         self._vocabulary = frozenset(self._reference)
         self._by_bones: dict[str, list[str]] = {}
         for word in self._vocabulary:
@@ -43,7 +43,15 @@ class WordEar:
         return self._policy.word_walk
 
     @property
+    def replaced_share(self) -> float:
+        return 1.0
+
+    @property
     def settle_units(self) -> int:
+        return self._policy.settle_heard_words
+
+    @property
+    def settle_batch(self) -> int:
         return self._policy.settle_heard_words
 
     def units(self, hearing: Hearing) -> list[HeardToken]:
@@ -88,6 +96,10 @@ class WordEar:
             start_ms=heard.start_ms,
             end_ms=heard.end_ms,
         )
+
+    def mistaken(self, units: Sequence[HeardToken]) -> Judgement:
+        said = _merged(units, "")
+        return Judgement(WRONG, 100, said.certainty, said.text, said.start_ms, said.end_ms)
 
     def extra(self, units: Sequence[HeardToken]) -> str | None:
         return " ".join(unit.text for unit in units)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import msgspec
 import numpy as np
 
-from shared.recitation.passage import Passage
+from shared.recitation.passage import VerseRange, load_passage
 from shared.recitation.policy import WORD_ENTER, WORD_EXTRA, WORD_SKIP, WORD_WALK, WORD_WRONG
 from shared.recitation.preamble import recitation_order
 from shared.recitation.similarity import similarity
@@ -43,13 +45,14 @@ class WordCosts:
         return WORD_EXTRA
 
 
-def word_track(passage: Passage) -> tuple[Track[HeardToken], tuple[str, ...]]:
-    """The track of a passage with its optional formulas, and its row of reference skeletons."""
-    slots = recitation_order(passage)
+@lru_cache(maxsize=64)
+def word_track(verses: VerseRange) -> tuple[Track[HeardToken], tuple[str, ...]]:
+    """The track of a passage with its optional formulas, and its row of reference skeletons; shared."""
+    slots = recitation_order(load_passage(verses))
     reference = tuple(slot.skeleton for slot in slots)
-    skip = np.array([0 if slot.index is None else WORD_SKIP for slot in slots], dtype=np.int32)
+    skip = np.array([0 if slot.word_index is None else WORD_SKIP for slot in slots], dtype=np.int32)
     # A word is one unit here: it is left out by skipping, never by deletion.
     deletion = np.full(len(slots), WORD_WALK.skip_cap, dtype=np.int32)
     enter = entry_prices([slot.opens for slot in slots], WORD_ENTER)
-    indices = tuple(slot.index for slot in slots)
+    indices = tuple(slot.word_index for slot in slots)
     return Track(lay_out([1] * len(slots)), indices, deletion, skip, enter, WordCosts(reference)), reference

@@ -233,6 +233,19 @@ async def test_work_goes_on_after_everything_was_wiped(bus: Bus) -> None:
     assert [claim.segment.seq for claim in claims] == [7]
 
 
+async def test_a_waiting_reader_survives_a_wipe(bus: Bus) -> None:
+    store, queue = bus.store(), bus.queue()
+    await queue.start()
+    await pushed(store, [0])
+    await claim_all(queue)
+    waiting = asyncio.create_task(queue.claim(0, 10, block_ms=300))
+    await asyncio.sleep(0.05)
+    await bus.wipe()
+    await pushed(store, [7])
+    claims = [*await waiting, *await claim_all(queue), *await claim_all(queue)]
+    assert [claim.segment.seq for claim in claims] == [7]
+
+
 async def test_close_with_pending_work_leaves_it_to_others(bus: Bus) -> None:
     store, queue = bus.store(), bus.queue("w1")
     await queue.start()

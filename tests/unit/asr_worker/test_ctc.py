@@ -14,9 +14,7 @@ SYMBOLS = ("<blank>", "a", "b", "n")
 
 
 def head() -> CtcHead:
-    return CtcHead(
-        np.eye(4, dtype=np.float32), np.zeros(4, dtype=np.float32), SYMBOLS, blank=0, frame_ms=40
-    )
+    return CtcHead(np.eye(4, dtype=np.float32), np.zeros(4, dtype=np.float32), SYMBOLS, blank=0, frame_ms=40)
 
 
 def posteriors(rows: list[list[float]]) -> np.ndarray:
@@ -39,7 +37,10 @@ def test_alternatives_are_likely_sounds_only() -> None:
     heard = head().greedy(posteriors([[0.2, 0.5, 0.26, 0.04], [0.3, 0.6, 0.03, 0.07]]))
     assert len(heard) == 1
     assert heard[0].confidence == pytest.approx(0.6, abs=1e-3)
-    assert heard[0].alternatives == (("b", pytest.approx(0.26, abs=1e-3)), ("n", pytest.approx(0.07, abs=1e-3)))
+    assert heard[0].alternatives == (
+        ("b", pytest.approx(0.26, abs=1e-3)),
+        ("n", pytest.approx(0.07, abs=1e-3)),
+    )
 
 
 def test_nothing_heard_in_nothing() -> None:

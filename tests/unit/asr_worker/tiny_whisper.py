@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ctranslate2.specs import WhisperSpec
-from ctranslate2.specs.common_spec import LayerNormSpec, LinearSpec
-from ctranslate2.specs.model_spec import LayerSpec
+from ctranslate2 import specs
 from numpy.typing import NDArray
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
@@ -60,7 +58,13 @@ def build(directory: Path, *, seed: int = 7, model_json: bool = True, ctc: bool 
 
 
 def _preprocessor() -> dict[str, Any]:
-    return {"feature_size": N_MELS, "sampling_rate": 16000, "hop_length": 320, "n_fft": 400, "chunk_length": 30}
+    return {
+        "feature_size": N_MELS,
+        "sampling_rate": 16000,
+        "hop_length": 320,
+        "n_fft": 400,
+        "chunk_length": 30,
+    }
 
 
 def _card(ctc: bool) -> dict[str, Any]:
@@ -104,8 +108,9 @@ def _write_tokenizer(directory: Path, tokens: list[str]) -> None:
     tokenizer.save(str(directory / "tokenizer.json"))
 
 
-def _spec(rng: np.random.Generator, vocabulary: int) -> WhisperSpec:
-    spec = WhisperSpec(2, HEADS, 1, HEADS)
+def _spec(rng: np.random.Generator, vocabulary: int) -> Any:
+    make: Any = specs.WhisperSpec
+    spec = make(2, HEADS, 1, HEADS)
     encoder, decoder = spec.encoder, spec.decoder
     encoder.conv1.weight = _random(rng, D_MODEL, N_MELS, 3)
     encoder.conv1.bias = _zeros(D_MODEL)
@@ -122,7 +127,7 @@ def _spec(rng: np.random.Generator, vocabulary: int) -> WhisperSpec:
     return spec
 
 
-def _fill_layer(rng: np.random.Generator, layer: LayerSpec) -> None:
+def _fill_layer(rng: np.random.Generator, layer: Any) -> None:
     _fill_norm(layer.self_attention.layer_norm)
     _fill_linear(rng, layer.self_attention.linear[0], 3 * D_MODEL, D_MODEL)
     _fill_linear(rng, layer.self_attention.linear[1], D_MODEL, D_MODEL)
@@ -136,18 +141,19 @@ def _fill_layer(rng: np.random.Generator, layer: LayerSpec) -> None:
     _fill_linear(rng, layer.ffn.linear_1, D_MODEL, 2 * D_MODEL)
 
 
-def _fill_norm(norm: LayerNormSpec) -> None:
+def _fill_norm(norm: Any) -> None:
     norm.gamma = np.ones(D_MODEL, np.float32)
     norm.beta = _zeros(D_MODEL)
 
 
-def _fill_linear(rng: np.random.Generator, linear: LinearSpec, rows: int, columns: int) -> None:
+def _fill_linear(rng: np.random.Generator, linear: Any, rows: int, columns: int) -> None:
     linear.weight = _random(rng, rows, columns)
     linear.bias = _zeros(rows)
 
 
 def _random(rng: np.random.Generator, *shape: int) -> Floats:
-    return (rng.normal(size=shape) / np.sqrt(shape[-1])).astype(np.float32)
+    scaled: Floats = (rng.normal(size=shape) / np.sqrt(shape[-1])).astype(np.float32)
+    return scaled
 
 
 def _zeros(size: int) -> Floats:

@@ -10,13 +10,15 @@ import pytest
 from cli.embedded_redis import EmbeddedRedis
 from shared.bus import keys
 from shared.bus.limits import BusLimits
+from shared.bus.metrics import BusMetrics
 from shared.bus.ports import AudioChunk, CommitOutcome
 from shared.bus.redis_connections import RedisConnections, command
 from shared.bus.redis_feed import RedisResultFeed
 from shared.bus.redis_queue import RedisWorkQueue
 from shared.bus.redis_sessions import RedisSessionStore, session_keys
-from shared.errors import BusUnavailable, StateLost
+from shared.errors import BusUnavailable, QueueFull, StateLost
 from shared.ids import WorkerId
+from shared.metrics import create_registry, exposition
 from tests.contract.bus_harness import (
     POOL,
     RecordingSink,
@@ -47,6 +49,32 @@ def a_queue(connections: RedisConnections, worker: str = "w1") -> RedisWorkQueue
     return RedisWorkQueue(connections, POOL, WorkerId(worker))
 
 
+async def test_refused_pushes_and_broken_feeds_are_counted(connections: RedisConnections) -> None:
+    registry = create_registry()
+    metrics = BusMetrics(registry)
+    store = RedisSessionStore(connections, BusLimits(max_stream_length=1), metrics)
+    feed, record, sink = RedisResultFeed(connections, metrics=metrics), a_record(), RecordingSink()
+    with pytest.raises(StateLost):
+        await store.push(record, None, None)
+    await store.open(record)
+    await feed.subscribe(record.session_id, record.connection_id, sink)
+    await store.push(record, a_segment(record, 0), None)
+    with pytest.raises(QueueFull):
+        await store.push(record, a_segment(record, 1), None)
+    await command(connections.shards[0].commands, "CLIENT KILL", "TYPE", "pubsub")
+    await sink.until(lambda seen: seen.gaps == 1)
+    text = exposition(registry).decode()
+    for line in (
+        'rattil_bus_pushes_refused_total{reason="lost"} 1.0',
+        'rattil_bus_pushes_refused_total{reason="full"} 1.0',
+        'rattil_bus_feed_interruptions_total{shard="0"} 1.0',
+        'rattil_bus_channels{shard="0"} 1.0',
+        'rattil_bus_writes_waiting{shard="0"} 0.0',
+    ):
+        assert line in text
+    await feed.close()
+
+
 async def test_every_session_key_expires(connections: RedisConnections) -> None:
     store, queue, record = RedisSessionStore(connections), a_queue(connections), a_record()
     await store.open(record)
@@ -55,6 +83,13 @@ async def test_every_session_key_expires(connections: RedisConnections) -> None:
     await queue.commit([(claim, a_result(claim.segment))])
     for key in session_keys(record.session_id):
         assert 0 < await command(connections.shards[0].commands, "TTL", key) <= keys.SESSION_TTL_S
+
+
+async def test_a_session_of_another_version_is_as_good_as_unknown(connections: RedisConnections) -> None:
+    store, record = RedisSessionStore(connections), a_record()
+    await store.open(record)
+    await command(connections.shards[0].commands, "HSET", keys.session(record.session_id), "v", 9)
+    assert await store.take_over(record.session_id, record.connection_id) is None
 
 
 async def test_store_audio_tail_and_off(connections: RedisConnections) -> None:

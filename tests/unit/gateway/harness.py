@@ -26,7 +26,7 @@ from shared.bus.memory import MemoryResultFeed, MemorySessionStore
 from shared.bus.memory_queue import MemoryWorkQueue
 from shared.bus.memory_state import MemoryBus
 from shared.clock import SystemClock
-from shared.errors import RattilError
+from shared.errors import BusUnavailable, RattilError
 from shared.ids import Epoch, PoolName, SessionId, TraceId, WorkerId
 from shared.protocol.segments import Segment, SegmentResult
 from shared.recitation.feedback import Feedback, WordFeedback
@@ -35,7 +35,7 @@ from shared.recitation.report import VerifyReport, build_report
 from tests.unit.gateway import speech
 
 Listen = Callable[[Segment], SegmentResult]
-WAIT_S = 10.0
+WAIT_S = 5.0
 """Longest wait for anything in these tests; only reached when something is broken."""
 _SOCKET_FRAMES = 4
 """Frames on their way to the server before the client has to wait, like a small TCP window."""
@@ -88,10 +88,16 @@ class ScriptedWorker:
     async def run(self) -> None:
         while True:
             await self.working.wait()
-            for shard in range(self.queue.shards):
-                claims = await self.queue.claim(shard, 16, 5)
-                self.seen += [claim.segment for claim in claims]
-                await self.queue.commit([(claim, self.listen(claim.segment)) for claim in claims])
+            try:
+                await self._turn()
+            except BusUnavailable:
+                await asyncio.sleep(0.01)
+
+    async def _turn(self) -> None:
+        for shard in range(self.queue.shards):
+            claims = await self.queue.claim(shard, 16, 5)
+            self.seen += [claim.segment for claim in claims]
+            await self.queue.commit([(claim, self.listen(claim.segment)) for claim in claims])
 
 
 class Closed(Exception):
@@ -128,6 +134,7 @@ class Client:
             "asgi": {"version": "3.0", "spec_version": "2.4"},
             "extensions": {},
         }
+        self._to_server.put_nowait({"type": "websocket.connect"})
         self.task = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
@@ -135,8 +142,12 @@ class Client:
             await self.reads.wait()
             self._from_server.put_nowait(message)
 
-        await self._to_server.put({"type": "websocket.connect"})
-        await self._app(self._scope, self._to_server.get, send)
+        try:
+            await self._app(self._scope, self._to_server.get, send)
+        finally:
+            self._from_server.put_nowait(
+                {"type": "websocket.close", "code": 1006, "reason": "no close frame"}
+            )
 
     async def send(self, frame: bytes | str) -> None:
         """Hand one frame over; like TCP with a small window, waits until the server reads."""
@@ -174,6 +185,11 @@ class Client:
                 await self.receive()
         except Closed as closed:
             return closed
+
+    async def drained(self) -> None:
+        """All events that have been sent so far."""
+        while not self._from_server.empty():
+            await self.receive()
 
     async def leave(self, code: int = 1001) -> None:
         """Disconnect, and wait until the server has noticed."""
@@ -269,3 +285,10 @@ async def _stop(tasks: Sequence[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def eventually(done: Callable[[], bool]) -> None:
+    """Wait until `done`; fails after `WAIT_S`."""
+    async with asyncio.timeout(WAIT_S):
+        while not done():  # noqa: ASYNC110 - what is waited for has no event of its own
+            await asyncio.sleep(0.002)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from shared.hearing import Hearing, HeardWord, Phone
+from shared.hearing import HeardWord, Hearing, Phone
 from shared.recitation.passage import Passage, ReferenceWord, VerseRange, load_passage
 from shared.recitation.preamble import BASMALA, ISTIADHA, SADAQA, FormulaWord
 

@@ -1,0 +1,145 @@
+"""Where a worker is put together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from asr_worker.engine import Engine
+from asr_worker.heartbeat import Heartbeat, RedisRegistration, Registration
+from asr_worker.http import build_http
+from asr_worker.jobs import JobPolicy, RedisUploads, VerifyJobs
+from asr_worker.lane import EngineLane
+from asr_worker.metrics import WorkerMetrics
+from asr_worker.settings import WorkerSettings
+from asr_worker.standing import Standing, new_worker_id
+from asr_worker.verifier import Verifier
+from asr_worker.worker import Worker, WorkerPolicy
+from shared.bus.ports import WorkQueue
+from shared.bus.redis_connections import ConnectionLimits, RedisConnections, open_client
+from shared.bus.redis_queue import RedisWorkQueue
+from shared.bus.redis_sessions import RedisSessionStore
+from shared.clock import Clock, SystemClock
+from shared.http_server import serve
+from shared.ids import PoolName, WorkerId
+from shared.logging import get_logger
+from shared.metrics import create_registry
+
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A worker's long-running parts, and what they share."""
+
+    worker: Worker
+    heartbeat: Heartbeat
+    jobs: VerifyJobs | None
+    standing: Standing
+    metrics: WorkerMetrics
+
+
+def build_worker(
+    settings: WorkerSettings,
+    standing: Standing,
+    queue: WorkQueue,
+    registration: Registration,
+    lane: EngineLane,
+    metrics: WorkerMetrics,
+    clock: Clock,
+) -> tuple[Worker, Heartbeat]:
+    """The worker and its heartbeat on any bus."""
+    worker = Worker(standing.worker_id, queue, lane, _policy(settings), metrics, clock)
+    heartbeat = Heartbeat(registration, standing.report, metrics, clock, settings.heartbeat_s)
+    standing.worker, standing.heartbeat, standing.metrics = worker, heartbeat, metrics
+    return worker, heartbeat
+
+
+@asynccontextmanager
+async def redis_worker(settings: WorkerSettings, lane: EngineLane) -> AsyncIterator[Parts]:
+    """A worker on the Redis its settings name; closes its connections at the end."""
+    clock = SystemClock()
+    limits = settings.bus_limits()
+    worker_id = WorkerId(settings.worker_id) if settings.worker_id else new_worker_id()
+    standing = Standing(settings, worker_id, lane.capabilities, clock)
+    connection_limits = ConnectionLimits(max_connections=settings.redis_max_connections)
+    connections = RedisConnections(settings.redis_url, connection_limits)
+    control = open_client(settings.control_url, ConnectionLimits(max_connections=4))
+    metrics = WorkerMetrics(create_registry())
+    try:
+        queue = RedisWorkQueue(connections, PoolName(settings.pool), worker_id, limits)
+        worker, heartbeat = build_worker(
+            settings, standing, queue, RedisRegistration(control), lane, metrics, clock
+        )
+        jobs = None
+        if settings.jobs:
+            store = RedisSessionStore(connections, limits)
+            verifier = Verifier(lane, store, RedisUploads(control), clock, settings.job_batch)
+            jobs = VerifyJobs(settings.control_url, verifier, _job_policy(settings), metrics, clock)
+        yield Parts(worker, heartbeat, jobs, standing, metrics)
+    finally:
+        await connections.close()
+        await control.aclose(close_connection_pool=True)
+
+
+async def run_worker(settings: WorkerSettings, engine: Engine) -> None:
+    """Serve until a signal, drain, and return. A failing part ends the whole worker."""
+    lane = EngineLane(engine, SystemClock())
+    try:
+        async with redis_worker(settings, lane) as parts:
+            await _run(settings, parts)
+    finally:
+        lane.close()
+
+
+async def _run(settings: WorkerSettings, parts: Parts) -> None:
+    stop, beating_stop = asyncio.Event(), asyncio.Event()
+
+    async with asyncio.TaskGroup() as group:
+        beating = group.create_task(parts.heartbeat.run(beating_stop), name="heartbeat")
+        work = [group.create_task(parts.worker.run(stop), name="worker")]
+        if parts.jobs:
+            work.append(group.create_task(parts.jobs.run(stop), name="verify-jobs"))
+
+        async def drain() -> None:
+            parts.standing.draining = True
+            await parts.heartbeat.beat()
+            stop.set()
+            await asyncio.wait(work)
+            beating_stop.set()
+            await asyncio.wait([beating])
+            await parts.heartbeat.withdraw(parts.standing.worker_id)
+
+        await serve(
+            build_http(parts.standing, parts.metrics.registry),
+            settings.http_host,
+            settings.http_port,
+            on_drain=drain,
+            ready=lambda port: _log.info(
+                "worker_started", host=settings.http_host, port=port, **parts.standing.describe()
+            ),
+        )
+        # After a second signal the drain was cut short: what is left is cancelled, not awaited.
+        for task in (*work, beating):
+            task.cancel()
+
+
+def _policy(settings: WorkerSettings) -> WorkerPolicy:
+    return WorkerPolicy(
+        max_batch=settings.max_batch,
+        max_in_flight=settings.max_in_flight,
+        max_wait_s=settings.max_wait_ms / 1000,
+        claim_block_ms=settings.claim_block_ms,
+        reclaim_ms=settings.reclaim_ms,
+        reclaim_every_s=settings.reclaim_every_ms / 1000,
+        max_deliveries=settings.max_deliveries,
+        drop_expired=settings.drop_expired,
+        stuck_s=settings.stuck_s,
+        drain_timeout_s=settings.drain_timeout_s,
+    )
+
+
+def _job_policy(settings: WorkerSettings) -> JobPolicy:
+    return JobPolicy(settings.max_jobs, settings.job_timeout_s, settings.job_poll_s, settings.drain_timeout_s)

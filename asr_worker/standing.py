@@ -1,0 +1,108 @@
+"""Who a worker is, how it stands and what it can take: for the registry and for the probes."""
+
+from __future__ import annotations
+
+import os
+import socket
+from importlib.metadata import version
+
+from asr_worker.engine import EngineCapabilities
+from asr_worker.heartbeat import Heartbeat, resident_mb
+from asr_worker.metrics import WorkerMetrics
+from asr_worker.settings import WorkerSettings
+from asr_worker.worker import Worker
+from shared.clock import Clock
+from shared.ids import PoolName, WorkerId, new_connection_id
+from shared.protocol.workers import WorkerReport, WorkerStatus
+
+SESSIONS_PER_CPU_THREAD = 24
+"""Capacity by default: a session sends a segment every 2 s, which costs about 45 ms on one core with
+the bundled model; this keeps a core half idle, so that bursts stay short."""
+SESSIONS_PER_GPU = 400
+BUSY_WAITING_BATCHES = 1
+"""More than so many full batches waiting, and the worker reports busy."""
+
+
+class Standing:
+    """One worker's condition; its parts are set when they have been built."""
+
+    def __init__(
+        self, settings: WorkerSettings, worker_id: WorkerId, engine: EngineCapabilities, clock: Clock
+    ) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._started_ms = clock.wall_ms()
+        self.worker_id = worker_id
+        self.draining = False
+        self.worker: Worker | None = None
+        self.heartbeat: Heartbeat | None = None
+        self.metrics: WorkerMetrics | None = None
+
+    @property
+    def stuck(self) -> bool:
+        return self.worker is not None and self.worker.stuck
+
+    @property
+    def ready(self) -> bool:
+        reported = self.heartbeat is not None and self.heartbeat.arrived
+        return reported and not self.draining and not self.stuck
+
+    def describe(self) -> dict[str, object]:
+        return {
+            "worker_id": self.worker_id,
+            "pool": self._settings.pool,
+            "model": self._engine.model,
+            "model_version": self._engine.version,
+            "device": self._engine.device,
+            "compute_type": self._engine.compute_type,
+            "in_flight": self.worker.in_flight if self.worker else 0,
+            "draining": self.draining,
+        }
+
+    def report(self, segments_per_s: float) -> WorkerReport:
+        """One heartbeat's report."""
+        return WorkerReport(
+            worker_id=self.worker_id,
+            pool=PoolName(self._settings.pool),
+            status=self._status(),
+            capacity=capacity(self._settings, self._engine.device),
+            active=self.worker.sessions if self.worker else 0,
+            models=(f"{self._engine.model}@{self._engine.version}",),
+            device=self._engine.device,
+            compute_type=self._engine.compute_type,
+            memory_mb=resident_mb(),
+            segments_per_s=segments_per_s,
+            failures=self.metrics.failures if self.metrics else 0,
+            queue_depth=self.worker.waiting if self.worker else 0,
+            started_ms=self._started_ms,
+            version=version("rattil"),
+        )
+
+    def _status(self) -> WorkerStatus:
+        if self.draining or self.stuck:
+            return "draining"
+        waiting = self.worker.waiting if self.worker else 0
+        return "busy" if waiting > BUSY_WAITING_BATCHES * self._settings.max_batch else "ready"
+
+
+def capacity(settings: WorkerSettings, device: str) -> int:
+    """Live sessions this worker takes: as set, or by device and CPU threads."""
+    if settings.max_sessions:
+        return settings.max_sessions
+    if device == "cuda":
+        return SESSIONS_PER_GPU
+    return SESSIONS_PER_CPU_THREAD * (settings.threads or available_cpus())
+
+
+def available_cpus() -> int:
+    """CPUs this process may use (its affinity, not the machine's count)."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
+
+
+def new_worker_id() -> WorkerId:
+    """Host name and random bits: a restarted worker is a new one, the old one's segments are reclaimed."""
+    host = "".join(char if char.isalnum() or char in "-." else "-" for char in socket.gethostname())
+    return WorkerId(f"{host[:48]}-{new_connection_id()[:8]}")

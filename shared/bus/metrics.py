@@ -1,0 +1,39 @@
+"""What the Redis bus counts about itself; one object per process, on the service's own registry."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+
+class BusMetrics:
+    """`registry` None: counted, but not exposed (tests, scripts)."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        registry = registry or CollectorRegistry()
+        self.refused = Counter(
+            "rattil_bus_pushes_refused",
+            "Pushes that wrote nothing: full (stream bound), fenced, lost (no state), unavailable.",
+            ["reason"],
+            registry=registry,
+        )
+        self.writes_waiting = Gauge(
+            "rattil_bus_writes_waiting",
+            "Script runs queued in this process for a shard (bound: PipelineLimits.max_waiting).",
+            ["shard"],
+            registry=registry,
+        )
+        self.channels = Gauge(
+            "rattil_bus_channels", "Result channels followed on a shard.", ["shard"], registry=registry
+        )
+        self.feed_interruptions = Counter(
+            "rattil_bus_feed_interruptions",
+            "Times the results connection to a shard failed and was made anew.",
+            ["shard"],
+            registry=registry,
+        )
+        self.undecodable = Counter(
+            "rattil_bus_undecodable",
+            "Bus messages that could not be decoded: segment (buried) or result (read from the log).",
+            ["what"],
+            registry=registry,
+        )

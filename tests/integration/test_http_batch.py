@@ -1,0 +1,146 @@
+"""`ArqVerifier` on a real Redis, with an arq worker that answers by script."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+import pytest
+from arq import func
+from arq.connections import ArqRedis
+from arq.worker import Worker
+from redis.asyncio import Redis
+
+from cli.processes import free_port
+from gateway.batch import ArqVerifier
+from shared.bus import keys
+from shared.errors import BadAudio, BusUnavailable, QueueFull, Unavailable
+from shared.ids import Epoch, SessionId
+from shared.protocol.jobs import (
+    JOB_QUEUE,
+    VERIFY,
+    VerifyReply,
+    VerifySession,
+    VerifyUpload,
+    decode_request,
+    dump_job,
+    encode_reply,
+    load_job,
+)
+from tests.unit.gateway.harness import report_on
+
+SESSION, EPOCH = SessionId("session-0001"), Epoch("e1")
+
+
+class ScriptedJob:
+    """The worker's side: answers each request with a report, or as told."""
+
+    def __init__(self, redis: ArqRedis) -> None:
+        self.redis = redis
+        self.requests: list[VerifySession | VerifyUpload] = []
+        self.uploads: list[bytes] = []
+        self.reply: VerifyReply | None = None
+
+    async def answer(self, data: bytes) -> bytes:
+        request = decode_request(data)
+        self.requests.append(request)
+        if isinstance(request, VerifyUpload):
+            self.uploads.append(await self.redis.get(keys.upload(request.upload_id)) or b"")
+        report = msgspec.msgpack.encode(report_on(request.passage))
+        return encode_reply(self.reply or VerifyReply(report=report))
+
+
+@asynccontextmanager
+async def job_worker(url: str) -> AsyncIterator[ScriptedJob]:
+    redis = ArqRedis.from_url(url)
+    redis.job_serializer, redis.job_deserializer = dump_job, load_job
+    redis.default_queue_name, redis.expires_extra_ms = JOB_QUEUE, 1000
+    job = ScriptedJob(redis)
+
+    async def answer(_context: dict[Any, Any], *args: Any, **_kwargs: Any) -> bytes:
+        return await job.answer(args[0])
+
+    worker = Worker(
+        [func(answer, name=VERIFY)],
+        redis_pool=redis,
+        queue_name=JOB_QUEUE,
+        job_serializer=dump_job,
+        job_deserializer=load_job,
+        handle_signals=False,
+        poll_delay=0.02,
+        keep_result=30,
+    )
+    running = asyncio.create_task(worker.async_run(), name="arq-worker")
+    try:
+        yield job
+    finally:
+        running.cancel()
+        await asyncio.gather(running, *worker.tasks.values(), return_exceptions=True)
+        await redis.aclose(close_connection_pool=True)
+
+
+@asynccontextmanager
+async def verifier(url: str, **options: Any) -> AsyncIterator[ArqVerifier]:
+    made = ArqVerifier(url, **options)
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+async def test_a_sessions_report_comes_back(redis_urls: tuple[str, ...]) -> None:
+    async with job_worker(redis_urls[0]) as job, verifier(redis_urls[0]) as batch:
+        report = await batch.verify_session(SESSION, EPOCH, "112:1-4")
+    assert len(report.word_analysis) == 15
+    (request,) = job.requests
+    assert isinstance(request, VerifySession)
+    assert (request.session_id, request.passage) == (SESSION, "112:1-4")
+
+
+async def test_two_gateways_that_finish_one_session_share_one_job(redis_urls: tuple[str, ...]) -> None:
+    async with job_worker(redis_urls[0]) as job, verifier(redis_urls[0]) as a, verifier(redis_urls[0]) as b:
+        first, second = await asyncio.gather(
+            a.verify_session(SESSION, EPOCH, "112"), b.verify_session(SESSION, EPOCH, "112")
+        )
+        again = await a.verify_session(SESSION, EPOCH, "112")
+        await a.verify_session(SESSION, Epoch("e2"), "112")
+    assert first == second == again
+    assert len(job.requests) == 2
+
+
+async def test_an_upload_travels_beside_the_job_and_is_not_left_behind(redis_urls: tuple[str, ...]) -> None:
+    async with job_worker(redis_urls[0]) as job, verifier(redis_urls[0]) as batch:
+        await batch.verify_upload(b"\1\2" * 1000, "1:1")
+    assert job.uploads == [b"\1\2" * 1000]
+    async with Redis.from_url(redis_urls[0]) as redis:
+        assert [key async for key in redis.scan_iter("asr:upload:*")] == []
+
+
+async def test_the_jobs_own_failure_is_raised_as_what_it_is(redis_urls: tuple[str, ...]) -> None:
+    async with job_worker(redis_urls[0]) as job, verifier(redis_urls[0]) as batch:
+        job.reply = VerifyReply(code="bad_audio", message="only silence")
+        with pytest.raises(BadAudio, match="only silence"):
+            await batch.verify_upload(bytes(100), "1:1")
+
+
+async def test_without_a_worker_it_gives_up_in_time(redis_urls: tuple[str, ...]) -> None:
+    async with verifier(redis_urls[0], timeout_s=0.2) as batch:
+        with pytest.raises(Unavailable, match=r"within 0\.2 s"):
+            await batch.verify_session(SESSION, EPOCH, "112")
+
+
+async def test_jobs_that_wait_are_bounded(redis_urls: tuple[str, ...]) -> None:
+    async with verifier(redis_urls[0], timeout_s=0.1, max_queued=1) as batch:
+        with pytest.raises(Unavailable):
+            await batch.verify_session(SESSION, EPOCH, "112")
+        with pytest.raises(QueueFull):
+            await batch.verify_session(SESSION, Epoch("e2"), "112")
+
+
+async def test_an_absent_redis_is_named() -> None:
+    async with verifier(f"redis://127.0.0.1:{free_port()}/0") as batch:
+        with pytest.raises(BusUnavailable, match="control Redis"):
+            await batch.verify_session(SESSION, EPOCH, "112")

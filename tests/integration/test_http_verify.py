@@ -1,0 +1,189 @@
+"""`POST /verify`: the report's shape, every refusal by name, and bounds on what it may cost."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+from shared.errors import BadAudio, BusUnavailable, DecodeFailed, Unavailable
+from tests.integration.edge import edge, wav
+
+REPORT_FIELDS = {
+    "transcribed_text",
+    "accuracy_score",
+    "word_analysis",
+    "extra_words",
+    "tajweed_score",
+    "tajweed_feedback",
+    "confidence_level",
+    "confidence_score",
+    "teacher_feedback_text",
+    "timing_data",
+    "timing_ms",
+    "wer",
+    "cer",
+}
+WORD_FIELDS = {"word", "status", "confidence", "feedback", "start_time", "end_time"}
+
+
+def refusal(response: httpx.Response) -> dict[str, Any]:
+    body: dict[str, Any] = response.json()["error"]
+    assert body["message"]
+    return body
+
+
+async def test_a_recording_is_decoded_and_graded() -> None:
+    async with edge() as running:
+        response = await running.post(wav(16_000))
+    assert response.status_code == 200
+    report = response.json()
+    assert report.keys() >= REPORT_FIELDS
+    assert len(report["word_analysis"]) == 29
+    assert report["word_analysis"][0].keys() >= WORD_FIELDS
+    ((pcm16, passage),) = running.batch.uploads
+    assert (len(pcm16), passage) == (32_000, "1:1-7")
+
+
+async def test_other_rates_and_channels_become_16_khz_mono() -> None:
+    async with edge() as running:
+        response = await running.post(wav(44_100, rate=44_100, channels=2), "surah=112&ayah=1")
+        assert response.status_code == 200
+    pcm16, passage = running.batch.uploads[0]
+    assert abs(len(pcm16) // 2 - 16_000) < 100
+    assert passage == "112:1"
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "code", "named"),
+    [
+        ("", 400, "bad_request", "surah"),
+        ("surah=1", 400, "bad_request", "ayah"),
+        ("surah=one&ayah=1", 400, "bad_request", "surah"),
+        ("surah=1&ayah=-1", 400, "bad_request", "ayah"),
+        ("surah=1&ayah=1&to=x", 400, "bad_request", "to"),
+        ("surah=1&ayah=5&to=2", 400, "bad_request", "backwards"),
+        ("surah=115&ayah=1", 404, "unknown_verse", "115"),
+        ("surah=1&ayah=8", 404, "unknown_verse", "1 to 7"),
+        ("surah=١&ayah=1", 400, "bad_request", "surah"),
+        ("surah=99999999999999&ayah=1", 400, "bad_request", "surah"),
+    ],
+)
+async def test_a_wrong_verse_is_named(query: str, status: int, code: str, named: str) -> None:
+    async with edge() as running:
+        response = await running.post(wav(1600), query)
+    assert response.status_code == status
+    error = refusal(response)
+    assert error["code"] == code
+    assert named in error["message"]
+    assert "audio" in error["fallback"]
+    assert running.batch.uploads == []
+
+
+async def test_what_is_no_audio_is_refused() -> None:
+    async with edge() as running:
+        empty = await running.post(b"")
+        garbage = await running.post(b"this is not sound" * 50)
+    for response in (empty, garbage):
+        assert response.status_code == 400
+        assert refusal(response)["code"] == "bad_audio"
+
+
+async def test_the_multipart_field_must_be_there_and_a_file() -> None:
+    async with edge() as running:
+        other = await running.http.post("/verify?surah=1&ayah=1", files={"sound": ("a.wav", wav(10))})
+        text = await running.http.post("/verify?surah=1&ayah=1", data={"audio": "hello"})
+        raw = await running.http.post("/verify?surah=1&ayah=1", content=wav(10))
+        broken = await running.http.post(
+            "/verify?surah=1&ayah=1",
+            content=b"--x\r\nnonsense",
+            headers={"content-type": "multipart/form-data"},
+        )
+        many = await running.http.post(
+            "/verify?surah=1&ayah=1", files=[("audio", ("a.wav", wav(10))), ("more", ("b.wav", wav(10)))]
+        )
+    assert refusal(other)["code"] == "bad_audio"
+    for response in (text, raw, broken, many):
+        assert response.status_code == 400
+        assert refusal(response)["code"] == "bad_request"
+
+
+async def test_an_upload_is_bounded_in_bytes_even_without_a_length() -> None:
+    async def slowly() -> Any:
+        yield b'--x\r\nContent-Disposition: form-data; name="audio"; filename="a"\r\n\r\n'
+        for _ in range(40):
+            yield bytes(8192)
+
+    async with edge(verify_max_bytes=65_536) as running:
+        declared = await running.post(wav(100_000))
+        chunked = await running.http.post(
+            "/verify?surah=1&ayah=1",
+            content=slowly(),
+            headers={"content-type": "multipart/form-data; boundary=x"},
+        )
+    for response in (declared, chunked):
+        assert response.status_code == 413
+        assert refusal(response)["code"] == "too_large"
+
+
+async def test_a_recording_is_bounded_in_seconds() -> None:
+    async with edge(verify_max_s=1.0) as running:
+        response = await running.post(wav(17_000))
+    assert response.status_code == 400
+    assert "longer than 1 s" in refusal(response)["message"]
+
+
+@pytest.mark.parametrize(
+    ("failure", "status"),
+    [
+        (Unavailable("no worker finished this recording"), 503),
+        (BusUnavailable("away"), 503),
+        (BadAudio("only silence"), 400),
+        (DecodeFailed("the engine stumbled"), 500),
+    ],
+)
+async def test_what_fails_behind_the_edge_is_named(failure: Any, status: int) -> None:
+    async with edge() as running:
+        running.fail_with(failure)
+        response = await running.post(wav(1600))
+    assert response.status_code == status
+    assert refusal(response)["code"] == failure.code
+    assert ("retry-after" in response.headers) == (status == 503)
+
+
+async def test_uploads_in_work_are_bounded() -> None:
+    async with edge(verify_max_concurrent=1) as running:
+        running.batch.hold.clear()
+        first = asyncio.create_task(running.post(wav(1600)))
+        await running.batch.begun.wait()
+        second = await running.post(wav(1600))
+        assert second.status_code == 503
+        assert refusal(second)["code"] == "no_capacity"
+        running.batch.hold.set()
+        assert (await first).status_code == 200
+        assert (await running.post(wav(1600))).status_code == 200
+
+
+async def test_an_api_key_is_asked_for_where_there_are_any() -> None:
+    async with edge(api_keys="school=s3cret") as running:
+        without = await running.post(wav(1600))
+        with_key = await running.post(wav(1600), headers={"Authorization": "Bearer s3cret"})
+    assert without.status_code == 401
+    assert refusal(without)["code"] == "unauthorised"
+    assert with_key.status_code == 200
+
+
+async def test_outcomes_are_counted() -> None:
+    async with edge() as running:
+        await running.post(wav(1600))
+        await running.post(b"")
+        text = (await running.http.get("/metrics")).text
+    assert 'rattil_gateway_verify_total{code="ok"} 1.0' in text
+    assert 'rattil_gateway_verify_total{code="bad_audio"} 1.0' in text
+
+
+async def test_only_post_is_understood() -> None:
+    async with edge() as running:
+        assert (await running.http.get("/verify?surah=1&ayah=1")).status_code == 405

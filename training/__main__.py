@@ -1,0 +1,100 @@
+"""From recordings to a model directory: ``python -m training --data DIR --out models/NAME``.
+
+Stages, each leaving files in the work folder so that a broken run goes on where it stopped:
+cache (features), align (flat start), first (train), realign (sharper targets), second (train on),
+export, evaluate. Two cores need about two hours; see ``training/README.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from training import cache, manifest, prepare
+from training.evaluate import evaluate
+from training.export import card, export, swap
+from training.learn import Plan
+from training.passages import letters
+from training.realign import realign
+from training.workers import Job, load_student, train
+
+FIRST = Plan(minutes=25)
+SECOND = Plan(minutes=60, peak_rate=8e-4, seed=8)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m training", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    data = os.environ.get("RATTIL_DATA")
+    parser.add_argument(
+        "--data", type=Path, default=data, required=data is None, help="recordings (RATTIL_DATA)"
+    )
+    parser.add_argument("--out", type=Path, default=Path("models/rattil-tiny"))
+    parser.add_argument("--work", type=Path, default=Path(".run/training"), help="caches, checkpoints")
+    parser.add_argument("--first-minutes", type=float, default=FIRST.minutes)
+    parser.add_argument("--second-minutes", type=float, default=SECOND.minutes)
+    parser.add_argument("--processes", type=int, default=2, help="one core each")
+    parser.add_argument("--version", default="0.1.0", help="written to model.json")
+    parser.add_argument("--limit", type=int, default=150, help="evaluated verses of each reciter")
+    return parser.parse_args()
+
+
+def _sharpen(data: Path, work: Path, checkpoint: Path) -> None:
+    """Align everything again with the student of the first run."""
+    student = load_student(checkpoint)
+    texts = letters(data / "text" / "quran-simple.txt")
+    for name in (prepare.RECITED, prepare.SYNTHETIC):
+        store = cache.Store.open(work, name)
+        members = prepare.clips(store, name, texts)
+        paths = [clip.path for clip in members]
+        old = prepare.places(work, store, name, members)
+        labels = [path.states[place] for path, place in zip(paths, old, strict=True)]
+        features = [np.array(store.features(clip.entries[0])) for clip in members]
+        found = realign(student, features, paths, labels)
+        prepare.keep_places(work / f"{name}.places.npz", found)
+
+
+def _publish(options: argparse.Namespace, checkpoint: Path) -> None:
+    """Export, measure, and put the model in its place with its figures."""
+    name = options.out.name
+    fresh = options.out.with_name(f"{name}.new")
+    marks = manifest.fingerprint(clip for clip in manifest.recited(options.data) if not clip.held_out)
+    student = load_student(checkpoint)
+    export(student, fresh, card(name, options.version, marks, {}))
+    results = evaluate(fresh, options.data, options.limit)
+    export(student, fresh, card(name, options.version, marks, results))
+    swap(fresh, options.out)
+    for group, rates in results.items():
+        print(f"{group}: {rates}")
+
+
+def main() -> None:
+    """Run what is left to do."""
+    options = _options()
+    work: Path = options.work
+    prepare.fill_caches(options.data, work)
+    first, second, sharpened = work / "first.pt", work / "second.pt", work / "sharpened"
+    job = Job(
+        options.data,
+        work,
+        first,
+        None,
+        replace(FIRST, minutes=options.first_minutes),
+        options.processes,
+    )
+    train(job)
+    if not sharpened.exists():
+        _sharpen(options.data, work, first)
+        sharpened.touch()
+    plan = replace(SECOND, minutes=options.second_minutes)
+    train(replace(job, checkpoint=second, start_from=first, plan=plan))
+    _publish(options, second)
+
+
+if __name__ == "__main__":
+    main()
