@@ -18,53 +18,58 @@ class WorkerSettings(BusSettings):
     model_config = SettingsConfigDict(extra="ignore", populate_by_name=True, protected_namespaces=())
 
     model: str = Field(
-        BUNDLED,
+        default=BUNDLED,
         validation_alias=AliasChoices("ASR_MODEL", "STREAM_MODEL"),
         description="A CTranslate2 Whisper directory, a Whisper name (small, large-v3, …), "
         "a Hugging Face id of a converted model, or the bundled model's name.",
     )
-    engine: Literal["ctranslate2", "scripted"] = Field(
-        "ctranslate2",
+    engine: Literal["ctranslate2", "faster-whisper", "scripted"] = Field(
+        default="ctranslate2",
         validation_alias=AliasChoices("ASR_ENGINE", "STREAM_BACKEND"),
-        description="What decodes; scripted hears what a test wrote into the audio.",
+        description="What decodes; faster-whisper is the older name of ctranslate2, "
+        "scripted hears what a test wrote into the audio.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto",
+        default="auto",
         validation_alias="ASR_DEVICE",
         description="Where the model runs; auto takes a GPU if there is one.",
     )
     compute_type: str = Field(
-        "auto",
+        default="auto",
         validation_alias="ASR_COMPUTE_TYPE",
         pattern="^[a-z0-9_]+$",
         description="CTranslate2 compute type (int8, int8_float16, float16, float32, …); auto: int8 on CPU, "
         "float16 on GPU.",
     )
     threads: int = Field(
-        0,
+        default=0,
         ge=0,
         le=256,
         validation_alias="ASR_THREADS",
-        description="CPU threads of one batch; 0: CTranslate2's choice.",
+        description="CPU threads of one batch; 0: all cores, at most 4.",
     )
     pool: str = Field(
-        "default",
+        default="default",
         validation_alias="ASR_POOL",
         pattern="^[A-Za-z0-9_-]{1,64}$",
         description="The pool this worker serves; sessions are admitted to pools.",
     )
     worker_id: str = Field(
-        "",
+        default="",
         validation_alias="ASR_WORKER_ID",
         pattern="^[A-Za-z0-9_.-]{0,128}$",
         description="This worker's name in the registry, unique among all workers; "
         "empty: host name and random bits.",
     )
     max_batch: int = Field(
-        16, ge=1, le=512, validation_alias="ASR_MAX_BATCH", description="Segments decoded together at most."
+        default=16,
+        ge=1,
+        le=512,
+        validation_alias="ASR_MAX_BATCH",
+        description="Segments decoded together at most.",
     )
     max_in_flight: int = Field(
-        32,
+        default=32,
         ge=1,
         le=4096,
         validation_alias="ASR_MAX_IN_FLIGHT",
@@ -72,28 +77,28 @@ class WorkerSettings(BusSettings):
         "the rest stays for other workers.",
     )
     max_wait_ms: float = Field(
-        3.0,
+        default=3.0,
         ge=0,
         le=1000,
         validation_alias="ASR_MAX_WAIT_MS",
         description="How long a segment waits for company right after a batch; an idle engine never waits.",
     )
     max_sessions: int = Field(
-        0,
+        default=0,
         ge=0,
         le=100_000,
         validation_alias="ASR_MAX_SESSIONS",
         description="Live sessions this worker reports as its capacity; 0: by device and cores.",
     )
     claim_block_ms: int = Field(
-        250,
+        default=250,
         ge=10,
         le=5000,
         validation_alias="ASR_CLAIM_BLOCK_MS",
         description="How long one read of an empty stream waits, ms; a drain waits for it, too.",
     )
     reclaim_ms: int = Field(
-        5000,
+        default=5000,
         ge=200,
         le=600_000,
         validation_alias="ASR_RECLAIM_MS",
@@ -101,27 +106,27 @@ class WorkerSettings(BusSettings):
         "must exceed a batch.",
     )
     reclaim_every_ms: int = Field(
-        1000,
+        default=1000,
         ge=50,
         le=60_000,
         validation_alias="ASR_RECLAIM_EVERY_MS",
         description="How often to look for segments of dead workers, ms.",
     )
     max_deliveries: int = Field(
-        3,
+        default=3,
         ge=1,
         le=100,
         validation_alias="ASR_MAX_DELIVERIES",
         description="A segment delivered more often than this is dropped as poison and kept in asr:dead.",
     )
     drop_expired: bool = Field(
-        False,
+        default=False,
         validation_alias="ASR_DROP_EXPIRED",
         description="Answer partial segments whose deadline has passed with dropped(expired) "
         "instead of decoding them.",
     )
     stuck_s: float = Field(
-        60.0,
+        default=60.0,
         ge=1,
         le=3600,
         validation_alias="ASR_STUCK_S",
@@ -129,7 +134,7 @@ class WorkerSettings(BusSettings):
         "segments.",
     )
     heartbeat_s: float = Field(
-        2.0,
+        default=2.0,
         ge=0.1,
         le=60,
         validation_alias="HEARTBEAT_S",
@@ -137,27 +142,33 @@ class WorkerSettings(BusSettings):
         "it counts as dead after three missed reports.",
     )
     jobs: bool = Field(
-        True, validation_alias="ASR_JOBS", description="Run verify jobs (final results, POST /verify)."
+        default=True,
+        validation_alias="ASR_JOBS",
+        description="Run verify jobs (final results, POST /verify).",
     )
     max_jobs: int = Field(
-        2, ge=1, le=32, validation_alias="ASR_MAX_JOBS", description="Verify jobs at once in this worker."
+        default=2,
+        ge=1,
+        le=32,
+        validation_alias="ASR_MAX_JOBS",
+        description="Verify jobs at once in this worker.",
     )
     job_timeout_s: float = Field(
-        30.0,
+        default=30.0,
         ge=1,
         le=600,
         validation_alias="ASR_JOB_TIMEOUT_S",
         description="A verify job may take so long, s.",
     )
     job_poll_s: float = Field(
-        0.1,
+        default=0.1,
         ge=0.01,
         le=5,
         validation_alias="ASR_JOB_POLL_S",
         description="How often to look for verify jobs, s.",
     )
     job_batch: int = Field(
-        4,
+        default=4,
         ge=1,
         le=64,
         validation_alias="ASR_JOB_BATCH",
@@ -165,39 +176,39 @@ class WorkerSettings(BusSettings):
         "live segments wait for at most one such batch.",
     )
     drain_timeout_s: float = Field(
-        30.0,
+        default=30.0,
         ge=0.1,
         le=600,
         validation_alias="WORKER_DRAIN_S",
         description="How long a drain may take, s; what is left then is taken over by other workers.",
     )
     http_host: str = Field(
-        "127.0.0.1",
+        default="127.0.0.1",
         validation_alias="WORKER_HTTP_HOST",
         description="Address of /health, /ready and /metrics.",
     )
     http_port: int = Field(
-        0,
+        default=0,
         ge=0,
         le=65535,
         validation_alias="WORKER_HTTP_PORT",
         description="Port of the same; 0 takes a free one and logs it.",
     )
     scripted_delay_ms: float = Field(
-        0.0,
+        default=0.0,
         ge=0,
         le=60_000,
         validation_alias="ASR_SCRIPTED_DELAY_MS",
         description="Scripted engine only: how long a batch takes, ms.",
     )
     scripted_crash: bool = Field(
-        False,
+        default=False,
         validation_alias="ASR_SCRIPTED_CRASH",
         description="Scripted engine only: honour the marker that ends the process.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", validation_alias="LOG_LEVEL", description="What is logged."
+        default="info", validation_alias="LOG_LEVEL", description="What is logged."
     )
     log_format: LogFormat = Field(
-        "auto", validation_alias="LOG_FORMAT", description="auto: JSON lines unless on a terminal."
+        default="auto", validation_alias="LOG_FORMAT", description="auto: JSON lines unless on a terminal."
     )

@@ -10,7 +10,7 @@ from asr_worker import outcomes
 from asr_worker.batcher import Batcher, BatchPolicy, GroupKey, Waiting
 from asr_worker.committer import ShardCommitter
 from asr_worker.engine import EngineItem
-from asr_worker.intake import ShardIntake
+from asr_worker.intake import Intake
 from asr_worker.lane import EngineLane
 from asr_worker.ledger import Ledger
 from asr_worker.metrics import WorkerMetrics
@@ -75,7 +75,7 @@ class Worker:
             BatchPolicy(policy.max_batch, shards * policy.max_in_flight, policy.max_wait_s)
         )
         self._committers = [ShardCommitter(s, queue, self._ledger, metrics) for s in range(shards)]
-        self._intakes = [self._intake(shard) for shard in range(shards)]
+        self._intake = Intake(queue, self._ledger, self._accept, metrics)
         self._work = asyncio.Event()
         self._closing = False
         self._idle_since_s = clock.monotonic()
@@ -109,31 +109,29 @@ class Worker:
         async with asyncio.TaskGroup() as group:
             refresher = group.create_task(self._refresh(), name="refresh-claims")
             committers = [group.create_task(c.run(), name=f"commit-{c.shard}") for c in self._committers]
-            takers = [group.create_task(i.take_over(stop), name=f"reclaim-{i.shard}") for i in self._intakes]
-            readers = [group.create_task(i.read(stop), name=f"claim-{i.shard}") for i in self._intakes]
+            intakes = self._intakes(group, stop)
             decoder = group.create_task(self._decode_all(), name="decode")
             await stop.wait()
             try:
                 async with asyncio.timeout(self._policy.drain_timeout_s):
-                    await self._drain([*readers, *takers], decoder, committers)
+                    await self._drain(intakes, decoder, committers)
             except TimeoutError:
                 _log.warning("drain_timed_out", unanswered=len(self._ledger))
-            for task in (refresher, decoder, *committers, *takers, *readers):
+            for task in (refresher, decoder, *committers, *intakes):
                 task.cancel()
         await self._leave()
 
-    def _intake(self, shard: int) -> ShardIntake:
-        return ShardIntake(
-            shard,
-            self._queue,
-            self._ledger,
-            self._accept,
-            self._metrics,
-            max_items=self._policy.max_batch,
-            block_ms=self._policy.claim_block_ms,
-            reclaim_ms=self._policy.reclaim_ms,
-            reclaim_every_s=self._policy.reclaim_every_s,
-        )
+    def _intakes(self, group: asyncio.TaskGroup, stop: asyncio.Event) -> list[asyncio.Task[None]]:
+        policy = self._policy
+        readers = [
+            group.create_task(
+                self._intake.read(shard, policy.max_batch, policy.claim_block_ms, stop),
+                name=f"claim-{shard}",
+            )
+            for shard in range(self._queue.shards)
+        ]
+        taking_over = self._intake.take_over(policy.reclaim_ms, policy.reclaim_every_s, stop)
+        return [*readers, group.create_task(taking_over, name="reclaim")]
 
     async def _start(self, stop: asyncio.Event) -> None:
         """Join the groups; a Redis that is away now is met again by the readers."""

@@ -1,7 +1,7 @@
 """A Redis server of one's own: for `rattil up` on a laptop and for the tests. Nothing to install.
 
-It listens on a free port of 127.0.0.1, keeps its files in a temporary folder, and dies with the
-process that started it, also when that one is killed.
+It listens on a free port of 127.0.0.1, and dies with the process that started it, also when that one
+is killed; it has no files, so nothing is left behind then either.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 import ctypes
 import importlib.util
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -17,13 +18,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import IO
 
 _START_TIMEOUT_S = 10.0
 _STOP_TIMEOUT_S = 5.0
 _POLL_S = 0.01
+_LOG_BYTES = 65_536
 _PORT_TRIES = 5
 _PR_SET_PDEATHSIG = 1
 """prctl(2) option: the signal a process gets when its parent's thread ends."""
@@ -52,15 +55,17 @@ def embedded_redis_binary() -> Path:
 class EmbeddedRedis:
     """One server process. Use as `with` or `async with`; `url` is valid while it runs.
 
-    `port` 0 takes a free one and keeps it over `restart`. Without `persist` nothing is written to
-    disk, and a restart that keeps data saves it once on the way down.
+    `port` 0 takes a free one and keeps it over `restart`. Nothing is written to disk; only a restart
+    that keeps data saves it, for as long as the restart takes.
     """
 
     def __init__(self, *, port: int = 0, binary: Path | None = None, extra: tuple[str, ...] = ()) -> None:
         self._wanted_port = port
         self._binary = binary
         self._extra = extra
-        self._folder: Path | None = None
+        # A name that nobody else has: what lies there is loaded at the start.
+        self._saved = Path(tempfile.gettempdir()) / f"rattil-redis-{secrets.token_hex(8)}.rdb"
+        self._log: IO[bytes] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self.port = port
 
@@ -99,25 +104,26 @@ class EmbeddedRedis:
                 return
 
     def stop(self) -> None:
-        """End the server and remove its files; safe to call twice."""
+        """End the server; safe to call twice."""
         self._end(signal.SIGTERM)
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = None
 
     def kill(self) -> None:
-        """SIGKILL, as a crash would; files stay until `stop`, `restart` brings it back."""
+        """SIGKILL, as a crash would; `restart` brings it back, empty."""
         self._end(signal.SIGKILL)
 
     def restart(self, keep_data: bool) -> None:
-        """End and start on the same port; without `keep_data` (or after `kill`) it comes up empty."""
-        if keep_data and self.running:
-            self._save()
-        self._end(signal.SIGKILL)
-        if not keep_data:
-            (self._data_folder() / "dump.rdb").unlink(missing_ok=True)
-        self._wanted_port = self.port
-        self.start()
+        """End and start on the same port; without `keep_data` (or after `kill`) it comes up empty.
+
+        Run in another thread, the server dies with that thread (see `start_async`).
+        """
+        try:
+            if keep_data and self.running:
+                _converse(self.port, ("SAVE",), _START_TIMEOUT_S)
+            self._end(signal.SIGKILL)
+            self._wanted_port = self.port
+            self.start()
+        finally:
+            self._saved.unlink(missing_ok=True)
 
     def __enter__(self) -> EmbeddedRedis:
         self.start()
@@ -141,15 +147,16 @@ class EmbeddedRedis:
         """Fork the server; returns the moment by which it must answer."""
         self.port = self._wanted_port or _free_port()
         binary = self._binary or embedded_redis_binary()
-        with (self._data_folder() / "redis.log").open("wb") as log:
-            self._process = subprocess.Popen(
-                [str(binary), *_options(self.port, self._data_folder()), *self._extra],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # a Ctrl-C at the terminal is for the launcher, not for Redis
-                preexec_fn=_die_with(os.getpid()),
-            )
+        self._close_log()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the server)
+        self._process = subprocess.Popen(
+            [str(binary), *_options(self.port, self._saved), *self._extra],
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # a Ctrl-C at the terminal is for the launcher, not for Redis
+            preexec_fn=_die_with(os.getpid()),
+        )
         return time.monotonic() + _START_TIMEOUT_S
 
     def _starting(self, deadline: float, last_try: bool) -> bool:
@@ -157,12 +164,14 @@ class EmbeddedRedis:
         if self.pid is not None and _answers(self.port, self.pid):
             return False
         if not self.running:
-            if last_try or "in use" not in self._last_words():
-                raise RedisDidNotStart(f"redis-server ended at once: {self._last_words()}")
+            last_words = self._last_words()
+            self._end(signal.SIGKILL)
+            if last_try or "in use" not in last_words:
+                raise RedisDidNotStart(f"redis-server ended at once: {last_words}")
             return False
         if time.monotonic() > deadline:
             self.kill()
-            raise RedisDidNotStart(f"no answer from redis-server: {self._last_words()}")
+            raise RedisDidNotStart("no answer from redis-server")
         return True
 
     def _end(self, how: signal.Signals) -> None:
@@ -176,27 +185,27 @@ class EmbeddedRedis:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-    def _save(self) -> None:
-        with socket.create_connection(("127.0.0.1", self.port), timeout=_START_TIMEOUT_S) as connection:
-            connection.sendall(b"SAVE\r\n")
-            connection.recv(64)
-
-    def _data_folder(self) -> Path:
-        if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="rattil-redis-"))
-        return self._folder
+        self._close_log()
 
     def _last_words(self) -> str:
-        log = self._data_folder() / "redis.log"
-        return " | ".join(log.read_text(errors="replace").splitlines()[-3:]) if log.exists() else ""
+        """The end of its log, read in place: it shares its file position with us."""
+        if self._log is None:
+            return ""
+        text = os.pread(self._log.fileno(), _LOG_BYTES, 0).decode(errors="replace")
+        return " | ".join(text.splitlines()[-3:])
+
+    def _close_log(self) -> None:
+        if self._log is not None:
+            self._log.close()
+            self._log = None
 
 
-def _options(port: int, folder: Path) -> list[str]:
+def _options(port: int, saved: Path) -> list[str]:
     settings = {
         "port": str(port),
         "bind": "127.0.0.1",
-        "dir": str(folder),
+        "dir": str(saved.parent),
+        "dbfilename": saved.name,
         "save": "",
         "appendonly": "no",
         # Evicting a segment or a session would lose accepted audio without anybody being told.
@@ -219,12 +228,17 @@ def _free_port() -> int:
         return port
 
 
+def _converse(port: int, commands: Sequence[str], timeout_s: float) -> bytes:
+    """All replies to inline commands. Raises `OSError` when nobody answers in time."""
+    with socket.create_connection(("127.0.0.1", port), timeout=timeout_s) as connection:
+        connection.sendall("".join(f"{line}\r\n" for line in (*commands, "QUIT")).encode())
+        return b"".join(iter(lambda: connection.recv(65_536), b""))
+
+
 def _answers(port: int, pid: int) -> bool:
     """Whether that very server answers: on a port that was taken, somebody else would."""
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1.0) as connection:
-            connection.sendall(b"PING\r\nINFO server\r\nQUIT\r\n")
-            reply = b"".join(iter(lambda: connection.recv(65_536), b""))
+        reply = _converse(port, ("PING", "INFO server"), 1.0)
     except OSError:
         return False
     return reply.startswith(b"+PONG") and b"\r\nprocess_id:%d\r\n" % pid in reply

@@ -89,7 +89,7 @@ class PlainScreen:
     def __init__(self, console: Console, title: str) -> None:
         self._console = console
         self._shown: dict[int, str] = {}
-        console.print(title, markup=False, highlight=False)
+        console.print(title, markup=False, highlight=False, soft_wrap=True)
 
     def on_event(self, event: ServerEvent) -> None:
         if isinstance(event, Partial):
@@ -168,24 +168,21 @@ def score_table(report: Report) -> Table:
     table.add_column("what", style="bold")
     table.add_column("value")
     if report.accuracy_score is not None:
-        table.add_row("score", f"{percentage(report.accuracy_score):.1f} %")
+        table.add_row("score", f"{report.accuracy_score:.1f} %")
     for status, style in STYLES.items():
         if counts[status]:
             table.add_row(status, Text(str(counts[status]), style=style))
-    for index, word in enumerate(report.word_analysis):
+    in_verse: Counter[str] = Counter()
+    for word in report.word_analysis:
+        in_verse[word.verse_key] += 1
         if word.status not in ("correct", "pending"):
-            where = f"{SIGNS.get(word.status, '?')} {word.verse_key} word {index + 1}".replace("  ", " ")
+            where = f"{SIGNS.get(word.status, '?')} {word.verse_key} word {in_verse[word.verse_key]}"
             table.add_row(
                 Text(where, style=STYLES.get(word.status, "")), f"{word.word}  {word.feedback or ''}"
             )
     if report.teacher_feedback_text:
         table.add_row("feedback", report.teacher_feedback_text)
     return table
-
-
-def percentage(score: float) -> float:
-    """Scores are reported as 0-1 or 0-100, depending on the server's version; people read per cent."""
-    return score * 100 if score <= 1.0 else score
 
 
 def final_words(event: FinalEvent | FinalError) -> str:

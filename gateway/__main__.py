@@ -6,8 +6,6 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from prometheus_client import CollectorRegistry
-
 from gateway.adaptive import AdaptiveWindow, adaptive_policy
 from gateway.app import build_app
 from gateway.auth import Authenticator
@@ -18,12 +16,14 @@ from gateway.leases import LeaseKeeper
 from gateway.metrics import GatewayMetrics
 from gateway.router_client import Admission, HttpAdmission, OpenAdmission
 from gateway.settings import GatewaySettings
-from shared.bus.redis_connections import RedisConnections
+from shared.bus.metrics import BusMetrics
+from shared.bus.redis_connections import ConnectionLimits, RedisConnections
 from shared.bus.redis_feed import RedisResultFeed
 from shared.bus.redis_sessions import RedisSessionStore
 from shared.clock import SystemClock
 from shared.http_server import run, serve
 from shared.logging import configure_logging, get_logger
+from shared.metrics import create_registry
 from shared.settings_help import load_settings
 
 _log = get_logger(__name__)
@@ -56,9 +56,12 @@ async def _serve(settings: GatewaySettings) -> None:
 async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
     """Everything on Redis and HTTP, closed again afterwards."""
     async with AsyncExitStack() as stack:
-        connections = RedisConnections(settings.redis_url)
+        registry = create_registry()
+        bus_metrics = BusMetrics(registry)
+        pool_limits = ConnectionLimits(max_connections=settings.redis_max_connections)
+        connections = RedisConnections(settings.redis_url, pool_limits)
         stack.push_async_callback(connections.close)
-        feed = RedisResultFeed(connections)
+        feed = RedisResultFeed(connections, metrics=bus_metrics)
         stack.push_async_callback(feed.close)
         admission = open_admission(settings)
         stack.push_async_callback(admission.close)
@@ -67,14 +70,14 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
         yield GatewayPorts(
             settings=settings,
             clock=SystemClock(),
-            store=RedisSessionStore(connections, settings.bus_limits()),
+            store=RedisSessionStore(connections, settings.bus_limits(), bus_metrics),
             feed=feed,
             admission=admission,
             leases=LeaseKeeper(admission, settings.lease_renew_s),
             batch=batch,
             auth=Authenticator(settings.api_keys),
             adaptive=AdaptiveWindow(adaptive_policy(settings)),
-            metrics=GatewayMetrics(CollectorRegistry()),
+            metrics=GatewayMetrics(registry),
             connections=Connections(settings.max_connections),
             workers_ready=admission.workers_ready,
         )

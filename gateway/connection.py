@@ -15,32 +15,31 @@ from gateway.closing import CloseConnection, closing_for
 from gateway.dependencies import GatewayPorts
 from gateway.dialect import Dialect
 from gateway.effects import Effect, Emit, Finish, Store
-from gateway.events import Event, Finished, Heard, Pong, SegmentFailed, Trouble
+from gateway.events import Event, Finished, Heard, SegmentFailed
 from gateway.finishing import final_event
-from gateway.limits import AudioRate
 from gateway.opening import Opening
 from gateway.outbox import Outbox, SlowConsumer
+from gateway.reader import Reader
 from gateway.results import Inbox
 from gateway.settlement import Settlement
 from gateway.sockets import PeerGone, Socket
-from shared.errors import BadRequest, RattilError
+from shared.errors import RattilError
 from shared.logging import get_logger
-from shared.protocol.client import Command
 from shared.protocol.close_codes import (
     IDLE,
     INTERNAL,
     NORMAL,
-    POLICY,
     SLOW_CONSUMER,
     SUPERSEDED,
-    TOO_BIG,
     TOO_LONG,
     Close,
 )
-from shared.protocol.segments import SAMPLE_RATE
 
 _LAST_WORDS_S = 2.0
 """How long a closing connection may take to send what is queued, seconds."""
+
+_LINGER_S = 15.0
+"""Longest life of a socket after its close frame, seconds: more than uvicorn's own 10 s for the answer."""
 
 _EXPECTED = (CloseConnection, PeerGone, SlowConsumer, RattilError)
 
@@ -62,15 +61,10 @@ class Connection:
         self._outbox = Outbox(settings.outbox_bytes, settings.outbox_events, settings.send_timeout_s)
         self._settlement = Settlement(ports, opening.core)
         self._effects: deque[Effect] = deque([Emit(opening.opened), *opening.effects])
-        now_s = ports.clock.monotonic()
-        self._rate = AudioRate(settings.audio_rate, settings.audio_burst_s, now_s)
-        self._opened_s = now_s
-        self._active_s = now_s
-        self._bad_messages = 0
-        self._told_busy = False
+        self._opened_s = ports.clock.monotonic()
+        self._reader = Reader(ports, socket, dialect, opening.core, self._do, self._show)
         self._asked: Close | None = None
         self._wake = asyncio.Event()
-        self._room = asyncio.Event()
         self._stir = asyncio.Event()
 
     # -- from outside ------------------------------------------------------------------------------
@@ -87,13 +81,15 @@ class Connection:
             return None
         if closing.trouble is not None:
             self._show_last(closing.trouble)
+        slow = closing.close is SLOW_CONSUMER
         try:
-            if closing.close is not SLOW_CONSUMER:
+            if not slow:
                 await self._outbox.flush(self._socket, _LAST_WORDS_S)
             async with asyncio.timeout(_LAST_WORDS_S):
                 await self._socket.close(closing.close)
+            self._socket.abort(_LAST_WORDS_S if slow else _LINGER_S)
         except (SlowConsumer, TimeoutError):
-            self._socket.abort()
+            self._socket.abort(0)
         except PeerGone:
             return None
         return closing.close
@@ -106,7 +102,7 @@ class Connection:
                 tasks.create_task(self._work(), name=f"work-{name}")
                 tasks.create_task(self._outbox.write(self._socket), name=f"write-{name}")
                 tasks.create_task(self._watch(), name=f"watch-{name}")
-                await self._read()
+                await self._reader.run()
         except ExceptionGroup as group:
             return self._why(list(_leaves(group)))
         return None
@@ -127,14 +123,6 @@ class Connection:
                 return closing_for(failure)
         return CloseConnection(SLOW_CONSUMER)
 
-    async def _read(self) -> None:
-        while True:
-            frame = await self._socket.receive()
-            if isinstance(frame, bytes):
-                await self._on_audio(frame)
-            else:
-                self._on_text(frame)
-
     async def _work(self) -> None:
         settings = self._ports.settings
         while True:
@@ -146,107 +134,29 @@ class Connection:
                 self._inbox.must_read_log = False
                 await self._catch_up()
                 await self._perform()
-            self._make_room()
+            self._reader.make_room()
             await self._rest()
 
     async def _watch(self) -> None:
         settings = self._ports.settings
         while self._asked is None:
-            now_s = self._ports.clock.monotonic()
-            waits_for_us = self._core.intake.end_requested or self._crowded()
-            idle_s = 0.0 if waits_for_us else now_s - self._active_s
+            idle_s = self._reader.idle_s()
+            age_s = self._ports.clock.monotonic() - self._opened_s
             if idle_s >= settings.idle_timeout_s:
                 raise CloseConnection(
                     IDLE, "idle_timeout", f"no audio for {settings.idle_timeout_s:g} s; reconnect to resume"
                 )
-            if now_s - self._opened_s >= settings.max_connection_s:
+            if age_s >= settings.max_connection_s:
                 raise CloseConnection(
                     TOO_LONG, "session_too_long", "this connection has reached its longest time; start anew"
                 )
-            left_s = min(settings.idle_timeout_s - idle_s, settings.max_connection_s - now_s + self._opened_s)
+            left_s = min(settings.idle_timeout_s - idle_s, settings.max_connection_s - age_s)
             try:
                 async with asyncio.timeout(left_s):
                     await self._stir.wait()
             except TimeoutError:
                 continue
         raise CloseConnection(self._asked)
-
-    # -- reader ----------------------------------------------------------------------------------------
-    async def _on_audio(self, pcm: bytes) -> None:
-        settings = self._ports.settings
-        if len(pcm) > settings.max_frame_bytes:
-            raise CloseConnection(
-                TOO_BIG,
-                "frame_too_big",
-                f"a frame of {len(pcm)} bytes; send at most {settings.max_frame_bytes}, 200-500 ms are good",
-            )
-        if not pcm:
-            return
-        now_s = self._ports.clock.monotonic()
-        self._active_s = now_s
-        samples = len(pcm) // 2
-        self._ports.metrics.audio_seconds.inc(samples / SAMPLE_RATE)
-        self._do(self._core.accept_audio(pcm))
-        if self._core.intake.received > settings.max_session_s * SAMPLE_RATE:
-            raise CloseConnection(
-                TOO_LONG, "session_too_long", f"a session holds {settings.max_session_s:g} s; start a new one"
-            )
-        await self._slow_down(self._rate.delay_s(samples, now_s))
-        await self._wait_for_room()
-
-    async def _slow_down(self, delay_s: float) -> None:
-        if delay_s <= 0:
-            return
-        self._say_busy("audio_too_fast", "audio comes faster than it is read; send in real time")
-        await asyncio.sleep(delay_s)
-
-    async def _wait_for_room(self) -> None:
-        """Back-pressure: while too much audio waits, the socket is not read."""
-        while self._crowded():
-            self._say_busy(
-                "server_busy", "decoding is behind; audio is kept, reading goes on when there is room"
-            )
-            self._room.clear()
-            await self._room.wait()
-
-    def _crowded(self) -> bool:
-        return self._core.intake.backlog >= self._ports.settings.max_buffer_samples
-
-    def _make_room(self) -> None:
-        if not self._crowded():
-            self._told_busy = False
-            self._room.set()
-
-    def _say_busy(self, code: str, message: str) -> None:
-        """Once until there was room again, not with every frame."""
-        if not self._told_busy:
-            self._told_busy = True
-            self._show(Trouble(code, message))
-
-    def _on_text(self, text: str) -> None:
-        try:
-            if len(text) > self._ports.settings.max_text_bytes:
-                raise BadRequest(f"text frames hold at most {self._ports.settings.max_text_bytes} bytes")
-            command = self._dialect.read(text)
-        except BadRequest as error:
-            self._on_bad_message(error)
-            return
-        if command is Command.PING:
-            self._show(Pong())
-            return
-        self._active_s = self._ports.clock.monotonic()
-        if command is Command.END:
-            self._do(self._core.end())
-        elif command is Command.FLUSH:
-            self._do(self._core.flush())
-
-    def _on_bad_message(self, error: BadRequest) -> None:
-        code = "bad_message" if type(error) is BadRequest else error.code
-        self._ports.metrics.bad_messages.labels(code).inc()
-        self._bad_messages += 1
-        if code == "unsupported_sample_rate" or self._bad_messages >= self._ports.settings.max_bad_messages:
-            raise CloseConnection(Close(POLICY.code, f"{code}: {error.message}"), code, error.message)
-        self._show(Trouble(code, error.message))
 
     # -- worker ----------------------------------------------------------------------------------------
     def _do(self, effects: list[Effect]) -> None:
@@ -262,7 +172,7 @@ class Connection:
             elif isinstance(effect, Store):
                 self._do(await self._settlement.store(effect.window, self._now_ms))
                 self._note_loss()
-                self._make_room()
+                self._reader.make_room()
             elif isinstance(effect, Finish):
                 await self._finish()
 

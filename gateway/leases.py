@@ -38,7 +38,7 @@ class LeaseKeeper:
             return
         del self._held[session_id]
         try:
-            await self._admission.release(session_id)
+            await self._admission.release(session_id, connection_id)
         except RattilError as error:
             _log.info("lease_not_released", session_id=session_id, error=error.message)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-_LATENCY_BUCKETS_MS = (5, 10, 25, 50, 100, 200, 300, 500, 800, 1200, 2000, 5000, 10_000, 30_000)
+from shared.metrics import LATENCY_BUCKETS_MS
 
 
 class GatewayMetrics:
@@ -60,7 +60,7 @@ class GatewayMetrics:
             "rattil_gateway_latency_ms",
             "From the end of a window to its event, ms, by stage.",
             ["stage"],
-            buckets=_LATENCY_BUCKETS_MS,
+            buckets=LATENCY_BUCKETS_MS,
             registry=registry,
         )
 

@@ -96,6 +96,7 @@ async def _admit(ports: GatewayPorts, request: SessionRequest, connection_id: Co
         pool=PoolName(ports.settings.asr_pool),
         tenant=request.tenant,
         protocol=request.protocol,
+        holder=connection_id,
     )
     try:
         return (await ports.leases.admit(asked, connection_id)).pool

@@ -18,76 +18,104 @@ class GatewaySettings(BusSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
     # -- where -------------------------------------------------------------------------------------
-    host: str = Field("127.0.0.1", validation_alias="HOST", description="Address to listen on.")
-    port: int = Field(8000, validation_alias="PORT", ge=0, le=65535, description="Port; 0 takes a free one.")
+    host: str = Field(default="127.0.0.1", validation_alias="HOST", description="Address to listen on.")
+    port: int = Field(
+        default=8000, validation_alias="PORT", ge=0, le=65535, description="Port; 0 takes a free one."
+    )
     router_url: str = Field(
-        "",
+        default="",
         validation_alias="ROUTER_URL",
         description="Session routers, comma-separated; empty admits everybody.",
     )
     asr_pool: str = Field(
-        "default", validation_alias="ASR_POOL", description="Worker pool that sessions ask for."
+        default="default", validation_alias="ASR_POOL", description="Worker pool that sessions ask for."
     )
     log_level: str = Field(
-        "info",
+        default="info",
         validation_alias="LOG_LEVEL",
         pattern="(?i)^(debug|info|warning|error)$",
         description="Log level.",
     )
-    log_format: LogFormat = Field("auto", validation_alias="LOG_FORMAT", description="auto, json or console.")
+    log_format: LogFormat = Field(
+        default="auto", validation_alias="LOG_FORMAT", description="auto, json or console."
+    )
 
     # -- windows -----------------------------------------------------------------------------------
     window_s: float = Field(
-        2.5, validation_alias="WS_WINDOW_SECONDS", ge=0.5, le=30, description="First window length, seconds."
+        default=2.5,
+        validation_alias="WS_WINDOW_SECONDS",
+        ge=0.5,
+        le=30,
+        description="First window length, seconds.",
     )
     overlap_s: float = Field(
-        0.5, validation_alias="WS_OVERLAP_SECONDS", ge=0, le=5, description="Overlap of windows, seconds."
+        default=0.5,
+        validation_alias="WS_OVERLAP_SECONDS",
+        ge=0,
+        le=5,
+        description="Overlap of windows, seconds.",
     )
     window_min_s: float = Field(
-        1.0, validation_alias="WS_WINDOW_MIN", ge=0.5, le=30, description="Shortest adaptive window, seconds."
+        default=1.0,
+        validation_alias="WS_WINDOW_MIN",
+        ge=0.5,
+        le=30,
+        description="Shortest adaptive window, seconds.",
     )
     window_max_s: float = Field(
-        5.0, validation_alias="WS_WINDOW_MAX", ge=0.5, le=30, description="Longest adaptive window, seconds."
+        default=5.0,
+        validation_alias="WS_WINDOW_MAX",
+        ge=0.5,
+        le=30,
+        description="Longest adaptive window, seconds.",
     )
     adaptive: bool = Field(
-        True, validation_alias="WS_ADAPTIVE", description="Adapt the window of new connections to latency."
+        default=True,
+        validation_alias="WS_ADAPTIVE",
+        description="Adapt the window of new connections to latency.",
     )
     adaptive_high_ms: float = Field(
-        800, validation_alias="ADAPTIVE_LATENCY_HIGH_MS", gt=0, description="Above it windows grow by 0.5 s."
+        default=800,
+        validation_alias="ADAPTIVE_LATENCY_HIGH_MS",
+        gt=0,
+        description="Above it windows grow by 0.5 s.",
     )
     adaptive_low_ms: float = Field(
-        300, validation_alias="ADAPTIVE_LATENCY_LOW_MS", ge=0, description="Below it windows shrink by 0.5 s."
+        default=300,
+        validation_alias="ADAPTIVE_LATENCY_LOW_MS",
+        ge=0,
+        description="Below it windows shrink by 0.5 s.",
     )
     adaptive_samples: int = Field(
-        20,
+        default=20,
         validation_alias="ADAPTIVE_LATENCY_SAMPLES",
         ge=1,
         le=10_000,
         description="Results between two changes of the window, and length of the rolling average.",
     )
     silence_dbfs: float = Field(
-        -60.0,
+        default=-60.0,
         validation_alias="WS_SILENCE_DBFS",
         ge=-120,
         le=0,
         description="A window whose loudest 20 ms stay below it is not decoded; -120 turns the gate off.",
     )
     min_rest_s: float = Field(
-        0.2,
+        default=0.2,
         validation_alias="WS_MIN_REST_SECONDS",
         ge=0,
         le=5,
         description="New audio at the end (or a flush) shorter than this is stored but not decoded.",
     )
     buffer_threshold: int = Field(
-        40_000,
+        default=40_000,
         validation_alias="WS_BUFFER_THRESHOLD",
         ge=3200,
         le=4_000_000,
         description="/ws/verify: bytes of PCM between two partial decodes.",
     )
     partial_interval_s: float = Field(
-        1.0,
+        default=1.0,
         validation_alias="WS_PARTIAL_RESULT_INTERVAL",
         ge=0.1,
         le=60,
@@ -96,80 +124,99 @@ class GatewaySettings(BusSettings):
 
     # -- bounds ------------------------------------------------------------------------------------
     max_queue: int = Field(
-        3,
+        default=3,
         validation_alias="WS_MAX_QUEUE",
         ge=1,
         le=64,
         description="Segments in flight per connection; at the bound windows are kept, server_busy is set.",
     )
     max_buffer_s: float = Field(
-        15.0,
+        default=15.0,
         validation_alias="WS_MAX_BUFFER_SECONDS",
         ge=1,
         le=120,
         description="Audio waiting in one connection's buffer before its socket is no longer read, seconds.",
     )
     max_connections: int = Field(
-        1200, validation_alias="WS_MAX_CONNECTIONS", ge=1, description="Live connections of this process."
+        default=1200,
+        validation_alias="WS_MAX_CONNECTIONS",
+        ge=1,
+        description="Live connections of this process.",
     )
     max_frame_bytes: int = Field(
-        262_144,
+        default=262_144,
         validation_alias="WS_MAX_FRAME_BYTES",
         ge=1024,
         le=4_194_304,
         description="Largest binary frame; a larger one closes with 1009.",
     )
     max_text_bytes: int = Field(
-        8192, validation_alias="WS_MAX_TEXT_BYTES", ge=64, le=65_536, description="Largest text frame."
+        default=8192,
+        validation_alias="WS_MAX_TEXT_BYTES",
+        ge=64,
+        le=65_536,
+        description="Largest text frame.",
     )
     max_bad_messages: int = Field(
-        20,
+        default=20,
         validation_alias="WS_MAX_BAD_MESSAGES",
         ge=1,
         description="Unknown or malformed text frames before the connection is closed with 1008.",
     )
     max_passage_words: int = Field(
-        1500,
+        default=1500,
         validation_alias="WS_MAX_PASSAGE_WORDS",
         ge=1,
         le=6000,
         description="Longest passage of one session, words (every event lists them all).",
     )
     audio_rate: float = Field(
-        16.0,
+        default=16.0,
         validation_alias="WS_MAX_AUDIO_RATE",
         ge=1,
         description="Audio read per second of time, as a multiple of real time; above it reading slows down.",
     )
     audio_burst_s: float = Field(
-        30.0, validation_alias="WS_AUDIO_BURST_SECONDS", ge=1, description="Audio free of that rate, seconds."
+        default=30.0,
+        validation_alias="WS_AUDIO_BURST_SECONDS",
+        ge=1,
+        description="Audio free of that rate, seconds.",
     )
     max_session_s: float = Field(
-        3600, validation_alias="WS_MAX_SESSION_SECONDS", ge=1, description="Audio of one session, seconds."
+        default=3600,
+        validation_alias="WS_MAX_SESSION_SECONDS",
+        ge=1,
+        description="Audio of one session, seconds.",
     )
     max_connection_s: float = Field(
-        7200,
+        default=7200,
         validation_alias="WS_MAX_CONNECTION_SECONDS",
         ge=1,
         description="Life of one connection, seconds.",
     )
     idle_timeout_s: float = Field(
-        60, validation_alias="WS_IDLE_TIMEOUT", gt=0, description="Without audio or a command for it: closed."
+        default=60,
+        validation_alias="WS_IDLE_TIMEOUT",
+        gt=0,
+        description="Without audio or a command for it: closed.",
     )
     outbox_bytes: int = Field(
-        1_048_576,
+        default=1_048_576,
         validation_alias="WS_OUTBOX_BYTES",
         ge=4096,
         description="Events waiting for one client, bytes; above it the client is too slow and is closed.",
     )
     outbox_events: int = Field(
-        1024, validation_alias="WS_OUTBOX_EVENTS", ge=8, description="The same, counted in events."
+        default=1024, validation_alias="WS_OUTBOX_EVENTS", ge=8, description="The same, counted in events."
     )
     send_timeout_s: float = Field(
-        15, validation_alias="WS_SEND_TIMEOUT", gt=0, description="Longest time one event may take to send."
+        default=15,
+        validation_alias="WS_SEND_TIMEOUT",
+        gt=0,
+        description="Longest time one event may take to send.",
     )
     send_buffer_bytes: int = Field(
-        131_072,
+        default=131_072,
         validation_alias="WS_SEND_BUFFER_BYTES",
         ge=16_384,
         description="Kernel send buffer of a socket (SO_SNDBUF): what a client that never reads costs.",
@@ -177,52 +224,69 @@ class GatewaySettings(BusSettings):
 
     # -- faults ------------------------------------------------------------------------------------
     bus_grace_s: float = Field(
-        20, validation_alias="BUS_GRACE_S", ge=0, description="How long a session waits for an absent Redis."
+        default=20,
+        validation_alias="BUS_GRACE_S",
+        ge=0,
+        description="How long a session waits for an absent Redis.",
     )
     segment_timeout_s: float = Field(
-        30, validation_alias="SEGMENT_TIMEOUT_S", gt=0, description="After it a segment is dropped(timeout)."
+        default=30,
+        validation_alias="SEGMENT_TIMEOUT_S",
+        gt=0,
+        description="After it a segment is dropped(timeout).",
     )
     segment_check_s: float = Field(
-        2.0,
+        default=2.0,
         validation_alias="SEGMENT_CHECK_S",
         gt=0,
         description="A result later than this is looked for in the session's result log.",
     )
     segment_deadline_s: float = Field(
-        20,
+        default=20,
         validation_alias="SEGMENT_DEADLINE_S",
         gt=0,
         description="Deadline that segments carry for workers.",
     )
     batch_timeout_s: float = Field(
-        60,
+        default=60,
         validation_alias="VERIFY_TIMEOUT_S",
         gt=0,
         description="Longest wait for the final report, seconds.",
     )
     verify_max_bytes: int = Field(
-        33_554_432,
+        default=33_554_432,
         validation_alias="VERIFY_MAX_BYTES",
         ge=65_536,
         le=268_435_456,
         description="Largest body of POST /verify, bytes.",
     )
     verify_max_s: float = Field(
-        600, validation_alias="VERIFY_MAX_SECONDS", gt=0, le=1200, description="Longest uploaded recording."
+        default=600,
+        validation_alias="VERIFY_MAX_SECONDS",
+        gt=0,
+        le=1200,
+        description="Longest uploaded recording.",
     )
     verify_max_concurrent: int = Field(
-        8, validation_alias="VERIFY_MAX_CONCURRENT", ge=1, le=256, description="Uploads in work at once."
+        default=8,
+        validation_alias="VERIFY_MAX_CONCURRENT",
+        ge=1,
+        le=256,
+        description="Uploads in work at once.",
     )
     lease_renew_s: float = Field(
-        8.0, validation_alias="LEASE_RENEW_S", gt=0, description="Interval of renewing leases, seconds."
+        default=8.0,
+        validation_alias="LEASE_RENEW_S",
+        gt=0,
+        description="Interval of renewing leases, seconds.",
     )
     demo_samples: str = Field(
-        "",
+        default="",
         validation_alias="DEMO_SAMPLES",
         description="Folder with sample recitations for the demo page; `rattil up` gives its own.",
     )
     drain_s: float = Field(
-        10.0,
+        default=10.0,
         validation_alias="DRAIN_SECONDS",
         ge=0,
         description="On SIGTERM sessions are moved over this time.",
@@ -230,12 +294,12 @@ class GatewaySettings(BusSettings):
 
     # -- who ---------------------------------------------------------------------------------------
     api_keys: str = Field(
-        "",
+        default="",
         validation_alias="API_KEYS",
         description="Comma-separated keys (or tenant=key); empty lets all in.",
     )
     allowed_origins: str = Field(
-        "",
+        default="",
         validation_alias="WS_ALLOWED_ORIGINS",
         description="Comma-separated Origin values browsers may connect from; empty allows all.",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Protocol
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -25,8 +26,8 @@ class Socket(Protocol):
 
     async def close(self, close: Close) -> None: ...
 
-    def abort(self) -> None:
-        """Drop the connection without waiting for a client that does not read."""
+    def abort(self, after_s: float) -> None:
+        """Drop the connection then, if it still stands: a client may never answer a close frame."""
         ...
 
 
@@ -59,10 +60,10 @@ class StarletteSocket:
         except (WebSocketDisconnect, RuntimeError, OSError):
             return  # it is closed already
 
-    def abort(self) -> None:
+    def abort(self, after_s: float) -> None:
         transport = find_transport(self._websocket.scope)
         if transport is not None:
-            transport.abort()
+            asyncio.get_running_loop().call_later(after_s, transport.abort)
 
 
 class TransportFinder:

@@ -98,7 +98,7 @@ class MemoryRegistry:
 
     async def release(self, session_id: SessionId, holder: str | None = None) -> bool:
         held = self._state.held.get(session_id)
-        if held is None or (holder is not None and held.lease.holder != holder):
+        if held is None or not held.lease.may_be_released_by(holder):
             return False
         del self._state.held[session_id]
         if held.lease.worker_id in self._state.slots:

@@ -42,6 +42,7 @@ class Reaper:
         """Refresh for ever; an outage of Redis is reported and outlived."""
         while True:
             await self.tick()
+            _heed_cancellation()
             await asyncio.sleep(self._interval_s)
 
     async def tick(self) -> None:
@@ -82,3 +83,11 @@ class Reaper:
                 expired=outcome.expired,
             )
         self._room.announce()
+
+
+def _heed_cancellation() -> None:
+    """Up to Python 3.11 `asyncio.wait_for`, through which redis-py sends, may swallow a cancellation
+    (python/cpython#86296); a task that loops would then never end."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

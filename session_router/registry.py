@@ -41,6 +41,10 @@ class StoredLease(msgspec.Struct, frozen=True):
     requested_pool: PoolName
     holder: str = ""
 
+    def may_be_released_by(self, holder: str | None) -> bool:
+        """Whoever holds it may, and who names no holder (or holds it namelessly)."""
+        return holder is None or self.holder in ("", holder)
+
     def granted(self, session_id: SessionId, ttl_s: float) -> Lease:
         return Lease(
             session_id=session_id,
@@ -135,7 +139,7 @@ class Registry(Protocol):
     async def renew(self, session_ids: Sequence[SessionId], ttl_s: float) -> RenewReply: ...
 
     async def release(self, session_id: SessionId, holder: str | None = None) -> bool:
-        """Give the slot back; False if there was no lease (of that holder, if one is named)."""
+        """Give the slot back; False if there was no lease (or it is another holder's)."""
         ...
 
     async def refresh(self, *, force: bool) -> RefreshOutcome:

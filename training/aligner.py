@@ -7,6 +7,7 @@ a sound, realign, repeat. A few minutes on one core, no network, no other model.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -15,11 +16,15 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from training.passages import LONG_VOWELS, NASALISED, SYMBOL_ID
+
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 SILENCE = 0
 """State of silence: the index that the CTC symbols give to their blank."""
+HELD = tuple(SYMBOL_ID[sound] for sound in (*LONG_VOWELS, *NASALISED))
+"""Sounds that recitation lengthens."""
 CEPSTRA = 16
 SPLICE = 3
 """Frames of context on either side (20 ms each)."""
@@ -28,12 +33,24 @@ CERTAINTY = 0.25
 """Scale of the Gaussian log likelihoods: neighbouring frames are far from independent."""
 
 
+SHORT_FRAMES, LONG_FRAMES, FINAL_FRAMES = 4, 12, 35
+"""First guess of a sound's length: most sounds, lengthened ones, a last vowel before a stop."""
+STAY_COST = 0.12
+"""Log cost of each further frame in a sound that is not lengthened in recitation."""
+
+
 @dataclass(frozen=True, slots=True)
 class Chain:
     """The states of one verse: silence at the ends and, skippable, after each word."""
 
     states: Ints
     skippable: NDArray[np.bool_]
+
+    @property
+    def lengthened(self) -> NDArray[np.bool_]:
+        """States that recitation holds: long vowels, nasalised sounds, silence."""
+        held: NDArray[np.bool_] = np.isin(self.states, (SILENCE, *HELD))
+        return held
 
 
 def chain(words: Sequence[Sequence[int]]) -> Chain:
@@ -53,6 +70,7 @@ def viterbi(scores: Floats, path: Chain) -> Ints:
     emitted = scores[:, path.states]
     frames, positions = emitted.shape
     lowest = np.float32(-1e30)
+    stay = np.where(path.lengthened, 0.0, STAY_COST).astype(np.float32)
     best = np.full(positions, lowest, dtype=np.float32)
     best[0] = emitted[0, 0]
     if positions > 1 and path.skippable[0]:
@@ -63,6 +81,7 @@ def viterbi(scores: Floats, path: Chain) -> Ints:
     for frame in range(1, frames):
         one = np.concatenate(([lowest], best[:-1]))
         two = np.where(jumpable, np.concatenate(([lowest, lowest], best[:-2])), lowest)
+        best = best - stay
         step = np.where(one > best, 1, 0)
         top = np.maximum(one, best)
         step = np.where(two > top, 2, step)
@@ -79,14 +98,18 @@ def viterbi(scores: Floats, path: Chain) -> Ints:
 
 
 def flat(frames: int, path: Chain, loud: NDArray[np.bool_]) -> Ints:
-    """A first guess: edges that are quiet are silence, the rest is split evenly."""
+    """A first guess: edges that are quiet are silence, the rest is shared out by usual lengths."""
     voiced = np.flatnonzero(loud)
     first, last = (voiced[0], voiced[-1] + 1) if voiced.size else (0, frames)
     spoken = np.flatnonzero(path.states != SILENCE)
+    lengths = np.where(path.lengthened[spoken], LONG_FRAMES, SHORT_FRAMES)
+    long_near_end = np.flatnonzero(path.lengthened[spoken])[-1:]
+    if long_near_end.size and long_near_end[0] >= spoken.size - 2:
+        lengths[long_near_end] = FINAL_FRAMES
+    ends = np.cumsum(lengths) / lengths.sum() * (last - first)
     places = np.zeros(frames, dtype=np.int64)
     places[last:] = path.states.size - 1
-    share = np.arange(last - first) * spoken.size // max(1, last - first)
-    places[first:last] = spoken[share]
+    places[first:last] = spoken[np.searchsorted(ends, np.arange(last - first) + 0.5)]
     return places
 
 
@@ -99,9 +122,7 @@ def cepstra(logs: NDArray[np.float16]) -> Floats:
     folded = values @ (np.cos(angle) / bands).astype(np.float32)
     folded -= folded.mean(axis=0)
     padded = np.pad(folded, ((SPLICE, SPLICE), (0, 0)), mode="edge")
-    return np.concatenate(
-        [padded[shift : shift + len(values)] for shift in range(2 * SPLICE + 1)], axis=1
-    )
+    return np.concatenate([padded[shift : shift + len(values)] for shift in range(2 * SPLICE + 1)], axis=1)
 
 
 def is_loud(logs: NDArray[np.float16]) -> NDArray[np.bool_]:
@@ -132,9 +153,8 @@ def fit(features: Floats, labels: Ints, symbols: int) -> Gaussians:
     centre = features.mean(axis=0, dtype=np.float64)
     means = np.stack(
         [
-            (features[order[low:high]].sum(axis=0, dtype=np.float64) + 5 * centre)
-            / (high - low + 5)
-            for low, high in zip(edges, edges[1:], strict=False)
+            (features[order[low:high]].sum(axis=0, dtype=np.float64) + 5 * centre) / (high - low + 5)
+            for low, high in itertools.pairwise(edges)
         ]
     )
     total = features.T.astype(np.float64) @ features / len(features)
@@ -158,13 +178,9 @@ def _place(model: Gaussians, utterance: Utterance) -> Ints:
     return viterbi(model.scores(cepstra(utterance.logs)), utterance.path)
 
 
-def align(
-    utterances: Sequence[Utterance], symbols: int, passes: int = 12, processes: int = 2
-) -> list[Ints]:
+def align(utterances: Sequence[Utterance], symbols: int, passes: int = 12, processes: int = 2) -> list[Ints]:
     """Positions in each utterance's chain, frame by frame."""
-    places = [
-        flat(len(item.logs), item.path, is_loud(item.logs)) for item in utterances
-    ]
+    places = [flat(len(item.logs), item.path, is_loud(item.logs)) for item in utterances]
     features = np.concatenate([cepstra(item.logs) for item in utterances])
     with ProcessPoolExecutor(processes) as pool:
         for number in range(passes):

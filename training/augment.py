@@ -12,6 +12,8 @@ Ints = NDArray[np.int64]
 Rng = np.random.Generator
 
 DIGITAL_SILENCE = -10.0
+STOCK_PADDING_SHARE = 0.15
+"""How many windows are padded with zero features, as faster-whisper does, not zero samples."""
 
 
 def warp_bands(logs: Floats, rng: Rng) -> Floats:
@@ -79,7 +81,8 @@ def mask(logs: Floats, rng: Rng) -> None:
 def augment(logs: Floats, live: Ints, rng: Rng) -> Floats:
     """Augmented, clamped and scaled features ``[batch, n_mels, frames]`` of log10 powers.
 
-    Frames from ``live`` on become digital silence, as trailing padding of the waveform gives.
+    Frames from ``live`` on become digital silence, as trailing padding of the waveform gives (at
+    times zeros, as padding of the features gives).
     """
     changed = colour(warp_bands(logs, rng), rng)
     noise_floor(changed, rng)
@@ -88,4 +91,6 @@ def augment(logs: Floats, live: Ints, rng: Rng) -> Floats:
     changed[padding] = DIGITAL_SILENCE
     peak = changed.max(axis=(1, 2), keepdims=True)
     scaled = (np.maximum(changed, peak - DYNAMIC_RANGE) + 4.0) / 4.0
+    stock = padding & (rng.random((len(logs), 1)) < STOCK_PADDING_SHARE)
+    scaled[stock] = 0.0
     return np.ascontiguousarray(scaled.transpose(0, 2, 1), dtype=np.float32)

@@ -54,19 +54,13 @@ class Tally:
     def rates(self) -> dict[str, float]:
         """Error rates, three digits."""
         rates = {
-            measure: round(self.edits[measure] / max(1, self.lengths[measure]), 3)
-            for measure in self.edits
+            measure: round(self.edits[measure] / max(1, self.lengths[measure]), 3) for measure in self.edits
         }
         return {"clips": self.clips, **rates}
 
 
 def _said(sura: int, first: int, last: int) -> list[str]:
-    return [
-        sound
-        for aya in range(first, last + 1)
-        for word in verse(sura, aya)
-        for sound in word.sounds
-    ]
+    return [sound for aya in range(first, last + 1) for word in verse(sura, aya) for sound in word.sounds]
 
 
 def recordings(data: Path, limit: int) -> Iterator[Example]:
@@ -79,17 +73,13 @@ def recordings(data: Path, limit: int) -> Iterator[Example]:
     yield from _examples(manifest.spoken_by_users(data), texts)
 
 
-def _examples(
-    clips: Iterable[manifest.Clip], texts: dict[tuple[int, int], list[str]]
-) -> Iterator[Example]:
+def _examples(clips: Iterable[manifest.Clip], texts: dict[tuple[int, int], list[str]]) -> Iterator[Example]:
     for clip in clips:
         ayat = range(clip.first, clip.last + 1)
         group = f"users-{clip.path.parent.name}" if clip.reciter == manifest.USERS else clip.reciter
         known = all((clip.sura, aya) in texts for aya in ayat)
         text = " ".join(" ".join(texts[clip.sura, aya]) for aya in ayat) if known else None
-        yield Example(
-            group, partial(audio.read, clip.path), _said(clip.sura, clip.first, clip.last), text
-        )
+        yield Example(group, partial(audio.read, clip.path), _said(clip.sura, clip.first, clip.last), text)
 
 
 def synthetic(texts: dict[tuple[int, int], list[str]]) -> Iterator[Example]:
@@ -98,8 +88,10 @@ def synthetic(texts: dict[tuple[int, int], list[str]]) -> Iterator[Example]:
         words = voices.parsed(source.key)
         said = [sound for word in phrase(words) for sound in word.sounds]
         known = all((word.sura, word.aya) in texts for word in words)
-        text = " ".join(texts[word.sura, word.aya][word.word - 1] for word in words)
-        yield Example("synth", source.samples, said, text if known else None)
+        text = None
+        if known:
+            text = " ".join(texts[word.sura, word.aya][word.word - 1] for word in words)
+        yield Example("synth", source.samples, said, text)
 
 
 def measure(listener: Listener, examples: Iterable[Example]) -> dict[str, dict[str, float]]:

@@ -165,9 +165,7 @@ def export(student: Student, folder: Path, description: Mapping[str, object]) ->
     spec.optimize(quantization="int8")
     spec.save(str(folder))
     tokenizer().save(str(folder / "tokenizer.json"), pretty=False)
-    head = CtcHead(
-        _array(student.ctc.weight).T.copy(), _array(student.ctc.bias), SYMBOLS, 0, FRAME_MS
-    )
+    head = CtcHead(_array(student.ctc.weight).T.copy(), _array(student.ctc.bias), SYMBOLS, 0, FRAME_MS)
     head.save(folder / HEAD_FILE)
     write_json(folder / "preprocessor_config.json", _preprocessor())
     write_json(folder / "model.json", dict(description))

@@ -61,11 +61,7 @@ class Listener:
             low = 0.0 if start == 0 else margin_ms
             high = float("inf") if final else window_s * 1000 - margin_ms
             phones = self.sounds(pcm[start : start + window])
-            heard += [
-                phone.symbol
-                for phone in phones
-                if low <= (phone.start_ms + phone.end_ms) / 2 < high
-            ]
+            heard += [phone.symbol for phone in phones if low <= (phone.start_ms + phone.end_ms) / 2 < high]
             if final:
                 break
         return heard

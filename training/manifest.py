@@ -77,9 +77,7 @@ def spoken_by_users(data: Path) -> list[Clip]:
     for row in _rows(data / "manifest_users.tsv"):
         aya = int(row["aya"])
         last = int(row["aya_end"] or aya)
-        clips.append(
-            Clip(USERS, data / row["file"], int(row["sura"]), aya, last, float(row["seconds"]))
-        )
+        clips.append(Clip(USERS, data / row["file"], int(row["sura"]), aya, last, float(row["seconds"])))
     return clips
 
 

@@ -6,6 +6,7 @@ ends); letters are bare imla'i spelling, the script that the decoder writes.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ from pathlib import Path
 from quranic_phonemizer import Phonemizer
 
 BLANK = "<blank>"
-VOWELS = ("a", "i", "u", "a:", "i:", "u:", "aˤ:")
+LONG_VOWELS = ("a:", "i:", "u:", "aˤ:")
+VOWELS = ("a", "i", "u", *LONG_VOWELS)
 CONSONANTS = (
     *("ʔ", "b", "t", "θ", "ʒ", "ħ", "x", "d", "ð", "r", "rˤ", "z", "s", "ʃ", "sˤ", "dˤ", "tˤ"),
     *("ðˤ", "ʕ", "ɣ", "f", "q", "k", "l", "m", "n", "h", "w", "j"),
@@ -95,8 +97,7 @@ def _run(words: Sequence[WordRef], starts: bool, stops: bool) -> list[Said]:
     first, final = words[0].word, words[-1].word
     low = first if starts else max(1, first - 1)
     high = final if stops else min(last, final + 1)
-    said = _analysed(f"{sura}:{aya}:{low}-{sura}:{aya}:{high}" if low < high else
-                     f"{sura}:{aya}:{low}")
+    said = _analysed(f"{sura}:{aya}:{low}-{sura}:{aya}:{high}" if low < high else f"{sura}:{aya}:{low}")
     return [word for word in said if first <= word.ref.word <= final]
 
 
@@ -110,7 +111,7 @@ def phrase(words: Sequence[WordRef]) -> list[Said]:
     ]
     edges = [0, *breaks, len(words)]
     said: list[Said] = []
-    for begin, end in zip(edges, edges[1:], strict=False):
+    for begin, end in itertools.pairwise(edges):
         said += _run(words[begin:end], starts=begin == 0, stops=end == len(words))
     return said
 

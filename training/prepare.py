@@ -43,9 +43,7 @@ def fill_caches(data: Path, work: Path) -> None:
     """Compute the feature stores that are not there yet."""
     if not cache.exists(work, RECITED):
         clips = [clip for clip in manifest.recited(data) if not clip.held_out]
-        sources = [
-            cache.Source(clip.ref, clip.reciter, partial(audio.read, clip.path)) for clip in clips
-        ]
+        sources = [cache.Source(clip.ref, clip.reciter, partial(audio.read, clip.path)) for clip in clips]
         cache.write(work, RECITED, sources, DISTORTED_COPIES[RECITED], RECITED_SEED)
     if not cache.exists(work, SYNTHETIC):
         made = voices.sources(SYNTHETIC_CLIPS, SYNTHETIC_SEED)
@@ -82,9 +80,7 @@ def clips(store: cache.Store, name: str, texts: Texts) -> list[Clip]:
 
 
 def _flat_start(store: cache.Store, members: Sequence[Clip]) -> list[Ints]:
-    utterances = [
-        aligner.Utterance(np.array(store.features(clip.entries[0])), clip.path) for clip in members
-    ]
+    utterances = [aligner.Utterance(np.array(store.features(clip.entries[0])), clip.path) for clip in members]
     return aligner.align(utterances, len(SYMBOLS))
 
 

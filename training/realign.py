@@ -40,9 +40,7 @@ def _posteriors(student: Student, clips: Sequence[Halves]) -> Iterator[Floats]:
     """Log posteriors of each clip, ``[frames of 20 ms, symbols]``."""
     jobs = [(clip, place) for clip in range(len(clips)) for place in _chunks(len(clips[clip]))]
     symbols = student.shape.symbols
-    out: list[Floats] = [
-        np.zeros((len(clip) + CHUNK, symbols), dtype=np.float32) for clip in clips
-    ]
+    out: list[Floats] = [np.zeros((len(clip) + CHUNK, symbols), dtype=np.float32) for clip in clips]
     for first in range(0, len(jobs), BATCH):
         part = jobs[first : first + BATCH]
         longest = max(min(CHUNK, len(clips[clip])) for clip, _ in part)

@@ -18,6 +18,8 @@ VARIANTS = (
     *("Annie", "steph", "linda", "belinda", "max", "michel", "pablo", "quincy", "rob", "marcelo"),
 )
 LONGEST_WORDS = 12
+SYNTHETIC_PREFIX = "synth-"
+"""How the names of synthetic voices begin."""
 
 Rng = np.random.Generator
 
@@ -81,6 +83,6 @@ def sources(count: int, seed: int) -> list[Source]:
         variant = str(rng.choice(VARIANTS))
         voice = Voice(variant, int(rng.integers(95, 165)), int(rng.integers(20, 75)))
         made.append(
-            Source(spelled(words), f"synth-{variant}", partial(_samples, words, voice, seed + index))
+            Source(spelled(words), SYNTHETIC_PREFIX + variant, partial(_samples, words, voice, seed + index))
         )
     return made

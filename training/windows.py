@@ -16,9 +16,11 @@ from training.augment import augment
 from training.cache import FEATURES
 from training.corpus import Recording
 from training.tokens import Target, target
+from training.voices import SYNTHETIC_PREFIX
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
+Doubles = NDArray[np.float64]
 Rng = np.random.Generator
 
 FRAME_S = FEATURES.hop_length / FEATURES.sample_rate
@@ -27,8 +29,19 @@ DIGITAL_SILENCE = -10.0
 SOUND_SHARE = 0.5
 WORD_SHARE = 0.6
 """How much of a sound or word must be inside a window to belong to its label."""
-LENGTHS = ((0.06, 0.8, 1.5), (0.56, 1.5, 3.5), (0.22, 3.5, 6.0), (0.16, 6.0, 10.0))
+LENGTHS = (
+    (0.06, 0.8, 1.5),
+    (0.55, 1.5, 3.5),
+    (0.21, 3.5, 6.0),
+    (0.14, 6.0, 10.0),
+    (0.04, 10.0, 30.0),
+)
 """Chance of a batch to have windows between two lengths in seconds."""
+MOSTLY_PADDING_SHARE = 0.3
+"""Of the windows longer than 10 s, how many are mostly padding, as stock callers send them."""
+LONG_FRAMES = round(10.0 / FRAME_S)
+SYNTHETIC_SHARE = 0.22
+"""Share of the windows that synthetic voices begin."""
 TIMESTAMP_SHARE = 0.08
 
 
@@ -54,6 +67,18 @@ class Batch:
     targets: list[Target]
 
 
+def _chances(recordings: Sequence[Recording], voices: dict[str, list[int]]) -> Doubles:
+    """How often a window begins in each recording: long ones more, rare voices more."""
+    lengths = np.array([len(item.labels) for item in recordings], dtype=np.float64)
+    weights = np.zeros(len(lengths))
+    for members in voices.values():
+        weights[members] = lengths[members] / np.sqrt(lengths[members].sum())
+    made = np.array([item.voice.startswith(SYNTHETIC_PREFIX) for item in recordings])
+    for group, share in ((made, SYNTHETIC_SHARE), (~made, 1.0 - SYNTHETIC_SHARE)):
+        weights[group] *= share / max(1e-9, weights[group].sum())
+    return weights / weights.sum()
+
+
 class Cutter:
     """Cuts random windows out of a set of recordings."""
 
@@ -64,20 +89,16 @@ class Cutter:
         for index, item in enumerate(self._recordings):
             voices.setdefault(item.voice, []).append(index)
         self._after = dict[int, int]()
-        lengths = np.array([len(item.labels) for item in self._recordings], dtype=np.float64)
-        weights = np.zeros(len(lengths))
         for members in voices.values():
-            for here, following in zip(members, members[1:] + members[:1], strict=True):
-                self._after[here] = following
-            weights[members] = lengths[members] / np.sqrt(lengths[members].sum())
-        self._chances = weights / weights.sum()
+            self._after.update(zip(members, members[1:] + members[:1], strict=True))
+        self._chances = _chances(self._recordings, voices)
 
     def batch(self, seconds: float) -> Batch:
         """Random windows of one random length that add up to about ``seconds``."""
         rng = self._rng
         kind = rng.choice(len(LENGTHS), p=[chance for chance, _, _ in LENGTHS])
         length = rng.uniform(*LENGTHS[kind][1:])
-        frames = int(round(length / FRAME_S)) // 2 * 2
+        frames = round(length / FRAME_S) // 2 * 2
         count = max(2, round(seconds / length))
         firsts = rng.choice(len(self._recordings), size=count, p=self._chances)
         windows = [self._window(int(first), frames) for first in firsts]
@@ -96,8 +117,7 @@ class Cutter:
 
     def _window(self, index: int, frames: int) -> Window:
         rng = self._rng
-        padded = int(rng.integers(0, 26)) if rng.random() < 0.5 else 0
-        live = max(frames - padded, frames // 2)
+        live = self._live(frames)
         logs = np.full((frames, FEATURES.n_mels), DIGITAL_SILENCE, dtype=np.float32)
         window = Window(logs, np.zeros(frames, dtype=np.int64), [], [], 0.0, live)
         tempo = float(np.clip(np.exp(rng.normal(0.0, 0.13)), 0.7, 1.45))
@@ -114,6 +134,14 @@ class Cutter:
         if filled < live:
             self._quiet(window, index, filled, live)
         return window
+
+    def _live(self, frames: int) -> int:
+        """Frames before the padding: mostly the worker's, up to half a second."""
+        rng = self._rng
+        if frames > LONG_FRAMES and rng.random() < MOSTLY_PADDING_SHARE:
+            return int(rng.integers(100, frames // 2))
+        padded = int(rng.integers(0, 26)) if rng.random() < 0.5 else 0
+        return max(frames - padded, frames // 2)
 
     def _gap(self, window: Window, index: int, filled: int) -> int:
         """A pause of up to 0.7 s with the voice's own background, or none."""
@@ -147,9 +175,7 @@ class Cutter:
         clean = np.minimum((at * rate).astype(np.int64), len(item.labels) - 1)
         window.labels[filled : filled + count] = item.labels[clean]
         low_clean, high_clean = first * rate, (at[-1] + tempo) * rate
-        window.sounds += item.sounds.ids[
-            item.sounds.within(low_clean, high_clean, SOUND_SHARE)
-        ].tolist()
+        window.sounds += item.sounds.ids[item.sounds.within(low_clean, high_clean, SOUND_SHARE)].tolist()
         inside = item.words.within(low_clean, high_clean, WORD_SHARE)
         if item.texts is None:
             window.texts = None

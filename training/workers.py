@@ -49,9 +49,7 @@ def _work(rank: int, job: Job, port: int) -> None:
     torch.set_num_threads(1)
     if job.processes > 1:
         address = f"tcp://127.0.0.1:{port}"
-        distributed.init_process_group(
-            "gloo", init_method=address, rank=rank, world_size=job.processes
-        )
+        distributed.init_process_group("gloo", init_method=address, rank=rank, world_size=job.processes)
     torch.manual_seed(job.plan.seed)
     student = fresh_student()
     if job.start_from is not None:

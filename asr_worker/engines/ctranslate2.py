@@ -16,13 +16,19 @@ import ctranslate2
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_worker.ctc import CtcHead
 from asr_worker.engine import EngineCapabilities, EngineItem, EngineOutput
 from asr_worker.engines.isolate import decode_isolated
-from asr_worker.engines.model_files import ModelCard, ModelNotUsable, checked, read_card
+from asr_worker.engines.model_files import checked, read_card
+from asr_worker.engines.model_parts import (
+    ComputeOptions,
+    choose_device,
+    feature_config,
+    load_head,
+    load_whisper,
+)
 from asr_worker.engines.prompting import Prompter
 from asr_worker.engines.word_times import timed_words
-from asr_worker.features import FeatureConfig, log_mel
+from asr_worker.features import log_mel
 from shared.errors import BadAudio, DecodeFailed
 from shared.hearing import HeardWord, Phone
 
@@ -44,15 +50,6 @@ SPARE_TOKENS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class ComputeOptions:
-    """Where and how to compute. `threads` 0 leaves it to CTranslate2."""
-
-    device: str = "auto"
-    compute_type: str = "auto"
-    threads: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class _Prepared:
     """One item ready for the encoder: features `[mels, frames]` and prompt tokens."""
 
@@ -68,11 +65,11 @@ class CTranslate2Engine:
         """Load the model. Raises `ModelNotUsable` if that cannot work, and says why."""
         compute = compute or ComputeOptions()
         self._card = read_card(checked(directory))
-        self._device = _device(compute.device)
-        self._model = _load(directory, self._device, compute)
-        self._features = _feature_config(directory, self._model.n_mels)
+        self._device = choose_device(compute.device)
+        self._model = load_whisper(directory, self._device, compute)
+        self._features = feature_config(directory, self._model.n_mels)
         self._prompter = Prompter(directory, self._card, multilingual=self._model.is_multilingual)
-        self._ctc = _load_head(directory, self._card)
+        self._ctc = load_head(directory, self._card)
 
     @property
     def capabilities(self) -> EngineCapabilities:
@@ -243,43 +240,6 @@ def _check(pcm: Floats, max_samples: int) -> None:
 
 def _length_ms(item: EngineItem) -> int:
     return item.pcm.size * 1000 // SAMPLE_RATE
-
-
-def _device(wanted: str) -> str:
-    if wanted != "auto":
-        return wanted
-    return "cuda" if ctranslate2.get_cuda_device_count() > 0 else "cpu"
-
-
-def _load(directory: Path, device: str, compute: ComputeOptions) -> Any:
-    compute_type = compute.compute_type
-    if compute_type == "auto":
-        compute_type = "int8" if device == "cpu" else "float16"
-    try:
-        return ctranslate2.models.Whisper(
-            str(directory), device=device, compute_type=compute_type, intra_threads=compute.threads
-        )
-    except (RuntimeError, ValueError) as error:
-        raise ModelNotUsable(
-            f"CTranslate2 cannot load {directory} on {device} as {compute_type}: {error}; "
-            "check ASR_DEVICE and ASR_COMPUTE_TYPE"
-        ) from error
-
-
-def _feature_config(directory: Path, n_mels: int) -> FeatureConfig:
-    """The model's front end; stock conversions without the file use Whisper's 10 ms hop."""
-    if (directory / "preprocessor_config.json").is_file():
-        return FeatureConfig.load(directory)
-    return FeatureConfig(n_mels=n_mels, hop_length=160)
-
-
-def _load_head(directory: Path, card: ModelCard) -> CtcHead | None:
-    if card.ctc is None:
-        return None
-    path = directory / card.ctc.file
-    if not path.is_file():
-        raise ModelNotUsable(f"the model's card names {card.ctc.file}, but {path} is missing")
-    return CtcHead.load(path)
 
 
 def _as_floats(states: ctranslate2.StorageView, device: str) -> Floats:

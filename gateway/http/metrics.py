@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from gateway.dependencies import GatewayPorts
+from shared.metrics import CONTENT_TYPE, exposition
 
 
 def routes(ports: GatewayPorts) -> list[Route]:
     """Both views of this process's metrics."""
 
     async def prometheus(_request: Request) -> Response:
-        return Response(generate_latest(ports.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+        return Response(exposition(ports.metrics.registry), media_type=CONTENT_TYPE)
 
     async def streaming(_request: Request) -> JSONResponse:
         return JSONResponse(

@@ -64,11 +64,11 @@ local function adopt(pool)
 end
 
 -- Forget a session and give its slot back (to an orphan first). False if it had no lease.
--- With a holder, only a lease of that holder counts.
+-- With a holder, only a lease of that holder (or of nobody) counts.
 local function release(session, holder)
   local stored = redis.call('HGET', LEASES, session)
   local lease = stored and cjson.decode(stored)
-  if lease and holder and lease.holder ~= holder then return false end
+  if lease and holder and lease.holder ~= '' and lease.holder ~= holder then return false end
   redis.call('ZREM', ACTIVE, session)
   if not lease then return false end
   redis.call('HDEL', LEASES, session)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from threading import Lock
 from typing import Final, NamedTuple
 
 import msgspec
@@ -138,6 +139,10 @@ class Passage(msgspec.Struct, frozen=True):
     words: tuple[ReferenceWord, ...]
 
 
+_ONE_AT_A_TIME: Final = Lock()
+"""The text package promises nothing about threads, and services load passages off their event loop."""
+
+
 @lru_cache(maxsize=1)
 def _phonemizer() -> Phonemizer:
     return Phonemizer()
@@ -151,7 +156,8 @@ def load_passage(verses: VerseRange) -> Passage:
     """
     verses = _checked(verses.first, verses.last)
     # The sounds are those of continuous reading with a stop at each verse end.
-    analysis = _phonemizer().analyse(f"{verses.first.key}-{verses.last.key}", stop_signs=("verse",))
+    with _ONE_AT_A_TIME:
+        analysis = _phonemizer().analyse(f"{verses.first.key}-{verses.last.key}", stop_signs=("verse",))
     if len(analysis.words) > MAX_WORDS:
         raise BadRequest(f"{verses} has {len(analysis.words)} words; the limit is {MAX_WORDS}.")
     words = []

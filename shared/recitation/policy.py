@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from shared.recitation.walk import WalkCosts
 
-WORD_WALK = WalkCosts(back=100, skip_cap=540, inside=0)
+WORD_WALK = WalkCosts(back=100, back_per_word=0, skip_cap=540, inside=0)
 """Text engines, in hundredths: jump back 1.0, skip 0.9 a word up to 6 (DESIGN §6)."""
 WORD_SKIP = 90
 WORD_ENTER = 180
@@ -16,7 +16,7 @@ WORD_EXTRA = 120
 WORD_WRONG = 200
 """A wholly different word; similarity takes its share off."""
 
-SOUND_WALK = WalkCosts(back=150, skip_cap=1_300, inside=10)
+SOUND_WALK = WalkCosts(back=180, back_per_word=10, skip_cap=1_300, inside=10)
 """Phoneme engines: the same moves, scaled to words of about five sounds."""
 SOUND_ENTER = 400
 SOUND_SKIP = 100

@@ -81,4 +81,6 @@ def _units(word: WordFeedback) -> tuple[list[str], list[str]]:
     """Expected and heard units of a word: its sounds, or the letters of its skeleton."""
     if word.expected is not None and word.expected != word.word:
         return word.expected.split(), (word.heard or "").split()
-    return list(skeleton(word.word, "uthmani")), list(skeleton(word.heard or ""))
+    letters = list(skeleton(word.word, "uthmani"))
+    # A word judged correct is the same word, however its engine spells it.
+    return letters, letters if word.status == "correct" else list(skeleton(word.heard or ""))

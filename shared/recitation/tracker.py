@@ -118,7 +118,23 @@ class Tracker(Generic[U]):
         visits = account.visits
         if visits and not account.complete and (not done or self._cut_short(visits[-1])):
             visits = visits[:-1]
-        return book(self._ear, account, visits, units, self._noise(), self._ear.replaced_share)
+        enough = self._ear.replaced_share
+        booking = book(self._ear, account, visits, units, 0.0, enough)
+        noise = self._noise(booking)
+        return booking if noise == 0 else book(self._ear, account, visits, units, noise, enough)
+
+    def _noise(self, booking: Booking) -> float:
+        """The median error of the words recited lately: how badly this voice is heard, 0-1."""
+        grading = self._policy.sounds
+        errors = {index: verdict.error for index, verdict in booking.best().items()}
+        latest = max([self.state.reach, *errors])
+        recent = range(max(0, latest + 1 - grading.noise_words), latest + 1)
+        known = [
+            errors[index] if index in errors else self.state.settled[index].error
+            for index in recent
+            if index in errors or index in self.state.settled
+        ]
+        return median(known) / 100 if len(known) >= grading.noise_least_words else 0.0
 
     def _judged(self, booking: Booking) -> dict[int, Judgement]:
         """The best verdict on every word of the open stretch, settled visits included."""
@@ -132,13 +148,6 @@ class Tracker(Generic[U]):
         """Whether the reciter stopped before the last third of the word."""
         start, stop = (int(at) for at in self._ear.track.starts[visit.word : visit.word + 2])
         return (visit.matched[-1][0] + 1 - start) * 3 < (stop - start) * 2
-
-    def _noise(self) -> float:
-        """The median error of the words recited lately: how badly this voice is heard, 0-1."""
-        grading = self._policy.sounds
-        recent = range(max(0, self.state.reach + 1 - grading.noise_words), self.state.reach + 1)
-        errors = [self.state.settled[i].error for i in recent if i in self.state.settled]
-        return median(errors) / 100 if len(errors) >= grading.noise_least_words else 0.0
 
     def _smooth(self, judged: dict[int, Judgement], reach: int, done: bool) -> tuple[int, ...]:
         state = self.state

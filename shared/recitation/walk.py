@@ -64,7 +64,9 @@ class WalkCosts:
     """Prices of the moves that are the same for every unit, in hundredths of a wrong unit."""
 
     back: int
-    """A jump back to the start of an earlier word (a restart or a repetition)."""
+    """A jump back to the start of a word (a restart or a repetition)."""
+    back_per_word: int
+    """Surcharge for each word jumped over: in noise, some far word always fits a little better."""
     skip_cap: int
     """What skipping any number of words costs at most: a forgotten verse must stay affordable."""
     inside: int
@@ -104,10 +106,13 @@ class Walk(Generic[U]):
         self._skip_so_far = _running_sum(track.skip[first_word:last_word])
         self._enter = np.append(track.enter[first_word:last_word], np.int32(0))
         self._deleted_so_far = _running_sum(track.deletion[self._first : self._last])
+        words = np.append(track.word_of[self._first : self._last] - first_word, last_word - first_word)
+        self._distance = (words * costs.back_per_word).astype(np.int32)
         self._inside = np.full(self._last - self._first + 1, costs.inside, dtype=np.int32)
         self._inside[self._bounds] = 0
         row = np.full(self._last - self._first + 1, UNREACHABLE, dtype=np.int32)
         row[start - self._first] = 0
+        self._back = costs.back - self._distance[self._bounds]
         self._rows = [self._close(row)]
         self._units: list[U] = []
 
@@ -145,8 +150,9 @@ class Walk(Generic[U]):
         """Apply, in place, the moves that consume nothing heard: delete, jump back, skip, delete again."""
         self._delete(row)
         at_words = row[self._bounds]
-        cheapest_ahead = np.minimum.accumulate(row[::-1])[::-1][self._bounds]
-        cheapest_ahead += self._costs.back
+        jumping = row + self._distance
+        cheapest_ahead = np.minimum.accumulate(jumping[::-1])[::-1][self._bounds]
+        cheapest_ahead += self._back
         np.minimum(at_words, cheapest_ahead, out=at_words)
         skipped = np.minimum.accumulate(at_words - self._skip_so_far)
         skipped += self._skip_so_far
@@ -195,7 +201,7 @@ class Walk(Generic[U]):
         skip = skip + self._enter[word]
         for earlier in np.flatnonzero(at_words[:word] + skip == here)[::-1]:
             return int(self._bounds[earlier])
-        return position + 1 + int(np.argmin(row[position + 1 :]))
+        return position + 1 + int(np.argmin((row + self._distance)[position + 1 :]))
 
 
 def _running_sum(prices: Row) -> Row:

@@ -8,7 +8,8 @@ from typing import Final
 from shared.hearing import Hearing
 from shared.recitation.ear import CORRECT, MINOR, WRONG, Grade, Judgement
 from shared.recitation.muqattaat import OPENINGS, opening_at
-from shared.recitation.normalise import bones, same_word
+from shared.recitation.normalise import bones, same_word, skeleton
+from shared.recitation.orthography import spells
 from shared.recitation.passage import Passage
 from shared.recitation.policy import FeedbackPolicy, WordGrading
 from shared.recitation.similarity import is_slip, letters_apart
@@ -86,11 +87,12 @@ class WordEar:
 
     def judge(self, visit: Visit, units: Sequence[HeardToken], noise: float) -> Judgement | None:
         heard = units[visit.first_unit]
-        expected = self._reference[visit.word]
+        index = self._track.word_index[visit.word]
+        expected = self._passage.words[index].display if index is not None else self._reference[visit.word]
         grade, apart = grade_word(heard.skeleton, expected, self._policy.words)
         return Judgement(
             grade=grade,
-            error=min(100, round(100 * apart / max(1, len(expected)))),
+            error=min(100, round(100 * apart / max(1, len(self._reference[visit.word])))),
             confidence=heard.certainty,
             heard=heard.text,
             start_ms=heard.start_ms,
@@ -108,10 +110,11 @@ class WordEar:
         return self._passage.words[index].display
 
 
-def grade_word(heard: str, expected: str, policy: WordGrading) -> tuple[Grade, int]:
-    """Grade one skeleton against another; also how many letters they are apart."""
-    if same_word(heard, expected):
+def grade_word(heard: str, display: str, policy: WordGrading) -> tuple[Grade, int]:
+    """Grade a heard skeleton against an Uthmani word; also how many letters they are apart."""
+    if spells(heard, display):
         return CORRECT, 0
+    expected = skeleton(display, "uthmani")
     apart = letters_apart(heard, expected)
     letters = len(expected)
     if (apart == 1 and letters >= policy.one_letter_from) or (
@@ -121,10 +124,10 @@ def grade_word(heard: str, expected: str, policy: WordGrading) -> tuple[Grade, i
     return (MINOR if is_slip(heard, expected) else WRONG), apart
 
 
-def _merged(units: Sequence[HeardToken], skeleton: str) -> HeardToken:
+def _merged(units: Sequence[HeardToken], spelled: str) -> HeardToken:
     return HeardToken(
         " ".join(unit.text for unit in units),
-        skeleton,
+        spelled,
         units[0].start_ms,
         units[-1].end_ms,
         min(unit.certainty for unit in units),

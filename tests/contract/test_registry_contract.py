@@ -177,6 +177,8 @@ async def test_only_the_last_to_ask_gives_the_slot_back(world: World) -> None:
     assert (await _pool(world)).active == 1
     assert await world.registry.release(session, "new")
     assert (await _pool(world)).active == 0
+    assert await _ask(world, session)
+    assert await world.registry.release(session, "anybody, since nobody claimed it")
 
 
 async def test_another_pool_for_a_held_session_is_a_conflict(world: World) -> None:

@@ -60,11 +60,12 @@ async def job_worker(url: str) -> AsyncIterator[ScriptedJob]:
     redis.default_queue_name, redis.expires_extra_ms = JOB_QUEUE, 1000
     job = ScriptedJob(redis)
 
-    async def answer(_context: dict[Any, Any], *args: Any, **_kwargs: Any) -> bytes:
-        return await job.answer(args[0])
+    async def answer(_context: dict[Any, Any], data: bytes) -> bytes:
+        return await job.answer(data)
 
+    coroutine: Any = answer  # arq's own Protocol of a job wants *args
     worker = Worker(
-        [func(answer, name=VERIFY)],
+        [func(coroutine, name=VERIFY)],
         redis_pool=redis,
         queue_name=JOB_QUEUE,
         job_serializer=dump_job,

@@ -42,6 +42,7 @@ class RouterProcess:
         environment = {name: value for name, value in os.environ.items() if name not in ours}
         environment |= {"REDIS_URL": redis_url, "ROUTER_PORT": "0", "ROUTER_DRAIN_S": "0"}
         environment |= {"ROUTER_REFRESH_INTERVAL_S": "0.05", "LOG_FORMAT": "json", **settings}
+        # Its log is read only up to "listening" and at the end: it must fit into the pipe till then.
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "session_router", env=environment, stderr=asyncio.subprocess.PIPE
         )

@@ -4,34 +4,39 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from faster_whisper.feature_extractor import FeatureExtractor
 
-from asr_worker.features import FeatureConfig, log_mel, log_mel_batch, mel_bank
+from asr_worker.features import FeatureConfig, Floats, log_mel, log_mel_batch, mel_bank
 
 
-def tone(seconds: float, seed: int = 0) -> np.ndarray:
+def tone(seconds: float, seed: int = 0) -> Floats:
     rng = np.random.default_rng(seed)
     time = np.arange(int(seconds * 16_000)) / 16_000
     wave = 0.3 * np.sin(2 * np.pi * 220 * time) + 0.05 * rng.standard_normal(time.size)
     return wave.astype(np.float32)
 
 
+def reference(hop: int) -> Any:
+    extractor: Any = FeatureExtractor
+    return extractor(feature_size=80, hop_length=hop, n_fft=400)
+
+
 @pytest.mark.parametrize("hop", [160, 320])
 @pytest.mark.parametrize("seconds", [0.1, 1.0, 2.513, 3.0])
 def test_same_numbers_as_faster_whisper(hop: int, seconds: float) -> None:
     pcm = tone(seconds)
-    theirs = FeatureExtractor(feature_size=80, hop_length=hop, n_fft=400)(pcm)
+    theirs = reference(hop)(pcm)
     ours = log_mel(pcm, FeatureConfig(hop_length=hop))
     assert ours.shape == theirs.shape
     np.testing.assert_allclose(ours, theirs, atol=2e-4)
 
 
 def test_bank_is_the_slaney_bank() -> None:
-    theirs = FeatureExtractor.get_mel_filters(16_000, 400, n_mels=80)
-    np.testing.assert_allclose(mel_bank(FeatureConfig()).T, theirs, atol=1e-6)
+    np.testing.assert_allclose(mel_bank(FeatureConfig()).T, reference(160).mel_filters, atol=1e-6)
 
 
 def test_digital_silence_is_flat() -> None:
@@ -47,7 +52,7 @@ def test_tiny_windows_do_not_fail(samples: int) -> None:
 
 
 def test_a_window_does_not_see_its_batch() -> None:
-    quiet, loud = tone(1.0, 1) * 0.01, tone(1.5, 2)
+    quiet, loud = tone(1.0, 1) * np.float32(0.01), tone(1.5, 2)
     batch = log_mel_batch([quiet, loud])
     assert batch.shape[0] == 2
     np.testing.assert_array_equal(batch[1], log_mel(loud))

@@ -12,8 +12,12 @@ from faster_whisper.feature_extractor import FeatureExtractor
 from numpy.typing import NDArray
 
 from asr_worker.engine import EngineItem, EngineOutput
-from asr_worker.engines.ctranslate2 import ComputeOptions, CTranslate2Engine
-from asr_worker.engines.model_files import BUNDLED, ModelNotUsable, bundled, locate
+from asr_worker.engines.ctranslate2 import CTranslate2Engine
+from asr_worker.engines.model_files import BUNDLED, ModelCard, ModelNotUsable, bundled, locate
+from asr_worker.engines.model_parts import ComputeOptions
+from asr_worker.engines.prompting import Prompter
+from shared.audio.decode import decode_file
+from shared.audio.pcm import to_float
 from shared.errors import BadAudio, BadRequest
 from shared.protocol.segments import TaskOptions
 from tests.unit.asr_worker import tiny_whisper
@@ -156,12 +160,7 @@ def test_stock_models_align_words_when_asked(stock: CTranslate2Engine) -> None:
         assert all(0 <= time <= 3000 for time in times)
 
 
-def test_unknown_languages_are_refused_by_multilingual_models(
-    model: Path, tmp_path: Path, stock: CTranslate2Engine
-) -> None:
-    from asr_worker.engines.model_files import ModelCard
-    from asr_worker.engines.prompting import Prompter
-
+def test_unknown_languages_are_refused_by_multilingual_models(model: Path) -> None:
     prompter = Prompter(model, ModelCard(), multilingual=True)
     assert len(prompter.tokens(TaskOptions(language="ar"))) == 4
     assert prompter.tokens(TaskOptions(language="ar")) != prompter.tokens(TaskOptions(language="en"))
@@ -217,9 +216,6 @@ def bundled_engine() -> Iterator[CTranslate2Engine]:
 
 
 def test_the_bundled_model_hears_the_same_alone_and_in_a_batch(bundled_engine: CTranslate2Engine) -> None:
-    from shared.audio.decode import decode_file
-    from shared.audio.pcm import to_float
-
     sample = next((Path(__file__).parents[3] / "cli" / "samples").glob("fatiha_clean.*"))
     pcm = to_float(decode_file(sample))
     items = [

@@ -55,9 +55,11 @@ def test_nothing_is_evicted_and_nothing_is_saved() -> None:
         }
         assert configured == {"maxmemory-policy": "noeviction", "save": "", "appendonly": "no"}
         assert client.config_get("bind")["bind"] == "127.0.0.1"
-        folder = Path(client.config_get("dir")["dir"])
-        assert folder.is_dir()
-    assert not folder.exists()
+        saved = Path(client.config_get("dir")["dir"]) / client.config_get("dbfilename")["dbfilename"]
+        client.set("a", 1)
+        server.restart(keep_data=True)
+        assert not saved.exists()
+    assert not saved.exists()
     assert server.pid is None
     server.stop()
 

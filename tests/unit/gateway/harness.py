@@ -25,6 +25,7 @@ from gateway.settings import GatewaySettings
 from shared.bus.memory import MemoryResultFeed, MemorySessionStore
 from shared.bus.memory_queue import MemoryWorkQueue
 from shared.bus.memory_state import MemoryBus
+from shared.bus.ports import Claim, ResultFeed, SessionStore, WorkQueue
 from shared.clock import SystemClock
 from shared.errors import BusUnavailable, RattilError
 from shared.ids import Epoch, PoolName, SessionId, TraceId, WorkerId
@@ -76,10 +77,10 @@ class ScriptedBatch:
 
 
 class ScriptedWorker:
-    """Takes segments from the memory bus and answers them as `listen` says, while it is not held."""
+    """Takes segments from the bus and answers them as `listen` says, while it is not held."""
 
-    def __init__(self, bus: MemoryBus, listen: Listen) -> None:
-        self.queue = MemoryWorkQueue(bus, PoolName("default"), WorkerId("w1"))
+    def __init__(self, queue: WorkQueue, listen: Listen) -> None:
+        self.queue = queue
         self.listen = listen
         self.seen: list[Segment] = []
         self.working = asyncio.Event()
@@ -89,15 +90,21 @@ class ScriptedWorker:
         while True:
             await self.working.wait()
             try:
-                await self._turn()
+                for shard in range(self.queue.shards):
+                    await self._answer(await self.queue.claim(shard, 16, 5))
             except BusUnavailable:
                 await asyncio.sleep(0.01)
 
-    async def _turn(self) -> None:
-        for shard in range(self.queue.shards):
-            claims = await self.queue.claim(shard, 16, 5)
-            self.seen += [claim.segment for claim in claims]
-            await self.queue.commit([(claim, self.listen(claim.segment)) for claim in claims])
+    async def _answer(self, claims: list[Claim]) -> None:
+        """Commit until it has worked: a commit may be repeated."""
+        self.seen += [claim.segment for claim in claims]
+        answers = [(claim, self.listen(claim.segment)) for claim in claims]
+        while answers:
+            try:
+                await self.queue.commit(answers)
+                return
+            except BusUnavailable:
+                await asyncio.sleep(0.01)
 
 
 class Closed(Exception):
@@ -207,9 +214,16 @@ class Client:
 
 
 class Gateway:
-    """One gateway process's worth of ports on a shared memory bus."""
+    """One gateway process's worth of ports on a bus."""
 
-    def __init__(self, bus: MemoryBus, batch: ScriptedBatch, admission: Admission, **overrides: Any) -> None:
+    def __init__(
+        self,
+        store: SessionStore,
+        feed: ResultFeed,
+        batch: ScriptedBatch,
+        admission: Admission,
+        **overrides: Any,
+    ) -> None:
         defaults: dict[str, Any] = {
             "adaptive": False,
             "segment_check_s": 0.1,
@@ -221,8 +235,8 @@ class Gateway:
         self.ports = GatewayPorts(
             settings=settings,
             clock=SystemClock(),
-            store=MemorySessionStore(bus),
-            feed=MemoryResultFeed(bus),
+            store=store,
+            feed=feed,
             admission=admission,
             leases=LeaseKeeper(admission, settings.lease_renew_s),
             batch=batch,
@@ -256,11 +270,12 @@ class World:
     def __init__(self, listen: Listen = speech.listen) -> None:
         self.bus = MemoryBus()
         self.batch = ScriptedBatch()
-        self.worker = ScriptedWorker(self.bus, listen)
+        self.worker = ScriptedWorker(MemoryWorkQueue(self.bus, PoolName("default"), WorkerId("w1")), listen)
         self.gateways: list[Gateway] = []
 
     def gateway(self, admission: Admission | None = None, **overrides: Any) -> Gateway:
-        gateway = Gateway(self.bus, self.batch, admission or OpenAdmission(), **overrides)
+        store, feed = MemorySessionStore(self.bus), MemoryResultFeed(self.bus)
+        gateway = Gateway(store, feed, self.batch, admission or OpenAdmission(), **overrides)
         self.gateways.append(gateway)
         return gateway
 
@@ -271,17 +286,18 @@ async def world(listen: Listen = speech.listen) -> AsyncIterator[World]:
     made = World(listen)
     async with AsyncExitStack() as stack:
         working = asyncio.create_task(made.worker.run(), name="scripted-worker")
-        stack.push_async_callback(_stop, [working])
+        stack.push_async_callback(stop, [working])
         try:
             yield made
         finally:
             clients = [client for gateway in made.gateways for client in gateway.clients]
             for client in clients:
                 client.reads.set()
-            await _stop([client.task for client in clients])
+            await stop([client.task for client in clients])
 
 
-async def _stop(tasks: Sequence[asyncio.Task[None]]) -> None:
+async def stop(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel and wait."""
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -112,7 +112,7 @@ def test_an_error_waits_until_windows_agree_or_the_reciter_has_gone_on() -> None
 def test_missing_waits_until_the_reciter_is_two_words_past() -> None:
     follower = Follower(passage("1:1-7"))
     spoken = place(speak(["1:1:1", "1:1:3", "1:1:4", "1:2"]))
-    when = {}
+    when: dict[str, int] = {}
     for hearing in windows(spoken, "sounds", window_ms=600, overlap_ms=200):
         feedback = follower.hear(hearing)
         when.setdefault(feedback.words[1].status, feedback.pointer)

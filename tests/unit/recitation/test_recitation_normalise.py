@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from shared.recitation.muqattaat import OPENINGS, opening_at, spoken_letters
 from shared.recitation.normalise import bones, same_word, skeleton, spelling, spoken_words
+from shared.recitation.orthography import spells
 from shared.recitation.similarity import is_slip, letters_apart, similarity
 
 from .reciter import passage
@@ -112,3 +113,40 @@ def test_every_opening_is_in_the_text() -> None:
         passage(verse).words[0].skeleton for verse in ("27:1", "36:1", "38:1", "40:1", "42:2", "50:1", "68:1")
     }
     assert first == OPENINGS
+
+
+@pytest.mark.parametrize(
+    ("display", "imlai"),
+    [
+        ("يَسْتَهْزِءُونَ", "يستهزئون"),
+        ("ٱلْمَلَؤُا۟", "الملأ"),
+        ("جَآءُو", "جاءوا"),
+        ("رَءَا", "رأى"),
+        ("وَٱلْأَفْـِٔدَةَ", "والأفئدة"),
+        ("ٱلصَّلَوٰةَ", "الصلاة"),
+        ("أُو۟لَـٰٓئِكَ", "أولئك"),
+        ("هَـٰٓؤُلَآءِ", "هؤلاء"),
+        ("ٱلَّيْلِ", "الليل"),
+        ("ٱلَّذِينَ", "الذين"),
+        ("يَرَوْا۟", "يروا"),
+        ("وَيَبْصُۜطُ", "ويبسط"),
+        ("ٱلتَّوْرَىٰةَ", "التوراة"),
+        ("إِلَىٰ", "إلى"),
+        ("سَمَـٰوَٰتٍ", "سماوات"),
+    ],
+)
+def test_imlai_spellings_of_an_uthmani_word(display: str, imlai: str) -> None:
+    assert spells(skeleton(imlai), display)
+
+
+@pytest.mark.parametrize(
+    ("display", "other"),
+    [("قُلْ", "قال"), ("عَذَابَ", "عذب"), ("أَعْمَلَ", "عمل"), ("إِلَىٰ", "ال"), ("ٱعْبُدُوا۟", "اعبد"), ("فَمَا", "فأما")],
+)
+def test_other_words_with_the_same_consonants_are_told_apart(display: str, other: str) -> None:
+    assert not spells(skeleton(other), display)
+
+
+def test_every_word_spells_itself() -> None:
+    for word in passage("18:1-30").words:
+        assert spells(word.skeleton, word.display)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from shared.recitation.visits import tell
 from shared.recitation.walk import Path, Row, Step, Track, Walk, WalkCosts, entry_prices, lay_out
 
-COSTS = WalkCosts(back=150, skip_cap=900, inside=10)
+COSTS = WalkCosts(back=150, back_per_word=7, skip_cap=900, inside=10)
 
 
 class LetterCosts:
@@ -75,8 +75,10 @@ def moved(track: Track[str], start: int, end: int) -> int:
                 skipped = min(int(track.skip[leave:land].sum()), COSTS.skip_cap)
                 ways.append(tail + skipped + int(track.deletion[landing:end].sum()))
     for land, landing in enumerate(track.starts.tolist()):
-        if landing <= end and (landing < start or land == 0):
-            ways.append(COSTS.back + int(track.deletion[landing:end].sum()))
+        if landing <= end and landing < start:
+            over = int(np.searchsorted(track.starts, start, side="right")) - 1 - land
+            price = COSTS.back + COSTS.back_per_word * over
+            ways.append(price + int(track.deletion[landing:end].sum()))
     return min(ways)
 
 

@@ -1,0 +1,163 @@
+"""The ways to decode live windows that are compared. All greedy, same model, same audio, same threads.
+
+* `rattil-bN`: Rattil's own engine, windows at their own length, N sessions as one batch.
+* `single-lock`: what a naive live server does: one window at a time, padded to 30 s, behind one lock.
+* `transcribe`: one `faster_whisper.WhisperModel.transcribe` per window.
+* `batched-pipeline`: `faster_whisper.BatchedInferencePipeline` with the windows of eight sessions
+  as clips of one recording, the only way it can batch across sessions at all.
+
+The last two get every option that makes them faster without changing what they are: no beam, no
+temperature fallback, no timestamps, no voice activity detection.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Any, Protocol
+
+import ctranslate2
+import numpy as np
+from faster_whisper import BatchedInferencePipeline, WhisperModel
+
+from asr_worker.engine import EngineItem
+from asr_worker.engines.ctranslate2 import ComputeOptions, CTranslate2Engine
+from asr_worker.engines.model_files import WHISPER_WINDOW_S, read_card
+from asr_worker.engines.prompting import Prompter
+from asr_worker.features import FeatureConfig, log_mel
+from benchmarks.speech import SAMPLE_RATE, Floats
+from shared.protocol.segments import TaskOptions
+
+PIPELINE_BATCH = 8
+LANGUAGE = "ar"
+
+
+class DecodingPath(Protocol):
+    """One way to decode windows; `batch` windows are given at once."""
+
+    name: str
+    batch: int
+
+    def decode(self, windows: Sequence[Floats]) -> list[str]:
+        """The text of each window, in order."""
+        ...
+
+
+class RattilPath:
+    """Rattil's engine as the worker uses it: phonemes, text, words, isolation and all."""
+
+    def __init__(self, engine: CTranslate2Engine, batch: int) -> None:
+        self.name = f"rattil-b{batch}"
+        self.batch = batch
+        self._engine = engine
+
+    def decode(self, windows: Sequence[Floats]) -> list[str]:
+        texts: list[str] = []
+        for outcome in self._engine.decode([EngineItem(pcm) for pcm in windows]):
+            if isinstance(outcome, Exception):
+                raise outcome
+            texts.append(outcome.text)
+        return texts
+
+
+class SingleLockPath:
+    """`encode` and `generate` of one 30 s window at a time, whatever its length was."""
+
+    name = "single-lock"
+    batch = 1
+
+    def __init__(self, directory: Path, threads: int) -> None:
+        card = read_card(directory)
+        self._model: Any = ctranslate2.models.Whisper(
+            str(directory), device="cpu", compute_type="int8", intra_threads=threads
+        )
+        self._features = FeatureConfig.load(directory)
+        self._prompter = Prompter(directory, card, multilingual=bool(self._model.is_multilingual))
+        self._max_length = 2 * card.max_new_tokens
+        self._lock = Lock()
+
+    def decode(self, windows: Sequence[Floats]) -> list[str]:
+        with self._lock:
+            return [self._one(pcm) for pcm in windows]
+
+    def _one(self, pcm: Floats) -> str:
+        padded = np.pad(pcm, (0, int(WHISPER_WINDOW_S * SAMPLE_RATE) - pcm.size))
+        frames = int(WHISPER_WINDOW_S * SAMPLE_RATE) // self._features.hop_length
+        mel = np.ascontiguousarray(log_mel(padded, self._features)[None, :, :frames])
+        encoded = self._model.encode(ctranslate2.StorageView.from_array(mel))
+        prompt = self._prompter.tokens(TaskOptions())
+        result = self._model.generate(encoded, [prompt], beam_size=1, max_length=self._max_length)[0]
+        return self._prompter.text(list(result.sequences_ids[0]))
+
+
+class TranscribePath:
+    """faster-whisper's front door, once per window."""
+
+    name = "transcribe"
+    batch = 1
+
+    def __init__(self, model: WhisperModel) -> None:
+        self._model = model
+
+    def decode(self, windows: Sequence[Floats]) -> list[str]:
+        return [self._one(pcm) for pcm in windows]
+
+    def _one(self, pcm: Floats) -> str:
+        segments, _ = self._model.transcribe(
+            pcm,
+            language=LANGUAGE,
+            beam_size=1,
+            temperature=0.0,
+            without_timestamps=True,
+            condition_on_previous_text=False,
+            vad_filter=False,
+        )
+        return " ".join(segment.text.strip() for segment in segments)
+
+
+class BatchedPipelinePath:
+    """faster-whisper's batched pipeline over the clips of several sessions."""
+
+    name = "batched-pipeline"
+    batch = PIPELINE_BATCH
+
+    def __init__(self, model: WhisperModel) -> None:
+        self._pipeline = BatchedInferencePipeline(model)
+
+    def decode(self, windows: Sequence[Floats]) -> list[str]:
+        ends = np.cumsum([pcm.size for pcm in windows])
+        starts = ends - [pcm.size for pcm in windows]
+        clips = [
+            {"start": start / SAMPLE_RATE, "end": end / SAMPLE_RATE}
+            for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
+        ]
+        segments, _ = self._pipeline.transcribe(
+            np.concatenate(windows),
+            language=LANGUAGE,
+            beam_size=1,
+            temperature=0.0,
+            without_timestamps=True,
+            vad_filter=False,
+            clip_timestamps=clips,
+            batch_size=self.batch,
+        )
+        texts = [""] * len(windows)
+        for segment in segments:
+            # A clip's segment begins within the clip; empty clips give none.
+            place = int(np.searchsorted(ends, segment.start * SAMPLE_RATE, side="right"))
+            texts[min(place, len(windows) - 1)] += " " + segment.text.strip()
+        return [text.strip() for text in texts]
+
+
+def open_paths(directory: Path, threads: int, batches: Sequence[int]) -> list[DecodingPath]:
+    """Every way that this model can go; each has its own copy of the weights in memory."""
+    engine = CTranslate2Engine(directory, ComputeOptions("cpu", "int8", threads))
+    paths: list[DecodingPath] = [RattilPath(engine, batch) for batch in batches]
+    paths.append(SingleLockPath(directory, threads))
+    # A model whose files faster-whisper cannot read is still measured in the other ways.
+    with contextlib.suppress(RuntimeError, ValueError, OSError):
+        model = WhisperModel(str(directory), device="cpu", compute_type="int8", cpu_threads=threads)
+        paths += [TranscribePath(model), BatchedPipelinePath(model)]
+    return paths

@@ -1,0 +1,99 @@
+"""One configuration (threads, cores) in a process of its own: `python -m benchmarks.asr.rounds`.
+
+Rounds are interleaved: in each, every way decodes once, so that whatever else the machine does hits
+all of them alike; the medians of the rounds are compared. The slow ways take a share of the windows
+per round and have seen all of them after the last round, which gives their word error rate.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+
+from asr_worker.engines.ctranslate2 import ComputeOptions
+from benchmarks.asr.paths import DecodingPath, open_paths
+from benchmarks.asr.stages import StageSplit, StageWatch, split
+from benchmarks.speech import Window, recordings, windows, word_errors
+
+WARM_UP_WINDOWS = 2
+
+
+class RoundsOrder(msgspec.Struct, frozen=True):
+    """What to measure. `shared_out`: how many rounds a slow way needs to see every window once."""
+
+    model: str
+    threads: int
+    batches: tuple[int, ...]
+    rounds: int
+    samples: tuple[str, ...]
+
+
+class PathFigures(msgspec.Struct, frozen=True):
+    """One way's rounds, in segments per second, and its word error rate over all windows."""
+
+    name: str
+    batch: int
+    segments_per_s: list[float]
+    wer: float
+
+
+class RoundsFigures(msgspec.Struct, frozen=True):
+    """What one process measured."""
+
+    threads: int
+    windows: int
+    audio_s: float
+    paths: list[PathFigures]
+    stages: list[StageSplit]
+
+
+def measure(order: RoundsOrder) -> RoundsFigures:
+    """Run all rounds. Slow: tens of seconds."""
+    directory = Path(order.model)
+    material = [window for name in order.samples for window in windows(recordings()[name])]
+    # Sorted by length, so that batches have one shape as the worker's batcher makes them.
+    material.sort(key=lambda window: (-window.pcm.size, window.session, window.seq))
+    paths = open_paths(directory, order.threads, order.batches)
+    texts: dict[str, dict[tuple[str, int], str]] = {path.name: {} for path in paths}
+    rates: dict[str, list[float]] = {path.name: [] for path in paths}
+    for path in paths:
+        path.decode([window.pcm for window in material[:WARM_UP_WINDOWS]])
+    for number in range(order.rounds):
+        for path in paths:
+            share = material if path.name.startswith("rattil") else material[number :: order.rounds]
+            rates[path.name].append(_round(path, share, texts[path.name]))
+    engine = StageWatch(directory, ComputeOptions("cpu", "int8", order.threads))
+    pcm = [window.pcm for window in material]
+    return RoundsFigures(
+        threads=order.threads,
+        windows=len(material),
+        audio_s=round(sum(window.pcm.size for window in material) / 16_000, 1),
+        paths=[
+            PathFigures(path.name, path.batch, rates[path.name], word_errors(texts[path.name], material))
+            for path in paths
+        ],
+        stages=[split(engine, pcm, batch) for batch in order.batches],
+    )
+
+
+def _round(path: DecodingPath, share: list[Window], texts: dict[tuple[str, int], str]) -> float:
+    """Decode a share of the windows; segments per second."""
+    began_s = time.perf_counter()
+    for start in range(0, len(share), path.batch):
+        batch = share[start : start + path.batch]
+        heard = path.decode([window.pcm for window in batch])
+        texts.update(((w.session, w.seq), text) for w, text in zip(batch, heard, strict=True))
+    return len(share) / (time.perf_counter() - began_s)
+
+
+def main() -> None:
+    """Order as JSON on standard input, figures as JSON on standard output."""
+    order = msgspec.json.decode(sys.stdin.buffer.read(), type=RoundsOrder)
+    sys.stdout.buffer.write(msgspec.json.encode(measure(order)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""Real speech for the load: the bundled recitations, whole, in windows, and looped without an end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.figures import edits
+from cli.sample_files import Sample, load_samples
+from shared.audio.decode import decode_file
+from shared.audio.pcm import to_float
+from shared.hearing import Hearing
+from shared.recitation.normalise import bones, skeleton, spoken_words
+from shared.recitation.passage import VerseRange, load_passage
+from shared.recitation.transcript import Transcript
+
+SAMPLE_RATE = 16_000
+WINDOW_S = 2.5
+OVERLAP_S = 0.5
+MAX_WORDS = 500
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One window of one session, float32 mono; `start` in samples from the session's start."""
+
+    session: str
+    seq: int
+    start: int
+    pcm: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A bundled recitation: PCM16 bytes and the words that are said in it."""
+
+    sample: Sample
+    pcm: bytes
+    words: tuple[str, ...]
+
+
+@lru_cache(maxsize=1)
+def recordings() -> Mapping[str, Recording]:
+    """The recitations without mistakes: only there the reference text is what is said."""
+    return {
+        name: Recording(sample, decode_file(sample.path), _reference(sample))
+        for name, sample in load_samples().items()
+        if not sample.expected
+    }
+
+
+def windows(recording: Recording, window_s: float = WINDOW_S, overlap_s: float = OVERLAP_S) -> list[Window]:
+    """The windows a gateway would cut of this recording, in order; the last one may be short."""
+    pcm = to_float(recording.pcm)
+    length, step = round(window_s * SAMPLE_RATE), round((window_s - overlap_s) * SAMPLE_RATE)
+    starts = range(0, max(1, pcm.size - round(overlap_s * SAMPLE_RATE)), step)
+    return [
+        Window(recording.sample.name, seq, start, pcm[start : start + length])
+        for seq, start in enumerate(starts)
+    ]
+
+
+def word_errors(heard: Mapping[tuple[str, int], str], wanted: Sequence[Window]) -> float:
+    """Word error rate of the texts of `wanted` windows, joined per session as the product joins them.
+
+    `heard` maps (session, seq) to a window's text; every window of a session must be there.
+    """
+    wrong = total = 0
+    for name, recording in recordings().items():
+        mine = [window for window in wanted if window.session == name]
+        if not mine:
+            continue
+        transcript = Transcript(MAX_WORDS)
+        for window in sorted(mine, key=lambda one: one.seq):
+            text = heard[name, window.seq]
+            end = window.start + window.pcm.size
+            transcript.add(
+                Hearing(window.start * 1000 // SAMPLE_RATE, end * 1000 // SAMPLE_RATE, text, script="imlai")
+            )
+        said = [bones(skeleton(word)) for word in spoken_words(transcript.text)]
+        wrong += edits(recording.words, said)
+        total += len(recording.words)
+    return wrong / max(1, total)
+
+
+def looped(recording: Recording, from_sample: int, samples: int) -> bytes:
+    """PCM16 of a reciter who starts over without an end, from any sample of the recording on."""
+    size = len(recording.pcm) // 2
+    start = from_sample % size
+    turns = -(-(start + samples) // size)
+    return (recording.pcm * turns)[2 * start : 2 * (start + samples)]
+
+
+def _reference(sample: Sample) -> tuple[str, ...]:
+    passage = load_passage(VerseRange.parse(sample.verses))
+    return tuple(bones(skeleton(word.display, "uthmani")) for word in passage.words)

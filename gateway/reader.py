@@ -1,0 +1,142 @@
+"""What comes from one client: audio and commands, no faster than there is room for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from gateway.closing import CloseConnection
+from gateway.dependencies import GatewayPorts
+from gateway.dialect import Dialect
+from gateway.effects import Effect
+from gateway.events import Event, Pong, Trouble
+from gateway.limits import AudioRate
+from gateway.session import SessionCore
+from gateway.sockets import Socket
+from shared.errors import BadRequest
+from shared.protocol.client import Command
+from shared.protocol.close_codes import POLICY, TOO_BIG, TOO_LONG, Close
+from shared.protocol.segments import SAMPLE_RATE
+
+
+class Reader:
+    """Feeds the session core. While too much audio waits, the socket is not read (back-pressure)."""
+
+    def __init__(
+        self,
+        ports: GatewayPorts,
+        socket: Socket,
+        dialect: Dialect,
+        core: SessionCore,
+        do: Callable[[list[Effect]], None],
+        show: Callable[[Event], None],
+    ) -> None:
+        """`do` takes the core's effects, `show` sends an event."""
+        self._ports = ports
+        self._settings = ports.settings
+        self._socket = socket
+        self._dialect = dialect
+        self._core = core
+        self._do = do
+        self._show = show
+        self._active_s = ports.clock.monotonic()
+        self._rate = AudioRate(self._settings.audio_rate, self._settings.audio_burst_s, self._active_s)
+        self._bad_messages = 0
+        self._told_busy = False
+        self._room = asyncio.Event()
+
+    def idle_s(self) -> float:
+        """How long the client has sent nothing although it was its turn."""
+        if self._core.intake.end_requested or self._crowded():
+            return 0.0
+        return self._ports.clock.monotonic() - self._active_s
+
+    def make_room(self) -> None:
+        """To be called when the backlog may have become smaller."""
+        if not self._crowded():
+            self._told_busy = False
+            self._room.set()
+
+    async def run(self) -> None:
+        """For ever. Raises `PeerGone` when the client left, `CloseConnection` when it must."""
+        while True:
+            frame = await self._socket.receive()
+            if isinstance(frame, bytes):
+                await self._on_audio(frame)
+            else:
+                self._on_text(frame)
+
+    # -- audio -----------------------------------------------------------------------------------------
+    async def _on_audio(self, pcm: bytes) -> None:
+        if not pcm:
+            return
+        if len(pcm) > self._settings.max_frame_bytes:
+            raise CloseConnection(
+                TOO_BIG,
+                "frame_too_big",
+                f"a frame of {len(pcm)} bytes; send at most {self._settings.max_frame_bytes}, "
+                "200-500 ms are good",
+            )
+        now_s = self._ports.clock.monotonic()
+        self._active_s = now_s
+        samples = len(pcm) // 2
+        self._ports.metrics.audio_seconds.inc(samples / SAMPLE_RATE)
+        self._do(self._core.accept_audio(pcm))
+        longest_s = self._settings.max_session_s
+        if self._core.intake.received > longest_s * SAMPLE_RATE:
+            raise CloseConnection(
+                TOO_LONG, "session_too_long", f"a session holds {longest_s:g} s of audio; start a new one"
+            )
+        await self._slow_down(self._rate.delay_s(samples, now_s))
+        await self._wait_for_room()
+
+    async def _slow_down(self, delay_s: float) -> None:
+        if delay_s <= 0:
+            return
+        self._say_once("audio_too_fast", "audio comes faster than it is read; send in real time")
+        await asyncio.sleep(delay_s)
+        self._active_s = self._ports.clock.monotonic()
+
+    async def _wait_for_room(self) -> None:
+        while self._crowded():
+            self._say_once(
+                "server_busy", "decoding is behind; audio is kept, reading goes on when there is room"
+            )
+            self._room.clear()
+            await self._room.wait()
+            self._active_s = self._ports.clock.monotonic()
+
+    def _crowded(self) -> bool:
+        return self._core.intake.backlog >= self._settings.max_buffer_samples
+
+    def _say_once(self, code: str, message: str) -> None:
+        """Once until there was room again, not with every frame."""
+        if not self._told_busy:
+            self._told_busy = True
+            self._show(Trouble(code, message))
+
+    # -- commands --------------------------------------------------------------------------------------
+    def _on_text(self, text: str) -> None:
+        try:
+            if len(text) > self._settings.max_text_bytes:
+                raise BadRequest(f"text frames hold at most {self._settings.max_text_bytes} bytes")
+            command = self._dialect.read(text)
+        except BadRequest as error:
+            self._on_bad_message(error)
+            return
+        if command is Command.PING:
+            self._show(Pong())
+            return
+        self._active_s = self._ports.clock.monotonic()
+        if command is Command.END:
+            self._do(self._core.end())
+        elif command is Command.FLUSH:
+            self._do(self._core.flush())
+
+    def _on_bad_message(self, error: BadRequest) -> None:
+        code = "bad_message" if type(error) is BadRequest else error.code
+        self._ports.metrics.bad_messages.labels(code).inc()
+        self._bad_messages += 1
+        if code == "unsupported_sample_rate" or self._bad_messages >= self._settings.max_bad_messages:
+            raise CloseConnection(Close(POLICY.code, f"{code}: {error.message}"), code, error.message)
+        self._show(Trouble(code, error.message))

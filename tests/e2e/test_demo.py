@@ -1,0 +1,35 @@
+"""`rattil demo` as people run it: the main job of the whole system, on real processes and the real model."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+MODEL = Path(__file__).parent.parent.parent / "models" / "rattil-tiny" / "model.bin"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not MODEL.exists(), reason="the bundled model is not in models/")
+async def test_the_demo_passes_in_real_time() -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "cli",
+        "demo",
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        async with asyncio.timeout(110):
+            output, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            await process.wait()
+    text = output.decode()
+    print(text)
+    assert process.returncode == 0
+    assert "demo passed" in text

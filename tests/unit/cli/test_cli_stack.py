@@ -1,0 +1,59 @@
+"""What `rattil up` starts: order, ports and environment."""
+
+from __future__ import annotations
+
+import pytest
+
+from cli.processes import PortInUse, free_port
+from cli.stack import Counts, Plan, Ports, groups
+
+
+def plan(counts: Counts, host: str = "127.0.0.1", **env: str) -> Plan:
+    return Plan(counts, Ports.all_free(counts), host, env=env)
+
+
+def test_routers_first_then_workers_then_gateways() -> None:
+    counts = Counts(gateways=2, workers=3, routers=2)
+    started = [
+        (kind, [service.name for service in services]) for kind, services in groups(plan(counts), "redis://x")
+    ]
+    assert started == [
+        ("router", ["router-1", "router-2"]),
+        ("worker", ["worker-1", "worker-2", "worker-3"]),
+        ("gateway", ["gateway-1", "gateway-2"]),
+    ]
+
+
+def test_every_service_gets_the_same_redis_and_gateways_get_all_routers() -> None:
+    made = plan(Counts(routers=2), LOG_LEVEL="debug")
+    services = [service for _, group in groups(made, "redis://a,redis://b") for service in group]
+    assert {service.env["REDIS_URL"] for service in services} == {"redis://a,redis://b"}
+    assert {service.env["LOG_LEVEL"] for service in services} == {"debug"}
+    expected = ",".join(f"http://127.0.0.1:{port}" for port in made.ports.routers)
+    assert services[-1].env["ROUTER_URL"] == expected
+
+
+def test_many_workers_share_the_cores_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ASR_THREADS", raising=False)
+    workers = dict(groups(plan(Counts(workers=2)), "r"))["worker"]
+    assert all(int(worker.env["ASR_THREADS"]) >= 1 for worker in workers)
+    told = dict(groups(plan(Counts(workers=2), ASR_THREADS="7"), "r"))["worker"]
+    assert {worker.env["ASR_THREADS"] for worker in told} == {"7"}
+    alone = dict(groups(plan(Counts(workers=1)), "r"))["worker"]
+    assert "ASR_THREADS" not in alone[0].env
+
+
+def test_an_address_for_all_interfaces_is_probed_and_shown_as_this_machine() -> None:
+    made = plan(Counts(), host="0.0.0.0")
+    gateway = dict(groups(made, "r"))["gateway"][0]
+    assert gateway.env["HOST"] == "0.0.0.0"
+    assert gateway.ready_url.startswith("http://127.0.0.1:")
+    assert made.gateway_urls[0].startswith("http://127.0.0.1:")
+
+
+def test_known_ports_are_checked_before_anything_starts() -> None:
+    first = free_port()
+    ports = Ports.fixed(Counts(), "127.0.0.1", first, 0)
+    assert list(ports.gateways) == [first]
+    with pytest.raises(PortInUse, match="--port"):
+        Ports.fixed(Counts(), "192.0.2.1", 1, 0)
