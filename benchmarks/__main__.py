@@ -18,6 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+WIDTH = 140
 Quick = Annotated[bool, typer.Option("--quick", help="Fewer and shorter rounds: a first impression.")]
 Json = Annotated[Path | None, typer.Option("--json", help="Save everything measured to this file.")]
 Model = Annotated[str, typer.Option(envvar="ASR_MODEL", help="Model directory or name.")]
@@ -33,8 +34,32 @@ def asr(quick: Quick = False, json: Json = None, model: Model = BUNDLED) -> None
     """Batched short windows against a lock with 30 s padding, and faster-whisper's two front doors."""
     from benchmarks.asr.bench import run_asr
 
-    console = Console()
+    console = _console()
     publish(run_asr(locate(model), console, quick=quick), console, json)
+
+
+@app.command()
+def bus(quick: Quick = False, json: Json = None) -> None:
+    """Segments per second through Redis: push, claim, commit, deliver; one and two shards."""
+    from benchmarks.bus.bench import run_bus
+
+    console = _console()
+    publish(run_bus(console, quick=quick), console, json)
+
+
+@app.command()
+def gateway(quick: Quick = False, json: Json = None) -> None:
+    """Live reciters per core of one gateway, and memory per idle and per live connection."""
+    from benchmarks.gateway import run_gateway
+
+    console = _console()
+    publish(run_gateway(console, quick=quick), console, json)
+
+
+def _console() -> Console:
+    """Wide enough for the tables when nobody looks."""
+    console = Console()
+    return console if console.is_terminal else Console(width=WIDTH)
 
 
 if __name__ == "__main__":

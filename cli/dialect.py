@@ -83,7 +83,10 @@ class WordVerdict(msgspec.Struct, frozen=True):
     feedback: str | None = None
     start_time: float | None = None
     end_time: float | None = None
+    index: int = -1
     verse_key: str = ""
+    heard: str | None = None
+    expected: str | None = None
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -94,8 +97,17 @@ class Report(msgspec.Struct, frozen=True):
     transcribed_text: str = ""
     wer: float | None = None
     cer: float | None = None
-    extra_words: tuple[object, ...] = ()
+    extra_words: tuple[str, ...] = ()
+    tajweed_score: float | None = None
+    tajweed_feedback: str | None = None
+    confidence_level: str | None = None
+    confidence_score: float | None = None
     teacher_feedback_text: str | None = None
+    timing_data: tuple[dict[str, object], ...] = ()
+    timing_ms: dict[str, int] = {}
+    counts: dict[str, int] = {}
+    coverage: float | None = None
+    verse_range: str = ""
 
 
 class Final(msgspec.Struct, frozen=True, tag="final_result"):

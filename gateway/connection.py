@@ -128,6 +128,7 @@ class Connection:
         while True:
             self._wake.clear()
             for logged in self._inbox.take():
+                _log.debug("result_received", seq=logged.result.seq, trace_id=logged.result.trace_id)
                 self._do(self._core.apply(logged, self._now_ms()))
             await self._perform()
             if self._inbox.must_read_log or self._overdue_s() >= settings.segment_check_s:

@@ -69,6 +69,10 @@ class Settlement:
         segment = self._core.segment(window, self._ports.clock.wall_ms())
         chunk = AudioChunk(window.fresh_start, window.fresh) if window.fresh else None
         await self._ports.store.push(self._core.record(window), segment, chunk)
+        if segment is not None:
+            _log.debug(
+                "segment_pushed", session_id=segment.session_id, seq=segment.seq, trace_id=segment.trace_id
+            )
 
     async def _settle(self, result: SegmentResult) -> list[LoggedResult]:
         outcome = await self._patience.call(lambda: self._ports.store.settle(result))

@@ -6,8 +6,9 @@
 * `batched-pipeline`: `faster_whisper.BatchedInferencePipeline` with the windows of eight sessions
   as clips of one recording, the only way it can batch across sessions at all.
 
-The last two get every option that makes them faster without changing what they are: no beam, no
-temperature fallback, no timestamps, no voice activity detection.
+The last two get every option that helps them without changing what they are: no beam, no temperature
+fallback, no timestamps, no voice activity detection, no suppressed tokens (the bundled model's
+vocabulary is not OpenAI's), and the model's own bound of tokens.
 """
 
 from __future__ import annotations
@@ -98,8 +99,9 @@ class TranscribePath:
     name = "transcribe"
     batch = 1
 
-    def __init__(self, model: WhisperModel) -> None:
+    def __init__(self, model: WhisperModel, max_new_tokens: int) -> None:
         self._model = model
+        self._max_new_tokens = max_new_tokens
 
     def decode(self, windows: Sequence[Floats]) -> list[str]:
         return [self._one(pcm) for pcm in windows]
@@ -107,12 +109,14 @@ class TranscribePath:
     def _one(self, pcm: Floats) -> str:
         segments, _ = self._model.transcribe(
             pcm,
-            language=LANGUAGE,
+            language=_language(self._model),
             beam_size=1,
             temperature=0.0,
             without_timestamps=True,
             condition_on_previous_text=False,
             vad_filter=False,
+            suppress_tokens=[],
+            max_new_tokens=self._max_new_tokens,
         )
         return " ".join(segment.text.strip() for segment in segments)
 
@@ -123,8 +127,10 @@ class BatchedPipelinePath:
     name = "batched-pipeline"
     batch = PIPELINE_BATCH
 
-    def __init__(self, model: WhisperModel) -> None:
+    def __init__(self, model: WhisperModel, max_new_tokens: int) -> None:
+        self._model = model
         self._pipeline = BatchedInferencePipeline(model)
+        self._max_new_tokens = max_new_tokens
 
     def decode(self, windows: Sequence[Floats]) -> list[str]:
         ends = np.cumsum([pcm.size for pcm in windows])
@@ -135,11 +141,13 @@ class BatchedPipelinePath:
         ]
         segments, _ = self._pipeline.transcribe(
             np.concatenate(windows),
-            language=LANGUAGE,
+            language=_language(self._model),
             beam_size=1,
             temperature=0.0,
             without_timestamps=True,
             vad_filter=False,
+            suppress_tokens=[],
+            max_new_tokens=self._max_new_tokens,
             clip_timestamps=clips,
             batch_size=self.batch,
         )
@@ -159,5 +167,11 @@ def open_paths(directory: Path, threads: int, batches: Sequence[int]) -> list[De
     # A model whose files faster-whisper cannot read is still measured in the other ways.
     with contextlib.suppress(RuntimeError, ValueError, OSError):
         model = WhisperModel(str(directory), device="cpu", compute_type="int8", cpu_threads=threads)
-        paths += [TranscribePath(model), BatchedPipelinePath(model)]
+        tokens = read_card(directory).max_new_tokens
+        paths += [TranscribePath(model, tokens), BatchedPipelinePath(model, tokens)]
     return paths
+
+
+def _language(model: WhisperModel) -> str | None:
+    """A model of one language takes none."""
+    return LANGUAGE if model.model.is_multilingual else "en"

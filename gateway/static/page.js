@@ -179,7 +179,7 @@ function trouble(event) {
 
 function finished({ result }) {
   over();
-  paint(result.word_analysis);
+  paint(result.word_analysis.map((word) => ({ ...word, final: word.status !== 'pending' })));
   status('Done', 'idle');
   showResult(result);
 }

@@ -69,6 +69,7 @@ def _tally(
 ) -> _Tally:
     weight = error = consonant_error = 0.0
     consonants = consonants_heard = 0
+    added = [unit for unit in inserted if is_consonant(INVENTORY[unit.sound])]
     for place, sound in enumerate(reference.tolist()):
         heard = heard_at.get(place)
         share = WEIGHT[sound] / 100
@@ -82,8 +83,11 @@ def _tally(
             consonants += 1
             consonants_heard += heard is not None
             consonant_error += wrong
+    # A consonant lost and another one gained is a consonant replaced, wherever the walk put the two.
+    replaced = min(consonants - consonants_heard, len(added)) * (1.0 - policy.deleted_sound)
+    error += replaced
     error += sum(policy.inserted_sound * WEIGHT[unit.sound] / 100 * unit.certainty / 100 for unit in inserted)
-    return _Tally(max(weight, 0.4), error, consonants, consonants_heard, consonant_error)
+    return _Tally(max(weight, 0.4), error, consonants, consonants_heard, consonant_error + replaced)
 
 
 def _unstable(place: int, reference: Row) -> bool:

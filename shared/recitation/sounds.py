@@ -121,10 +121,10 @@ def deletion_cost(symbol: str) -> int:
     if symbol == ECHO:
         return 5
     if symbol in SHORT_VOWELS:
-        return 40
+        return 30
     if symbol in LONG_VOWELS:
-        return 55
-    return 40 if symbol == HAMZA else 80
+        return 45
+    return 35 if symbol == HAMZA else 65
 
 
 def insertion_cost(symbol: str) -> int:

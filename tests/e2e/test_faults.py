@@ -93,3 +93,6 @@ async def test_a_redis_restart_ends_in_resumption_or_a_counted_loss(
     with capsys.disabled():
         announce(f"Redis restart, data {'kept' if keep_data else 'lost'}", verdict)
     assert verdict.ok, verdict
+    told = [event for history in histories for event in history.of("error") if event["code"] == "state_lost"]
+    assert bool(told) is not keep_data
+    assert all(event["gap"]["from_offset"] <= event["gap"]["to_offset"] for event in told)

@@ -94,6 +94,11 @@ async def _ready(process: Process) -> None:
     raise AssertionError(f"the worker ended with {process.child.returncode}")
 
 
+async def _health(client: httpx.AsyncClient, process: Process) -> dict[str, object]:
+    shown: dict[str, object] = (await client.get(process.url + "/health")).json()
+    return shown
+
+
 class Session:
     """A session in Redis that pushes windows and waits for results."""
 
@@ -253,11 +258,11 @@ async def test_a_second_signal_ends_it_at_once(redis_url: str, store: RedisSessi
     async with worker(redis_url, env={"ASR_SCRIPTED_DELAY_MS": "60000"}) as stuck:
         await session.push(WINDOW)
         async with asyncio.timeout(10), httpx.AsyncClient() as client:
-            while (await client.get(stuck.url + "/health")).json()["in_flight"] == 0:
+            while not (await _health(client, stuck))["in_flight"]:  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.02)
         stuck.child.send_signal(signal.SIGTERM)
         async with asyncio.timeout(10), httpx.AsyncClient() as client:
-            while not (await client.get(stuck.url + "/health")).json()["draining"]:
+            while not (await _health(client, stuck))["draining"]:  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.02)
         assert await stuck.stop(signal.SIGTERM) == 0
     async with worker(redis_url):
@@ -265,16 +270,18 @@ async def test_a_second_signal_ends_it_at_once(redis_url: str, store: RedisSessi
 
 
 async def test_a_redis_that_comes_back_empty_is_served_again(redis_server: EmbeddedRedis) -> None:
-    connections = RedisConnections(redis_server.url)
-    store = RedisSessionStore(connections)
     async with worker(redis_server.url) as process:
-        (before,) = await _sessions(store, 1)
-        await before.push(WINDOW)
-        await before.results(1)
-        await asyncio.to_thread(redis_server.restart, keep_data=False)
-        (after,) = await _sessions(store, 1)
-        await after.push(WINDOW)
-        assert (await after.results(1))[0].outcome == "result"
+        await _one_window_is_answered(redis_server.url)
+        redis_server.restart(keep_data=False)
+        await _one_window_is_answered(redis_server.url)
         await _ready(process)
         assert await process.stop() == 0
+
+
+async def _one_window_is_answered(redis_url: str) -> None:
+    connections = RedisConnections(redis_url)
+    (session,) = await _sessions(RedisSessionStore(connections), 1)
+    await session.push(WINDOW)
+    (result,) = await session.results(1)
+    assert result.outcome == "result"
     await connections.close()

@@ -1,0 +1,1 @@
+"""Segments per second through Redis: push, claim, commit and delivery, with the product's own bus."""

@@ -1,0 +1,1 @@
+"""The load generator: many paced reciters in one cheap process, on an absolute schedule."""
