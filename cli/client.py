@@ -107,6 +107,7 @@ class RecitationClient:
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _retry_after_s: float = 0.0
     _was_ready: bool = False
+    _reached: bool = False
 
     async def run(self, audio: AsyncIterator[bytes]) -> Ended:
         """Stream `audio` (16 kHz mono PCM16 pieces) to its end and wait for the final event.
@@ -155,9 +156,10 @@ class RecitationClient:
                 return reason
             failures = 1 if self._was_ready else failures + 1
             attempt += 1
-            if failures > self.policy.give_up_after:
+            policy = self.policy
+            if failures > (policy.give_up_after if self._reached else policy.give_up_unreached):
                 raise GaveUp(f"gave up after {failures} attempts; the last one: {reason}")
-            delay_s = self.policy.delay_s(failures, self.rng, self._retry_after_s)
+            delay_s = policy.delay_s(failures, self.rng, self._retry_after_s)
             self._retry_after_s = 0.0
             self.reconnects += 1
             self.listener.on_reconnect(reason, delay_s)
@@ -168,6 +170,7 @@ class RecitationClient:
         address = self.target.address(attempt, self.state.query())
         try:
             async with connect(address, compression=None, max_size=4 * 1024 * 1024) as socket:
+                self._reached = True
                 return await self._converse(socket)
         except InvalidStatus as error:
             status = error.response.status_code

@@ -109,15 +109,15 @@ async def recite_and_report(
     try:
         ended, recording = await recite(target, audio, console, title, silent=as_json)
     except Refused as error:
-        complaints.print(f"refused: {error} (code {error.code})", style="red", markup=False)
+        complaints.print(f"refused: {error} (code {error.code})", style="red", markup=False, soft_wrap=True)
         return Exit.REFUSED
     except (GaveUp, UnreadableEvent) as error:
-        complaints.print(str(error), style="red", markup=False)
+        complaints.print(str(error), style="red", markup=False, soft_wrap=True)
         return Exit.UNREACHABLE
     if as_json:
         console.print(msgspec.json.encode(_summary(ended, recording)).decode(), soft_wrap=True, markup=False)
     if not isinstance(ended, Final):
-        complaints.print(final_words(ended), style="red", markup=False)
+        complaints.print(final_words(ended), style="red", markup=False, soft_wrap=True)
         return Exit.NO_RESULT
     if not as_json:
         console.print(score_table(ended.result))

@@ -128,6 +128,8 @@ class ReconnectPolicy:
     cap_s: float = 10.0
     give_up_after: int = 12
     """Consecutive failures without reaching `ready` after which the client stops trying."""
+    give_up_unreached: int = 4
+    """The same while no server has ever been reached: then the address is probably wrong."""
 
     def delay_s(self, failures: int, rng: Random, at_least_s: float = 0.0) -> float:
         """Seconds to wait before the next attempt after `failures` (>= 1) failures in a row."""

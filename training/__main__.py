@@ -39,6 +39,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--first-minutes", type=float, default=FIRST.minutes)
     parser.add_argument("--second-minutes", type=float, default=SECOND.minutes)
     parser.add_argument("--processes", type=int, default=2, help="one core each")
+    parser.add_argument("--synthetic", type=int, default=prepare.SYNTHETIC_CLIPS, help="clips to synthesise")
     parser.add_argument("--version", default="0.1.0", help="written to model.json")
     parser.add_argument("--limit", type=int, default=150, help="evaluated verses of each reciter")
     return parser.parse_args()
@@ -77,7 +78,7 @@ def main() -> None:
     """Run what is left to do."""
     options = _options()
     work: Path = options.work
-    prepare.fill_caches(options.data, work)
+    prepare.fill_caches(options.data, work, options.synthetic)
     first, second, sharpened = work / "first.pt", work / "second.pt", work / "sharpened"
     job = Job(
         options.data,

@@ -21,6 +21,9 @@ from training.windows import Batch, Cutter
 
 REPORT_EVERY = 100
 SAVE_EVERY = 500
+AVERAGE_EVERY = 4
+AVERAGE_SHARE = 0.01
+"""Share of the live weights in each update of their average: a memory of 400 steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +36,9 @@ class Plan:
     warmup_steps: int = 300
     seconds_per_step: float = 120.0
     weight_decay: float = 0.02
-    frame_weight: float = 0.6
-    ctc_weight: float = 0.6
-    text_weight: float = 0.4
+    frame_weight: float = 0.4
+    ctc_weight: float = 0.7
+    text_weight: float = 0.5
     seed: int = 7
 
     def rate(self, step: int, spent_share: float) -> float:
@@ -103,11 +106,38 @@ def _feed(cutter: Cutter, seconds: float, ahead: int = 6) -> Queue[Batch]:
     return queue
 
 
-def save(student: Student, optimiser: torch.optim.Optimizer, spent: float, step: int, file: Path) -> None:
-    """Write a checkpoint in one move."""
+class Averaged:
+    """A running mean of the weights over the last few hundred steps: what gets exported."""
+
+    def __init__(self, student: Student) -> None:
+        self._live = list(student.parameters())
+        self.weights = [weight.detach().clone() for weight in self._live]
+
+    def follow(self, step: int) -> None:
+        """Move towards the live weights, now and then; faster while training is young."""
+        if step % AVERAGE_EVERY:
+            return
+        share = max(AVERAGE_SHARE, AVERAGE_EVERY / (step + AVERAGE_EVERY))
+        torch._foreach_lerp_(self.weights, [weight.detach() for weight in self._live], share)
+
+
+def save(
+    student: Student,
+    averaged: Averaged,
+    optimiser: torch.optim.Optimizer,
+    progress: tuple[int, float],
+    file: Path,
+) -> None:
+    """Write a checkpoint (step and minutes spent are its ``progress``) in one move."""
     partial = file.with_suffix(".partial")
-    state = {"student": student.state_dict(), "optimiser": optimiser.state_dict()}
-    torch.save({**state, "spent": spent, "step": step}, partial)
+    state = {
+        "student": student.state_dict(),
+        "averaged": averaged.weights,
+        "optimiser": optimiser.state_dict(),
+        "step": progress[0],
+        "spent": progress[1],
+    }
+    torch.save(state, partial)
     partial.replace(file)
 
 
@@ -157,11 +187,13 @@ def learn(student: Student, cutter: Cutter, plan: Plan, file: Path, lead: bool =
     """
     torch.manual_seed(plan.seed)
     optimiser = _optimiser(student, plan)
+    averaged = Averaged(student)
     step, earlier = 0, 0.0
     if file.exists():
         state = torch.load(file, weights_only=True)
         student.load_state_dict(state["student"])
         optimiser.load_state_dict(state["optimiser"])
+        averaged.weights = state["averaged"]
         step, earlier = state["step"], state["spent"]
     batches = _feed(cutter, plan.seconds_per_step)
     report = _Report(plan.minutes)
@@ -181,8 +213,9 @@ def learn(student: Student, cutter: Cutter, plan: Plan, file: Path, lead: bool =
         step += 1
         spent = _agreed(earlier + (time.monotonic() - begun) / 60)
         if lead:
+            averaged.follow(step)
             report.add(step, spent, frame, ctc, text)
             if step % SAVE_EVERY == 0:
-                save(student, optimiser, spent, step, file)
+                save(student, averaged, optimiser, (step, spent), file)
     if lead:
-        save(student, optimiser, spent, step, file)
+        save(student, averaged, optimiser, (step, spent), file)

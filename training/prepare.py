@@ -39,14 +39,14 @@ class Clip:
         return aligner.chain(symbol_ids(self.said))
 
 
-def fill_caches(data: Path, work: Path) -> None:
+def fill_caches(data: Path, work: Path, synthetic: int = SYNTHETIC_CLIPS) -> None:
     """Compute the feature stores that are not there yet."""
     if not cache.exists(work, RECITED):
         clips = [clip for clip in manifest.recited(data) if not clip.held_out]
         sources = [cache.Source(clip.ref, clip.reciter, partial(audio.read, clip.path)) for clip in clips]
         cache.write(work, RECITED, sources, DISTORTED_COPIES[RECITED], RECITED_SEED)
     if not cache.exists(work, SYNTHETIC):
-        made = voices.sources(SYNTHETIC_CLIPS, SYNTHETIC_SEED)
+        made = voices.sources(synthetic, SYNTHETIC_SEED)
         cache.write(work, SYNTHETIC, made, DISTORTED_COPIES[SYNTHETIC], SYNTHETIC_SEED)
 
 

@@ -39,9 +39,12 @@ def fresh_student() -> Student:
 
 
 def load_student(checkpoint: Path) -> Student:
-    """The weights of a checkpoint, ready to listen."""
+    """The averaged weights of a checkpoint, ready to listen."""
+    state = torch.load(checkpoint, weights_only=True)
     student = fresh_student()
-    student.load_state_dict(torch.load(checkpoint, weights_only=True)["student"])
+    student.load_state_dict(state["student"])
+    for weight, mean in zip(student.parameters(), state["averaged"], strict=True):
+        weight.data.copy_(mean)
     return student.eval()
 
 

@@ -31,7 +31,8 @@ class History:
         return [
             event
             for event in self.events
-            if event["type"] == "partial_result" or (event["type"] == "error" and event.get("seq") is not None)
+            if event["type"] == "partial_result"
+            or (event["type"] == "error" and event.get("seq") is not None)
         ]
 
     @property

@@ -19,6 +19,7 @@ from tests.e2e.history import Event, History
 SAMPLE_RATE = 16_000
 TERMINAL_CODES = range(4500, 5000)
 RECONNECT_PAUSE_S = 0.2
+LOST = (OSError, TimeoutError, websockets.InvalidHandshake, websockets.ConnectionClosed)
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,9 @@ class Reciter:
             while not self._done:
                 try:
                     await self._one_connection(self._urls[self._turn % len(self._urls)])
-                except (OSError, websockets.InvalidHandshake, TimeoutError, websockets.ConnectionClosed) as lost:
-                    if isinstance(lost, websockets.ConnectionClosed) and lost.rcvd is not None:
-                        assert lost.rcvd.code not in TERMINAL_CODES, str(lost)
+                except LOST as lost:
+                    if isinstance(lost, websockets.ConnectionClosed) and _terminal(lost):
+                        raise
                     self._turn += 1
                     await asyncio.sleep(RECONNECT_PAUSE_S)
         return self.history
@@ -114,3 +115,7 @@ class Reciter:
             case "final_result" | "final_result_error":
                 self._done = True
         return event
+
+
+def _terminal(lost: websockets.ConnectionClosed) -> bool:
+    return lost.rcvd is not None and lost.rcvd.code in TERMINAL_CODES

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from cli.demo import load_samples
+from cli.sample_files import load_samples
 from shared.audio.decode import decode_file
 from tests.e2e.history import History, Verdict, check
 from tests.e2e.reciter import Recital, Reciter
@@ -56,7 +56,7 @@ def announce(what: str, verdict: Verdict) -> None:
     print(f"\n{what}: {verdict}")
 
 
-async def test_killed_worker_gateway_and_router_cost_nobody_anything(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_killed_worker_gateway_and_router_cost_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     """Two of each and two shards, 20 paced sessions; one worker, gateway and router get kill -9."""
     pieces = recitals()
     many = [pieces[number % len(pieces)] for number in range(SESSIONS)]

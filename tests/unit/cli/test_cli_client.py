@@ -17,7 +17,7 @@ from tests.unit.cli.scripted_server import Act, ScriptedServer, Visit, scripted_
 RECORDING = bytes(range(256)) * 250
 """64,000 bytes: 32,000 samples, 2 s; every position is recognisable."""
 
-QUICK = ReconnectPolicy(base_s=0.001, cap_s=0.002, give_up_after=3)
+QUICK = ReconnectPolicy(base_s=0.001, cap_s=0.002, give_up_after=5, give_up_unreached=3)
 
 
 class Notes:
@@ -27,12 +27,14 @@ class Notes:
         self.events: list[ServerEvent] = []
         self.reconnects: list[str] = []
         self.all_sent = 0
+        self.broken = asyncio.Event()
 
     def on_event(self, event: ServerEvent) -> None:
         self.events.append(event)
 
     def on_reconnect(self, reason: str, delay_s: float) -> None:
         self.reconnects.append(reason)
+        self.broken.set()
 
     def on_all_sent(self) -> None:
         self.all_sent += 1
@@ -184,6 +186,22 @@ async def test_nobody_there_is_given_up_after_some_attempts() -> None:
     with pytest.raises(GaveUp, match="4 attempts"):
         await client([f"ws://127.0.0.1:{free_port()}"], notes).run(recording())
     assert len(notes.reconnects) == 3
+
+
+async def test_a_server_that_was_there_is_waited_for_longer() -> None:
+    async def breaks(visit: Visit) -> None:
+        await visit.ready()
+        visit.socket.transport.abort()
+
+    async def breaks_at_once(visit: Visit) -> None:
+        visit.socket.transport.abort()
+
+    notes = Notes()
+    async with scripted_server(breaks, *[breaks_at_once] * 5) as server:
+        running = asyncio.create_task(client([server.url], notes).run(recording()))
+        await notes.broken.wait()
+    with pytest.raises(GaveUp, match="6 attempts"):
+        await running
 
 
 async def test_a_final_error_is_an_end_too() -> None:

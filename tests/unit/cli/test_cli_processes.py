@@ -155,12 +155,11 @@ async def test_children_do_not_outlive_a_launcher_that_is_killed() -> None:
         grandchild = int(await told.get())
         parent.kill()
         await parent.died()
-        await gone(grandchild)
-
-
-async def gone(pid: int) -> None:
-    while is_alive(pid):
-        await asyncio.sleep(0.02)
+        for _ in range(500):
+            if not is_alive(grandchild):
+                break
+            await asyncio.sleep(0.02)
+    assert not is_alive(grandchild)
 
 
 def is_alive(pid: int) -> bool:
