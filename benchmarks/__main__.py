@@ -56,6 +56,43 @@ def gateway(quick: Quick = False, json: Json = None) -> None:
     publish(run_gateway(console, quick=quick), console, json)
 
 
+@app.command()
+def serve(
+    quick: Quick = False,
+    json: Json = None,
+    model: Model = BUNDLED,
+    peers: Annotated[bool, typer.Option("--peers", help="Run the installed peers, too.")] = False,
+) -> None:
+    """Live reciters served by the whole system at p95 of 500 ms, and its overhead at half load."""
+    from benchmarks.serve.bench import run_serve
+
+    console = _console()
+    publish(run_serve(locate(model), console, quick=quick, peers=peers), console, json)
+
+
+@app.command()
+def overload(
+    quick: Quick = False,
+    json: Json = None,
+    model: Model = BUNDLED,
+    sessions: Annotated[int, typer.Option(min=0, help="Capacity to offer; 0: the workers' own.")] = 0,
+) -> None:
+    """Twice the offered capacity for a minute: do accepted reciters notice, is every refusal said?"""
+    from benchmarks.overload import run_overload
+
+    console = _console()
+    publish(run_overload(locate(model), console, quick=quick, sessions=sessions), console, json)
+
+
+@app.command()
+def soak(quick: Quick = False, json: Json = None, model: Model = BUNDLED) -> None:
+    """Ten minutes of reciters coming and going: does memory grow?"""
+    from benchmarks.soak import run_soak
+
+    console = _console()
+    publish(run_soak(locate(model), console, quick=quick), console, json)
+
+
 def _console() -> Console:
     """Wide enough for the tables when nobody looks."""
     console = Console()

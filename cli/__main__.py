@@ -12,6 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from cli import model
 from cli.demo import demo as run_demo
 from cli.processes import PortInUse
 from cli.recite import Exit, recite_and_report, target_of
@@ -29,6 +30,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
+app.add_typer(model.app, name="model")
 
 SERVICES = {"gateway": "gateway", "worker": "asr_worker", "router": "session_router"}
 """Command to Python package: `rattil gateway` is `python -m gateway`."""

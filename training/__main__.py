@@ -18,7 +18,7 @@ from training import cache, manifest, prepare
 from training.evaluate import evaluate
 from training.export import card, export, swap
 from training.learn import Plan
-from training.passages import letters
+from training.passages import Letters
 from training.realign import realign
 from training.workers import Job, load_student, train
 
@@ -48,7 +48,7 @@ def _options() -> argparse.Namespace:
 def _sharpen(data: Path, work: Path, checkpoint: Path) -> None:
     """Align everything again with the student of the first run."""
     student = load_student(checkpoint)
-    texts = letters(data / "text" / "quran-simple.txt")
+    texts = Letters(data / "text" / "quran-simple.txt")
     for name in (prepare.RECITED, prepare.SYNTHETIC):
         store = cache.Store.open(work, name)
         members = prepare.clips(store, name, texts)
@@ -79,6 +79,7 @@ def main() -> None:
     options = _options()
     work: Path = options.work
     prepare.fill_caches(options.data, work, options.synthetic)
+    prepare.align_all(options.data, work)
     first, second, sharpened = work / "first.pt", work / "second.pt", work / "sharpened"
     job = Job(
         options.data,

@@ -25,7 +25,8 @@ def warp_bands(logs: Floats, rng: Rng) -> Floats:
     share = (at - low).astype(np.float32)[:, None, :]
     below = np.take_along_axis(logs, low[:, None, :], axis=2)
     above = np.take_along_axis(logs, low[:, None, :] + 1, axis=2)
-    return below + share * (above - below)
+    warped: Floats = below + share * (above - below)
+    return warped
 
 
 def colour(logs: Floats, rng: Rng) -> Floats:

@@ -41,7 +41,8 @@ def room(samples: Floats, rng: Rng) -> Floats:
     tail[0] = 1.0
     size = samples.size + length
     wet = np.fft.irfft(np.fft.rfft(samples, size) * np.fft.rfft(tail, size), size)
-    return wet[: samples.size].astype(np.float32)
+    heard: Floats = wet[: samples.size].astype(np.float32)
+    return heard
 
 
 def coloured_noise(size: int, rng: Rng) -> Floats:
@@ -49,7 +50,8 @@ def coloured_noise(size: int, rng: Rng) -> Floats:
     spectrum = np.fft.rfft(rng.standard_normal(size))
     frequency = np.maximum(np.fft.rfftfreq(size, 1.0 / SAMPLE_RATE), 30.0)
     noise = np.fft.irfft(spectrum * frequency ** -rng.uniform(0.0, 1.2), size)
-    return (noise / (noise.std() + 1e-9)).astype(np.float32)
+    changed: Floats = (noise / (noise.std() + 1e-9)).astype(np.float32)
+    return changed
 
 
 def add_noise(samples: Floats, rng: Rng) -> Floats:
@@ -77,13 +79,15 @@ def equalise(samples: Floats, rng: Rng) -> Floats:
 def clip_peaks(samples: Floats, rng: Rng) -> Floats:
     """Overdrive a microphone: peaks cut at 25 to 80 % of the loudest sample."""
     limit = np.abs(samples).max() * rng.uniform(0.25, 0.8)
-    return np.clip(samples, -limit, limit).astype(np.float32)
+    cut: Floats = np.clip(samples, -limit, limit).astype(np.float32)
+    return cut
 
 
 def set_level(samples: Floats, rng: Rng) -> Floats:
     """Scale to a peak between -26 and 0 dB of full scale."""
     peak = float(np.abs(samples).max()) + 1e-9
-    return (samples * (10.0 ** (rng.uniform(-26.0, 0.0) / 20.0) / peak)).astype(np.float32)
+    changed: Floats = (samples * (10.0 ** (rng.uniform(-26.0, 0.0) / 20.0) / peak)).astype(np.float32)
+    return changed
 
 
 def distort(samples: Floats, rng: Rng) -> Distorted:

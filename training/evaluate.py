@@ -20,7 +20,7 @@ from rapidfuzz.distance import Levenshtein
 from training import audio, manifest, voices
 from training.audio import Floats
 from training.hear import Listener
-from training.passages import letters, phrase, verse
+from training.passages import Letters, phrase, verse
 
 WINDOW_S = 2.5
 OVERLAP_S = 0.5
@@ -65,7 +65,7 @@ def _said(sura: int, first: int, last: int) -> list[str]:
 
 def recordings(data: Path, limit: int) -> Iterator[Example]:
     """Held-out reciters (at most ``limit`` verses each, evenly drawn) and users."""
-    texts = letters(data / "text" / "quran-simple.txt")
+    texts = Letters(data / "text" / "quran-simple.txt")
     held_out = [clip for clip in manifest.recited(data) if clip.held_out]
     for reciter in manifest.HELD_OUT:
         clips = [clip for clip in held_out if clip.reciter == reciter]
@@ -73,24 +73,22 @@ def recordings(data: Path, limit: int) -> Iterator[Example]:
     yield from _examples(manifest.spoken_by_users(data), texts)
 
 
-def _examples(clips: Iterable[manifest.Clip], texts: dict[tuple[int, int], list[str]]) -> Iterator[Example]:
+def _examples(clips: Iterable[manifest.Clip], texts: Letters) -> Iterator[Example]:
     for clip in clips:
         ayat = range(clip.first, clip.last + 1)
         group = f"users-{clip.path.parent.name}" if clip.reciter == manifest.USERS else clip.reciter
-        known = all((clip.sura, aya) in texts for aya in ayat)
-        text = " ".join(" ".join(texts[clip.sura, aya]) for aya in ayat) if known else None
+        written = [texts.verse(clip.sura, aya) for aya in ayat]
+        text = " ".join(" ".join(words or []) for words in written) if None not in written else None
         yield Example(group, partial(audio.read, clip.path), _said(clip.sura, clip.first, clip.last), text)
 
 
-def synthetic(texts: dict[tuple[int, int], list[str]]) -> Iterator[Example]:
+def synthetic(texts: Letters) -> Iterator[Example]:
     """Synthetic voices saying passages that were not in the training mix (another seed)."""
     for source in voices.sources(SYNTHETIC_CLIPS, SYNTHETIC_SEED):
         words = voices.parsed(source.key)
         said = [sound for word in phrase(words) for sound in word.sounds]
-        known = all((word.sura, word.aya) in texts for word in words)
-        text = None
-        if known:
-            text = " ".join(texts[word.sura, word.aya][word.word - 1] for word in words)
+        written = texts.of(words)
+        text = " ".join(written) if written is not None else None
         yield Example("synth", source.samples, said, text)
 
 
@@ -115,7 +113,7 @@ def measure(listener: Listener, examples: Iterable[Example]) -> dict[str, dict[s
 def evaluate(folder: Path, data: Path, limit: int = 150) -> dict[str, dict[str, float]]:
     """All groups of recordings, real and synthetic."""
     listener = Listener(folder)
-    texts = letters(data / "text" / "quran-simple.txt")
+    texts = Letters(data / "text" / "quran-simple.txt")
     results = measure(listener, recordings(data, limit))
     results |= measure(listener, synthetic(texts))
     reciters = [results[name]["stream_per"] for name in manifest.HELD_OUT]

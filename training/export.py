@@ -61,7 +61,9 @@ def _set_attention(spec: Any, attention: Attention, norm: nn.LayerNorm, cross: b
     _set_linear(spec.linear[-1], attention.out)
 
 
-def _set_block(spec: Any, block: Block) -> None:
+def _set_block(spec: Any, block: nn.Module) -> None:
+    if not isinstance(block, Block):
+        raise TypeError(f"expected a transformer block, got {type(block).__name__}")
     _set_attention(spec.self_attention, block.attention, block.attention_norm, cross=False)
     if block.cross is not None and block.cross_norm is not None:
         _set_attention(spec.attention, block.cross, block.cross_norm, cross=True)
@@ -70,9 +72,10 @@ def _set_block(spec: Any, block: Block) -> None:
     _set_linear(spec.ffn.linear_1, block.narrow)
 
 
-def _specification(student: Student) -> WhisperSpec:
+def _specification(student: Student) -> Any:
     shape = student.shape
-    spec = WhisperSpec(shape.encoder_layers, shape.heads, shape.decoder_layers, shape.heads)
+    untyped: Any = WhisperSpec
+    spec = untyped(shape.encoder_layers, shape.heads, shape.decoder_layers, shape.heads)
     encoder, decoder = student.encoder, student.decoder
     for name in ("conv1", "conv2"):
         convolution: nn.Conv1d = getattr(encoder, name)
@@ -92,7 +95,7 @@ def _specification(student: Student) -> WhisperSpec:
     return spec
 
 
-def _configure(spec: WhisperSpec, student: Student) -> None:
+def _configure(spec: Any, student: Student) -> None:
     spec.register_vocabulary(list(VOCABULARY))
     spec.config.suppress_ids = [TOKEN_ID[UNKNOWN]] + [TOKEN_ID[name] for name in SPECIALS[1:]]
     spec.config.suppress_ids_begin = [TOKEN_ID[SPACE]]

@@ -150,7 +150,7 @@ def _average_gradients(student: Student) -> None:
     distributed.all_reduce(flat)
     flat /= distributed.get_world_size()
     sizes = [gradient.numel() for gradient in gradients]
-    for gradient, mean in zip(gradients, flat.split(sizes), strict=True):
+    for gradient, mean in zip(gradients, torch.split(flat, sizes), strict=True):
         gradient.copy_(mean.view_as(gradient))
 
 
@@ -205,7 +205,7 @@ def learn(student: Student, cutter: Cutter, plan: Plan, file: Path, lead: bool =
         frame, ctc, text = losses(student, batches.get())
         loss = plan.frame_weight * frame + plan.ctc_weight * ctc + plan.text_weight * text
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         _average_gradients(student)
         norm = torch.nn.utils.clip_grad_norm_(student.parameters(), 2.0)
         if torch.isfinite(norm):

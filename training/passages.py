@@ -141,22 +141,38 @@ def _as_spoken(words: list[str], count: int) -> list[str]:
     return merged
 
 
-def letters(text: Path) -> dict[tuple[int, int], list[str]]:
-    """Bare imla'i words of every verse, from Tanzil's ``quran-simple.txt``.
+class Letters:
+    """Bare imla'i words of verses as they are recited, from Tanzil's ``quran-simple.txt``.
 
-    One entry per word of :func:`verse`; no added basmala; pause marks are not words. The few
-    verses whose spellings divide words differently are left out.
+    One entry per word of :func:`verse`; no added basmala; pause marks are not words. Verses are
+    looked up when asked for: analysing the whole Quran takes a minute.
     """
-    counts: dict[tuple[int, int], int] = {}
-    for sura in range(1, 115):
-        for said in _analysed(str(sura)):
-            counts[said.ref.sura, said.ref.aya] = said.ref.word
-    bare: dict[tuple[int, int], list[str]] = {}
-    for sura, aya, words in _lines(text):
+
+    def __init__(self, text: Path) -> None:
+        self._lines = {(sura, aya): words for sura, aya, words in _lines(text)}
+        self._found: dict[tuple[int, int], list[str] | None] = {}
+
+    def verse(self, sura: int, aya: int) -> list[str] | None:
+        """A verse's words, or ``None`` where the two spellings divide it differently."""
+        if (sura, aya) not in self._found:
+            self._found[sura, aya] = self._matched(sura, aya)
+        return self._found[sura, aya]
+
+    def of(self, words: Sequence[WordRef]) -> list[str] | None:
+        """The letters of any words, or ``None`` where those of one are not known."""
+        written = []
+        for word in words:
+            found = self.verse(word.sura, word.aya)
+            if found is None:
+                return None
+            written.append(found[word.word - 1])
+        return written
+
+    def _matched(self, sura: int, aya: int) -> list[str] | None:
+        words = self._lines[sura, aya]
         if aya == 1 and sura not in WITHOUT_BASMALA:
             words = words[BASMALA_WORDS:]
-        stripped = [bare_word for word in words if (bare_word := MARKS.sub("", word))]
-        spoken = _as_spoken(stripped, counts[sura, aya])
-        if len(spoken) == counts[sura, aya]:
-            bare[sura, aya] = spoken
-    return bare
+        stripped = [bare for word in words if (bare := MARKS.sub("", word))]
+        count = len(verse(sura, aya))
+        spoken = _as_spoken(stripped, count)
+        return spoken if len(spoken) == count else None

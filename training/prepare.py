@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from training import aligner, audio, cache, manifest, voices
 from training.corpus import Recording, recording, symbol_ids
-from training.passages import SYMBOLS, Said, letters, phrase, verse
+from training.passages import SYMBOLS, Letters, Said, phrase, verse
 
 Ints = NDArray[np.int64]
 
@@ -21,8 +21,6 @@ DISTORTED_COPIES = {RECITED: 2, SYNTHETIC: 1}
 SYNTHETIC_CLIPS = 3200
 SYNTHETIC_SEED = 100_000
 RECITED_SEED = 1
-
-Texts = dict[tuple[int, int], list[str]]
 
 
 @dataclass(slots=True)
@@ -50,25 +48,23 @@ def fill_caches(data: Path, work: Path, synthetic: int = SYNTHETIC_CLIPS) -> Non
         cache.write(work, SYNTHETIC, made, DISTORTED_COPIES[SYNTHETIC], SYNTHETIC_SEED)
 
 
-def _recited(key: str, texts: Texts) -> tuple[Sequence[Said], list[str] | None]:
+def _recited(key: str, texts: Letters) -> tuple[Sequence[Said], list[str] | None]:
     sura, aya = (int(part) for part in key.split(":"))
-    return verse(sura, aya), texts.get((sura, aya))
+    return verse(sura, aya), texts.verse(sura, aya)
 
 
-def _synthetic(key: str, texts: Texts) -> tuple[Sequence[Said], list[str] | None]:
+def _synthetic(key: str, texts: Letters) -> tuple[Sequence[Said], list[str] | None]:
     words = voices.parsed(key)
-    known = all((word.sura, word.aya) in texts for word in words)
-    written = [texts[word.sura, word.aya][word.word - 1] for word in words] if known else None
-    return phrase(words), written
+    return phrase(words), texts.of(words)
 
 
-READERS: dict[str, Callable[[str, Texts], tuple[Sequence[Said], list[str] | None]]] = {
+READERS: dict[str, Callable[[str, Letters], tuple[Sequence[Said], list[str] | None]]] = {
     RECITED: _recited,
     SYNTHETIC: _synthetic,
 }
 
 
-def clips(store: cache.Store, name: str, texts: Texts) -> list[Clip]:
+def clips(store: cache.Store, name: str, texts: Letters) -> list[Clip]:
     """The recordings of a store, each with its copies."""
     found: list[Clip] = []
     for entry in store.entries:
@@ -101,9 +97,17 @@ def keep_places(file: Path, found: Sequence[Ints]) -> None:
     fresh.replace(file)
 
 
+def align_all(data: Path, work: Path) -> None:
+    """Align what has not been aligned yet, before several processes ask for it."""
+    texts = Letters(data / "text" / "quran-simple.txt")
+    for name in (RECITED, SYNTHETIC):
+        store = cache.Store.open(work, name)
+        places(work, store, name, clips(store, name, texts))
+
+
 def corpus(data: Path, work: Path) -> list[Recording]:
     """Everything to train on, aligned, with its features in memory."""
-    texts = letters(data / "text" / "quran-simple.txt")
+    texts = Letters(data / "text" / "quran-simple.txt")
     recordings = []
     for name in (RECITED, SYNTHETIC):
         store = cache.Store.open(work, name)

@@ -54,8 +54,8 @@ def _posteriors(student: Student, clips: Sequence[Halves]) -> Iterator[Floats]:
         scores = logits.float().log_softmax(-1).numpy().repeat(2, axis=1)
         for row, (clip, (start, believed)) in zip(scores, part, strict=True):
             out[clip][believed : start + longest] = row[believed - start : longest]
-    for clip, scores in zip(clips, out, strict=True):
-        yield scores[: len(clip)]
+    for logs_of_clip, scores in zip(clips, out, strict=True):
+        yield scores[: len(logs_of_clip)]
 
 
 def realign(

@@ -59,7 +59,8 @@ class Attention(nn.Module):
         absent = torch.zeros_like(self.value.bias)
         bias = torch.cat([absent if layer.bias is None else layer.bias for layer in layers])
         fused = functional.linear(states, weight, bias)
-        return fused.unflatten(-1, (len(layers), self.heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
+        apart = fused.view(*fused.shape[:-1], len(layers), self.heads, -1).permute(2, 0, 3, 1, 4)
+        return apart.unbind(0)
 
     def forward(self, states: Tensor, memory: Tensor | None = None, causal: bool = False) -> Tensor:
         if memory is None:

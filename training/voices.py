@@ -71,7 +71,8 @@ def _samples(words: list[WordRef], voice: Voice, seed: int) -> Floats:
     spoken = speak(phrase(words), voice)
     noise = rng.standard_normal(spoken.size + sum(map(len, silence))) * 10.0 ** -rng.uniform(3, 6)
     joined = np.concatenate([silence[0], spoken, silence[1]])
-    return (joined + noise).astype(np.float32)
+    noisy: Floats = (joined + noise).astype(np.float32)
+    return noisy
 
 
 def sources(count: int, seed: int) -> list[Source]:

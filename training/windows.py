@@ -76,7 +76,8 @@ def _chances(recordings: Sequence[Recording], voices: dict[str, list[int]]) -> D
     made = np.array([item.voice.startswith(SYNTHETIC_PREFIX) for item in recordings])
     for group, share in ((made, SYNTHETIC_SHARE), (~made, 1.0 - SYNTHETIC_SHARE)):
         weights[group] *= share / max(1e-9, weights[group].sum())
-    return weights / weights.sum()
+    chances: Doubles = weights / weights.sum()
+    return chances
 
 
 class Cutter:

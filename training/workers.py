@@ -9,9 +9,11 @@ from __future__ import annotations
 import socket
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import distributed, multiprocessing
+from torch import distributed
+from torch.multiprocessing.spawn import spawn
 
 from training.learn import Plan, learn
 from training.passages import SYMBOLS
@@ -75,4 +77,5 @@ def train(job: Job) -> None:
     if job.processes == 1:
         _work(0, job, 0)
     else:
-        multiprocessing.spawn(_work, (job, _free_port()), nprocs=job.processes)
+        start: Any = spawn
+        start(_work, (job, _free_port()), nprocs=job.processes)

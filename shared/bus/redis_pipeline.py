@@ -67,6 +67,16 @@ class ScriptPipeline:
         return await run.reply
 
     async def _drain(self) -> None:
+        try:
+            await self._send_waiting()
+        finally:
+            # Here, not in a done callback: that runs a turn of the loop later, and a run queued in
+            # between would count this lane as alive and wait for ever.
+            lane = asyncio.current_task()
+            if lane is not None:
+                self._lanes.discard(lane)
+
+    async def _send_waiting(self) -> None:
         while self._waiting:
             size = min(len(self._waiting), self._limits.max_batch)
             batch = [run for run in (self._waiting.popleft() for _ in range(size)) if not run.reply.done()]

@@ -1,0 +1,1 @@
+"""How many live reciters a whole Rattil serves on this machine, beside the peers."""

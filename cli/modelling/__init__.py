@@ -1,0 +1,1 @@
+"""What `rattil model` does: find recordings, listen to them with a model, measure, convert, quantise."""
