@@ -40,6 +40,22 @@ class History:
         partials = self.of("partial_result")
         return str(partials[-1]["partial_transcript"]) if partials else ""
 
+    def by_seq(self) -> dict[int, tuple[str, Any]]:
+        """What each segment's outcome said, without what varies from run to run (latency, load)."""
+        return {
+            int(event["seq"]): (
+                str(event.get("partial_transcript") or event.get("code")),
+                event.get("word_feedback"),
+            )
+            for event in self.outcomes
+        }
+
+    @property
+    def report(self) -> Event:
+        """The final report without its processing times; empty if there is none."""
+        finals = self.of("final_result")
+        return {k: v for k, v in finals[-1]["result"].items() if k != "timing_ms"} if finals else {}
+
     @property
     def statuses(self) -> list[str]:
         """The word states of the final result."""
@@ -88,6 +104,20 @@ def check(histories: list[History], *, losses_allowed: bool = False) -> Verdict:
         lost=lost,
         violations=tuple(violations),
     )
+
+
+def differences(history: History, undisturbed: History) -> list[str]:
+    """Where the content of a session differs from the same recitation without faults."""
+    found = []
+    got, wanted = history.by_seq(), undisturbed.by_seq()
+    if len(got) != len(wanted):
+        found.append(f"{history.name}: {len(got)} outcomes, {len(wanted)} without faults")
+    for seq in sorted(got.keys() & wanted.keys()):
+        if got[seq] != wanted[seq]:
+            found.append(f"{history.name}: seq {seq} is {got[seq][0]!r}, {wanted[seq][0]!r} without faults")
+    if history.report != undisturbed.report:
+        found.append(f"{history.name}: another final report than without faults")
+    return found
 
 
 def _violations(history: History, losses_allowed: bool) -> list[str]:

@@ -62,20 +62,14 @@ class Reciter:
                 try:
                     await self._one_connection(self._urls[self._turn % len(self._urls)])
                 except LOST as lost:
-                    if isinstance(lost, websockets.ConnectionClosed) and _terminal(lost):
+                    if self._must_give_up(lost):
                         raise
                     self._turn += 1
                     await asyncio.sleep(RECONNECT_PAUSE_S)
         return self.history
 
     async def _one_connection(self, base_url: str) -> None:
-        query: dict[str, str | int] = {"surah": self._recital.surah, "ayah": self._recital.ayah}
-        if self._recital.to is not None:
-            query["to"] = self._recital.to
-        if self._session_id:
-            query |= {"session_id": self._session_id, "last_seq": self._last_seq, "offset": self._acked}
-        url = f"{base_url}/ws/recite?{urlencode(query)}"
-        async with connect(url, open_timeout=5, ping_interval=None, compression=None) as socket:
+        async with connect(self._url(base_url), open_timeout=5, ping_interval=None, compression=None) as socket:
             ready = await self._receive(socket)
             if ready["type"] != "ready":
                 await socket.wait_closed()
@@ -89,6 +83,18 @@ class Reciter:
             finally:
                 sender.cancel()
                 await asyncio.gather(sender, return_exceptions=True)
+
+    def _url(self, base_url: str) -> str:
+        query: dict[str, str | int] = {"surah": self._recital.surah, "ayah": self._recital.ayah}
+        if self._recital.to is not None:
+            query["to"] = self._recital.to
+        if self._session_id:
+            query |= {"session_id": self._session_id, "last_seq": self._last_seq, "offset": self._acked}
+        return f"{base_url}/ws/recite?{urlencode(query)}"
+
+    def _must_give_up(self, lost: Exception) -> bool:
+        """Whether the server said not to come back."""
+        return isinstance(lost, websockets.ConnectionClosed) and close_code(lost) in TERMINAL_CODES
 
     async def _send(self, socket: ClientConnection, from_sample: int) -> None:
         loop = asyncio.get_running_loop()
@@ -117,5 +123,6 @@ class Reciter:
         return event
 
 
-def _terminal(lost: websockets.ConnectionClosed) -> bool:
-    return lost.rcvd is not None and lost.rcvd.code in TERMINAL_CODES
+def close_code(lost: websockets.ConnectionClosed) -> int | None:
+    """The server's close code, None if the connection just broke."""
+    return None if lost.rcvd is None else lost.rcvd.code

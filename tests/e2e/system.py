@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from cli.embedded_redis import EmbeddedRedis
 from cli.processes import Child, Stack
 from cli.stack import Counts, Plan, Ports, running
+from tests.e2e.redis_proxy import RedisProxy
 
 STEADY_WINDOWS = {
     # The same windows in every run: only then may transcripts be compared word for word.
@@ -28,6 +31,7 @@ class System:
     plan: Plan
     stack: Stack
     redis: list[EmbeddedRedis]
+    proxies: list[RedisProxy] = field(default_factory=list)
     log: deque[str] = field(default_factory=lambda: deque(maxlen=400))
 
     @property
@@ -42,6 +46,17 @@ class System:
         child = self.child(name)
         child.kill()
         await child.died()
+
+    async def terminate(self, name: str) -> int:
+        """SIGTERM, and wait for the end of the drain; returns the exit status."""
+        return await self.child(name).stop()
+
+    def freeze(self, name: str) -> None:
+        """SIGSTOP: alive, but it does nothing until `thaw`."""
+        os.kill(self.child(name).pid, signal.SIGSTOP)
+
+    def thaw(self, name: str) -> None:
+        os.kill(self.child(name).pid, signal.SIGCONT)
 
     async def bring_back(self, name: str) -> None:
         """Start a killed service again on its old port, as an orchestrator would."""
@@ -58,22 +73,30 @@ async def system(
     routers: int = 1,
     shards: int = 1,
     env: Mapping[str, str] | None = None,
+    proxied: bool = False,
 ) -> AsyncIterator[System]:
-    """Everything started and ready; everything stopped afterwards, with the log shown on failure."""
+    """Everything started and ready; everything stopped afterwards, with the log shown on failure.
+
+    `proxied`: services reach Redis through proxies that can be cut.
+    """
     log: deque[str] = deque(maxlen=400)
     stack = Stack(lambda name, line: log.append(f"{name} {line}"))
     counts = Counts(gateways=gateways, workers=workers, routers=routers, redis=shards)
     async with AsyncExitStack() as redis_servers:
         redis = [await redis_servers.enter_async_context(EmbeddedRedis()) for _ in range(shards)]
+        proxies = [
+            await redis_servers.enter_async_context(RedisProxy(server.port)) for server in redis if proxied
+        ]
+        reached: Sequence[RedisProxy | EmbeddedRedis] = proxies or redis
         plan = Plan(
             counts=counts,
             ports=Ports.all_free(counts),
-            redis_url=",".join(server.url for server in redis),
+            redis_url=",".join(server.url for server in reached),
             env=STEADY_WINDOWS | QUICK_RECOVERY | dict(env or {}),
         )
         try:
             async with running(plan, stack):
-                yield System(plan, stack, redis, log)
+                yield System(plan, stack, redis, proxies, log)
         except BaseException:
             print("\n".join(log))
             raise

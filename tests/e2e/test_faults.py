@@ -92,7 +92,8 @@ async def test_a_redis_restart_ends_in_resumption_or_a_counted_loss(
     verdict = check(histories, losses_allowed=not keep_data)
     told = [event for history in histories for event in history.of("error") if event["code"] == "state_lost"]
     with capsys.disabled():
-        announce(f"Redis restart, data {'kept' if keep_data else 'lost'} ({len(told)} losses stated)", verdict)
+        what = "kept" if keep_data else "lost"
+        announce(f"Redis restart, data {what} ({len(told)} losses stated)", verdict)
     assert verdict.ok, verdict
     assert len(told) == (0 if keep_data else len(many)), "each session says once that its state was lost"
     assert all(event["gap"]["from_offset"] <= event["gap"]["to_offset"] for event in told)
