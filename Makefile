@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-CODE := gateway asr_worker session_router shared cli training tests
+CODE := gateway asr_worker session_router shared cli benchmarks training tests
 
 .PHONY: help install demo run test check lint types rules format samples settings clean
 

@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from asr_worker.metrics import WorkerMetrics
 from asr_worker.waiting import pause
 from shared.bus import keys
-from shared.bus.redis_connections import command, queue_command
+from shared.bus.redis_connections import command, execute, queue_command
 from shared.bus.redis_errors import redis_errors
 from shared.clock import Clock
 from shared.errors import BusUnavailable
@@ -55,14 +55,14 @@ class RedisRegistration:
                 queue_command(pipe, "ZADD", keys.WORKERS, now_ms, report.worker_id)
                 queue_command(pipe, "HSET", key, "report", msgspec.json.encode(report))
                 queue_command(pipe, "PEXPIRE", key, int(ttl_s * 1000))
-                await pipe.execute()
+                await execute(pipe)
 
     async def withdraw(self, worker_id: WorkerId) -> None:
         with redis_errors("leaving the registry"):
             async with self._client.pipeline(transaction=True) as pipe:
                 queue_command(pipe, "ZREM", keys.WORKERS, worker_id)
                 queue_command(pipe, "DEL", keys.worker(worker_id))
-                await pipe.execute()
+                await execute(pipe)
 
 
 class Heartbeat:

@@ -18,9 +18,9 @@ from redis.exceptions import RedisError
 
 from asr_worker.metrics import WorkerMetrics
 from asr_worker.verifier import Verifier
-from asr_worker.waiting import Retry, pause
+from asr_worker.waiting import Retry, cancel_all, pause
 from shared.bus import keys
-from shared.bus.redis_connections import command
+from shared.bus.redis_connections import command, heeding_cancel
 from shared.bus.redis_errors import redis_errors
 from shared.clock import Clock
 from shared.errors import BusUnavailable, RattilError
@@ -29,6 +29,7 @@ from shared.protocol.jobs import (
     JOB_QUEUE,
     VERIFY,
     VerifyReply,
+    VerifyRequest,
     decode_request,
     dump_job,
     encode_reply,
@@ -49,11 +50,13 @@ _log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class JobPolicy:
-    """Bounds of the jobs: how many at once, how long one may take (s), how often to look (s)."""
+    """Bounds of the jobs: how many at once, how long one may take (s), how often to look (s), how long
+    one waits for a Redis that is away before it is put back (s)."""
 
     max_jobs: int = 2
     timeout_s: float = 30.0
     poll_s: float = 0.1
+    bus_patience_s: float = 10.0
     drain_timeout_s: float = 30.0
 
 
@@ -97,7 +100,7 @@ class VerifyJobs:
         began_s = self._clock.monotonic()
         try:
             async with _lease_kept(ctx["redis"], ctx["job_id"]):
-                reply = await self._verifier.verify(decode_request(data))
+                reply = await self._patiently(decode_request(data))
         except BusUnavailable as error:
             _log.warning("job_put_back", job_id=ctx["job_id"], error=error.message)
             raise RunAgain(defer=TRY_AGAIN_S) from error
@@ -108,6 +111,18 @@ class VerifyJobs:
         self._metrics.job_ms.observe(took_ms)
         _log.info("job_done", job_id=ctx["job_id"], code=reply.code, took_ms=took_ms)
         return encode_reply(reply)
+
+    async def _patiently(self, request: VerifyRequest) -> VerifyReply:
+        """arq counts a job that is put back as tried, so a shard that is away is waited for here first."""
+        retry, give_up_s = Retry(), self._clock.monotonic() + self._policy.bus_patience_s
+        while True:
+            try:
+                return await self._verifier.verify(request)
+            except BusUnavailable:
+                self._metrics.bus_errors.labels("verify").inc()
+                if self._clock.monotonic() >= give_up_s:
+                    raise
+            await asyncio.sleep(retry.wait_s())
 
     @asynccontextmanager
     async def _arq_worker(self) -> AsyncIterator[ArqWorker]:
@@ -149,15 +164,14 @@ class VerifyJobs:
         try:
             await asyncio.wait([polling, stopping], return_when=asyncio.FIRST_COMPLETED)
             if polling.done():
-                await polling
+                await heeding_cancel(polling)
             worker.allow_pick_jobs = False
             if worker.tasks:
                 await asyncio.wait(list(worker.tasks.values()), timeout=self._policy.drain_timeout_s)
         finally:
             # A cancelled job is put back by arq and run by another worker.
             left = [polling, stopping, *worker.tasks.values()]
-            for task in left:
-                task.cancel()
+            await cancel_all(left)
             await asyncio.gather(*left, return_exceptions=True)
 
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
+from typing import Any
 
 from shared.bus.redis_subscriber import Backoff
+
+CANCEL_AGAIN_S = 1.0
+"""A task that has not ended so long after it was cancelled is cancelled again."""
 
 
 async def pause(stop: asyncio.Event, seconds: float) -> None:
@@ -27,6 +31,16 @@ async def first_of(stop: asyncio.Event, wanted: Awaitable[None]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def cancel_all(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel and wait until all have ended, again and again: redis-py sends inside `asyncio.wait_for`,
+    which can lose a cancellation (python/cpython#86296), and a loop of somebody else's would go on."""
+    left = {task for task in tasks if not task.done()}
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=CANCEL_AGAIN_S)
 
 
 class Retry:

@@ -93,6 +93,24 @@ def soak(quick: Quick = False, json: Json = None, model: Model = BUNDLED) -> Non
     publish(run_soak(locate(model), console, quick=quick), console, json)
 
 
+@app.command()
+def capacity(
+    quick: Quick = False,
+    json: Json = None,
+    folder: Annotated[
+        Path | None, typer.Option("--from", help="Folder with asr.json, gateway.json, bus.json, serve.json.")
+    ] = None,
+    gpu_segments_per_s: Annotated[
+        float, typer.Option(min=0, help="Segments per second of one GPU worker; 0: no table for GPUs.")
+    ] = 0.0,
+) -> None:
+    """What 1,000, 10,000 and 100,000 reciters need, from measured costs and a simulation."""
+    from benchmarks.capacity.bench import run_capacity
+
+    console = _console()
+    publish(run_capacity(console, folder, gpu_segments_per_s, quick=quick), console, json)
+
+
 def _console() -> Console:
     """Wide enough for the tables when nobody looks."""
     console = Console()

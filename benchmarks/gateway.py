@@ -95,7 +95,9 @@ async def _idle(running: System, connections: int, console: Console) -> float:
     console.print(f"{connections} idle connections …", style="dim")
     pid = running.pids["gateway-1"]
     before = usage(pid).pss_kb
-    order = LoadOrder(running.urls, connections, 0.0, voice="scripted", hold_s=SETTLE_S + 1, connect_per_s=250)
+    order = LoadOrder(
+        running.urls, connections, 0.0, voice="scripted", hold_s=SETTLE_S + 1, connect_per_s=250
+    )
     async with load(order) as clients:
         connected = await clients.reach("connected")
         await asyncio.sleep(SETTLE_S)

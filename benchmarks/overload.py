@@ -93,9 +93,7 @@ async def _offered(running: System) -> int:
     return int(sum(pool["capacity"] for pool in pools))
 
 
-async def _stretch(
-    running: System, name: str, sessions: int, seconds: float, crowd: int
-) -> OverloadRun:
+async def _stretch(running: System, name: str, sessions: int, seconds: float, crowd: int) -> OverloadRun:
     knocked: list[LoadFigures] = []
     async with load(LoadOrder(running.urls, sessions, seconds)) as clients:
         await clients.reach("streaming")

@@ -13,12 +13,14 @@ TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 class Usage:
     """One process at one moment. `cpu_s`: user and system time since it started, all threads.
 
-    `pss_kb` shares pages among the processes that map them, which makes sums meaningful.
+    `pss_kb` shares pages among the processes that map them, which makes sums meaningful; `anon_kb` is what
+    the process itself has allocated (heap, stacks), whoever else maps the same libraries.
     """
 
     cpu_s: float
     rss_kb: int
     pss_kb: int
+    anon_kb: int
 
 
 def usage(pid: int) -> Usage:
@@ -30,7 +32,8 @@ def usage(pid: int) -> Usage:
     except OSError as error:
         raise ProcessLookupError(pid) from error
     # Fields 14 and 15 of proc(5), counted after the name in parentheses.
-    return Usage((int(fields[11]) + int(fields[12])) / TICKS_PER_S, _kb(rollup, "Rss"), _kb(rollup, "Pss"))
+    cpu_s = (int(fields[11]) + int(fields[12])) / TICKS_PER_S
+    return Usage(cpu_s, _kb(rollup, "Rss"), _kb(rollup, "Pss"), _kb(rollup, "Anonymous"))
 
 
 def _kb(rollup: str, name: str) -> int:

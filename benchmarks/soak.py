@@ -1,7 +1,8 @@
 """`rattil bench soak`: does memory grow? Reciters come and go for ten minutes, every second is sampled.
 
-Each wave is a set of new sessions that recite and leave. The slope is a least-squares line through
-the second half of the run, when caches and pools have filled; `slope` is that of all services
+Each wave is a set of new sessions that recite and leave. What is sampled is anonymous memory: what a
+process allocated itself, not the libraries it shares with others. The slope is a least-squares line
+through the second half of the run, when caches and pools have filled; `slope` is that of all services
 together, kB a minute. Redis keeps sessions for their time to live, here half a minute, so that it
 has reached its level by then.
 """
@@ -33,12 +34,12 @@ SAMPLE_EVERY_S = 1.0
 
 @dataclass(slots=True)
 class MemoryTrace:
-    """PSS of every process over time: (seconds, kB)."""
+    """Anonymous memory of every process over time: (seconds, kB)."""
 
     points: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
 
-    def add(self, name: str, at_s: float, pss_kb: int) -> None:
-        self.points.setdefault(name, []).append((at_s, float(pss_kb)))
+    def add(self, name: str, at_s: float, anon_kb: int) -> None:
+        self.points.setdefault(name, []).append((at_s, float(anon_kb)))
 
     def slope_kb_per_min(self, name: str) -> float:
         """Of the second half of the trace."""
@@ -64,13 +65,14 @@ def run_soak(model: Path, console: Console, *, quick: bool) -> Report:
             "lost": sum(wave.lost for wave in waves),
         },
         tables=[_table(trace, slopes)],
-        figures={"pss_kb": trace.points, "slopes_kb_per_min": slopes, "cores": available_cores()},
+        figures={"anon_kb": trace.points, "slopes_kb_per_min": slopes, "cores": available_cores()},
         model=f"{card.name} {card.version}".strip(),
     )
 
 
 async def _measure(model: Path, console: Console, minutes: float) -> tuple[MemoryTrace, list[LoadFigures]]:
-    trace, waves = MemoryTrace(), []
+    trace = MemoryTrace()
+    waves: list[LoadFigures] = []
     env = {"ASR_MODEL": str(model), "SESSION_TTL_S": SESSION_TTL_S}
     async with system(env=env) as running:
         sampling = asyncio.create_task(_sample(running, trace), name="memory-samples")
@@ -92,7 +94,7 @@ async def _sample(running: System, trace: MemoryTrace) -> None:
     began_s = loop.time()
     while True:
         for name, pid in running.pids.items():
-            trace.add(name, loop.time() - began_s, usage(pid).pss_kb)
+            trace.add(name, loop.time() - began_s, usage(pid).anon_kb)
         await asyncio.sleep(SAMPLE_EVERY_S)
 
 
@@ -111,8 +113,8 @@ def _table(trace: MemoryTrace, slopes: dict[str, float]) -> Table:
             ]
         )
     return Table(
-        f"memory (PSS) with {SESSIONS} reciters coming and going",
+        f"memory with {SESSIONS} reciters coming and going",
         ("process", "start MB", "half time MB", "end MB", "peak MB", "slope kB/min"),
         rows,
-        "slope: least squares over the second half",
+        "anonymous memory; slope: least squares over the second half",
     )

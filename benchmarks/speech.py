@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,7 +15,8 @@ from benchmarks.figures import edits
 from cli.sample_files import Sample, load_samples
 from shared.audio.decode import decode_file
 from shared.audio.pcm import to_float
-from shared.hearing import Hearing
+from shared.hearing import Hearing, Phone
+from shared.recitation.follow import Follower
 from shared.recitation.normalise import bones, skeleton, spoken_words
 from shared.recitation.passage import VerseRange, load_passage
 from shared.recitation.transcript import Transcript
@@ -34,6 +37,13 @@ class Window:
     seq: int
     start: int
     pcm: Floats
+
+
+class Heard(NamedTuple):
+    """What a way of decoding gives for one window; phone times in ms from the window's start."""
+
+    text: str
+    phones: tuple[Phone, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +76,10 @@ def windows(recording: Recording, window_s: float = WINDOW_S, overlap_s: float =
     ]
 
 
-def word_errors(heard: Mapping[tuple[str, int], str], wanted: Sequence[Window]) -> float:
-    """Word error rate of the texts of `wanted` windows, joined per session as the product joins them.
+def text_errors(heard: Mapping[tuple[str, int], Heard], wanted: Sequence[Window]) -> float:
+    """Word error rate of the decoder's text, joined over the windows as the product joins it.
 
-    `heard` maps (session, seq) to a window's text; every window of a session must be there.
+    `heard` maps (session, seq) to what was heard; every window of a session must be there.
     """
     wrong = total = 0
     for name, recording in recordings().items():
@@ -78,15 +88,43 @@ def word_errors(heard: Mapping[tuple[str, int], str], wanted: Sequence[Window]) 
             continue
         transcript = Transcript(MAX_WORDS)
         for window in sorted(mine, key=lambda one: one.seq):
-            text = heard[name, window.seq]
-            end = window.start + window.pcm.size
-            transcript.add(
-                Hearing(window.start * 1000 // SAMPLE_RATE, end * 1000 // SAMPLE_RATE, text, script="imlai")
-            )
+            transcript.add(_hearing(window, heard[name, window.seq]))
         said = [bones(skeleton(word)) for word in spoken_words(transcript.text)]
         wrong += edits(recording.words, said)
         total += len(recording.words)
     return wrong / max(1, total)
+
+
+def judged_errors(heard: Mapping[tuple[str, int], Heard], wanted: Sequence[Window]) -> float:
+    """Share of words that the product's own walk does not find correct, extra words included.
+
+    The recordings are without mistakes. The walk judges by phones where there are any, else by text.
+    """
+    wrong = total = 0
+    for name, recording in recordings().items():
+        mine = sorted((window for window in wanted if window.session == name), key=lambda one: one.seq)
+        if not mine:
+            continue
+        follower = Follower(load_passage(VerseRange.parse(recording.sample.verses)))
+        for window in mine:
+            follower.hear(_hearing(window, heard[name, window.seq]))
+        feedback = follower.finish()
+        wrong += sum(word.status != "correct" for word in feedback.words) + len(feedback.extra_words)
+        total += len(feedback.words)
+    return wrong / max(1, total)
+
+
+def _hearing(window: Window, heard: Heard) -> Hearing:
+    """What was heard, at its place in the session."""
+    start_ms = window.start * 1000 // SAMPLE_RATE
+    end_ms = (window.start + window.pcm.size) * 1000 // SAMPLE_RATE
+    phones = None
+    if heard.phones is not None:
+        phones = tuple(
+            msgspec.structs.replace(one, start_ms=one.start_ms + start_ms, end_ms=one.end_ms + start_ms)
+            for one in heard.phones
+        )
+    return Hearing(start_ms, end_ms, heard.text, phones=phones, script="imlai")
 
 
 def looped(recording: Recording, from_sample: int, samples: int) -> bytes:

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from cli import model
+from cli.bench import NoBenchmarks, become_benchmark
 from cli.demo import demo as run_demo
 from cli.processes import PortInUse
 from cli.recite import Exit, recite_and_report, target_of
@@ -117,6 +118,15 @@ def router(context: typer.Context) -> None:
       REDIS_URL=redis://127.0.0.1:6379/0 ROUTER_PORT=8100 rattil router
     """
     _become("router", context.args)
+
+
+@app.command(context_settings=_PASS_ON, add_help_option=False)
+def bench(context: typer.Context) -> None:
+    """Measure: asr, serve, overload, gateway, bus, capacity, soak ([bold]rattil bench --help[/])."""
+    try:
+        become_benchmark(context.args)
+    except NoBenchmarks as error:
+        _fail(str(error), 2)
 
 
 @app.command()

@@ -118,7 +118,8 @@ class EmbeddedRedis:
         """
         try:
             if keep_data and self.running:
-                _converse(self.port, ("SAVE",), _START_TIMEOUT_S)
+                # Paused first: a write that is answered between the save and the end would be lost.
+                _converse(self.port, ("CLIENT PAUSE 60000 WRITE", "SAVE"), _START_TIMEOUT_S)
             self._end(signal.SIGKILL)
             self._wanted_port = self.port
             self.start()

@@ -91,7 +91,6 @@ class Child:
             env={**os.environ, **service.env},
             start_new_session=True,
             preexec_fn=die_with_parent,
-            limit=LONGEST_LINE,
         )
         return cls(service, process, sink)
 
@@ -165,16 +164,49 @@ class Child:
     async def _read_log(self) -> None:
         stream = self._process.stdout
         assert stream is not None, "started with a pipe"
-        while True:
-            try:
-                line = await stream.readline()
-            except ValueError:  # longer than LONGEST_LINE: asyncio has dropped it
-                line = b"(a line too long to show)\n"
-            if not line:
-                return
-            text = line.decode(errors="replace").rstrip("\n")
-            self._tail.append(text)
-            self._sink(self.service.name, text)
+        lines = LogLines()
+        while piece := await stream.read(LONGEST_LINE):
+            self._note(lines.feed(piece))
+        self._note(lines.rest())
+
+    def _note(self, lines: Sequence[str]) -> None:
+        for line in lines:
+            self._tail.append(line)
+            self._sink(self.service.name, line)
+
+
+class LogLines:
+    """Bytes in, whole lines out; a line longer than `LONGEST_LINE` is named, not kept."""
+
+    def __init__(self) -> None:
+        self._open = bytearray()
+        self._too_long = False
+
+    def feed(self, piece: bytes) -> list[str]:
+        """The lines that end in this piece."""
+        *ended, last = piece.split(b"\n")
+        lines = []
+        for part in ended:
+            self._grow(part)
+            lines.append(self._end())
+        self._grow(last)
+        return lines
+
+    def rest(self) -> list[str]:
+        """What is left when no more comes."""
+        return [self._end()] if self._open or self._too_long else []
+
+    def _grow(self, part: bytes) -> None:
+        self._open += part
+        if len(self._open) > LONGEST_LINE:
+            self._too_long = True
+            self._open.clear()
+
+    def _end(self) -> str:
+        text = "(a line too long to show)" if self._too_long else self._open.decode(errors="replace")
+        self._open.clear()
+        self._too_long = False
+        return text
 
 
 class Stack:

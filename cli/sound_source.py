@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import stat
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -35,16 +37,21 @@ async def pieces(pcm: bytes, *, realtime: bool) -> AsyncIterator[bytes]:
 async def standard_input() -> AsyncIterator[bytes]:
     """Raw PCM16 (16 kHz, mono) from standard input until it ends: `arecord ... | rattil recite -`."""
     source = sys.stdin.buffer
-    loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader()
-    try:
-        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), source)
-    except ValueError:  # a regular file (`recite - < file`): reading it does not block
+    if not _can_wait(source.fileno()):  # `recite - < file`: reading it does not block
         while data := source.read(8192):
             yield data
         return
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), source)
     try:
         while data := await reader.read(8192):
             yield data
     finally:
         transport.close()
+
+
+def _can_wait(descriptor: int) -> bool:
+    """Whether the event loop can wait for it: it would take /dev/null, too, and then fail on it."""
+    mode = os.fstat(descriptor).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(descriptor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -40,6 +41,7 @@ def main(argv: list[str] | None = None) -> None:
 
 async def _serve(settings: GatewaySettings) -> None:
     async with open_ports(settings) as ports:
+        _relax_garbage_collection()
         await serve(
             build_app(ports),
             settings.host,
@@ -50,6 +52,13 @@ async def _serve(settings: GatewaySettings) -> None:
             ws_max_size=2 * settings.max_frame_bytes,
             send_buffer_bytes=settings.send_buffer_bytes,
         )
+
+
+def _relax_garbage_collection() -> None:
+    """Windows and events go by reference count; looking for cycles among them took 5 % of the CPU."""
+    gc.collect()
+    gc.freeze()  # modules and tables live as long as the process
+    gc.set_threshold(20_000, 10, 20)
 
 
 @asynccontextmanager

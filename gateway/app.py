@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute
+from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.types import ASGIApp
 
 from gateway.dependencies import GatewayPorts
 from gateway.http import health, metrics, page, verify, verses
+from gateway.http.answers import no_such_socket, on_http_error
 from gateway.protocols import recite, verify_ws
 from gateway.sockets import TransportFinder
 
@@ -36,6 +38,8 @@ def build_app(ports: GatewayPorts) -> ASGIApp:
         *verses.routes(),
         *health.routes(ports),
         *metrics.routes(ports),
+        WebSocketRoute("/{path:path}", no_such_socket),
         *page.routes(ports.settings),
     ]
-    return TransportFinder(Starlette(routes=routes, lifespan=lifespan))
+    handlers = {HTTPException: on_http_error}
+    return TransportFinder(Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers))

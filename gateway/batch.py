@@ -13,9 +13,9 @@ from arq.connections import ArqRedis
 from arq.jobs import Job, ResultNotFound, SerializationError
 from redis.asyncio import BlockingConnectionPool
 from redis.exceptions import RedisError
-from shared.recitation.report import VerifyReport
 
 from shared.bus import keys
+from shared.bus.redis_connections import heeding_cancel
 from shared.errors import BusUnavailable, QueueFull, Unavailable
 from shared.ids import Epoch, SessionId, TraceId, new_trace_id
 from shared.protocol.jobs import (
@@ -31,6 +31,7 @@ from shared.protocol.jobs import (
     session_job_id,
     upload_job_id,
 )
+from shared.recitation.report import VerifyReport
 
 _POLL_S = 0.1
 """How often the job's result is looked for; arq's own default of 0.5 s would be most of the answer time."""
@@ -87,7 +88,7 @@ class ArqVerifier:
         upload_id = secrets.token_hex(12)
         key = keys.upload(upload_id)
         with _bus_errors():
-            await self._redis.set(key, pcm16, ex=keys.UPLOAD_TTL_S)
+            await heeding_cancel(self._redis.set(key, pcm16, ex=keys.UPLOAD_TTL_S))
         try:
             request = VerifyUpload(upload_id, passage, trace_id or new_trace_id())
             return await self._run(request, upload_job_id(upload_id))
@@ -99,11 +100,12 @@ class ArqVerifier:
 
     async def _run(self, request: VerifyRequest, job_id: str) -> VerifyReport:
         with _bus_errors():
-            if await self._redis.zcard(JOB_QUEUE) >= self._max_queued:
+            if await heeding_cancel(self._redis.zcard(JOB_QUEUE)) >= self._max_queued:
                 raise QueueFull(f"{self._max_queued} recordings already wait to be verified; try again later")
-            await self._redis.enqueue_job(
+            enqueued = self._redis.enqueue_job(
                 VERIFY, encode_request(request), _job_id=job_id, _expires=self._timeout_s
             )
+            await heeding_cancel(enqueued)
             answer = await self._wait(job_id)
         reply = decode_reply(answer)
         failure = reply.error()
@@ -114,7 +116,13 @@ class ArqVerifier:
     async def _wait(self, job_id: str) -> object:
         job = Job(job_id, self._redis, _queue_name=JOB_QUEUE, _deserializer=load_job)
         try:
-            return await job.result(timeout=self._timeout_s, poll_delay=_POLL_S)
+            async with asyncio.timeout(self._timeout_s):
+                while True:
+                    try:
+                        # One look at a time: arq's own loop goes on when redis-py loses a cancellation.
+                        return await heeding_cancel(job.result(timeout=0, poll_delay=_POLL_S))
+                    except TimeoutError:
+                        await asyncio.sleep(_POLL_S)
         except TimeoutError as error:
             raise Unavailable(
                 f"no worker finished this recording within {self._timeout_s:g} s; try again later"

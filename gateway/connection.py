@@ -34,6 +34,7 @@ from shared.protocol.close_codes import (
     TOO_LONG,
     Close,
 )
+from shared.protocol.segments import LoggedResult
 
 _LAST_WORDS_S = 2.0
 """How long a closing connection may take to send what is queued, seconds."""
@@ -60,7 +61,8 @@ class Connection:
         self._inbox = inbox
         self._outbox = Outbox(settings.outbox_bytes, settings.outbox_events, settings.send_timeout_s)
         self._settlement = Settlement(ports, opening.core)
-        self._effects: deque[Effect] = deque([Emit(opening.opened), *opening.effects])
+        self._effects: deque[Effect] = deque(opening.effects)
+        self._opened = opening.opened
         self._opened_s = ports.clock.monotonic()
         self._reader = Reader(ports, socket, dialect, opening.core, self._do, self._show)
         self._asked: Close | None = None
@@ -75,6 +77,7 @@ class Connection:
 
     async def run(self) -> Close | None:
         """Until the end of the connection; the socket is closed then."""
+        self._show(self._opened)  # before anything is read, so that no answer can come before it
         self._inbox.connect(self._wake.set, lambda: self.ask_to_close(SUPERSEDED))
         closing = await self._live()
         if closing is None:
@@ -128,8 +131,7 @@ class Connection:
         while True:
             self._wake.clear()
             for logged in self._inbox.take():
-                _log.debug("result_received", seq=logged.result.seq, trace_id=logged.result.trace_id)
-                self._do(self._core.apply(logged, self._now_ms()))
+                self._apply(logged, "feed")
             await self._perform()
             if self._inbox.must_read_log or self._overdue_s() >= settings.segment_check_s:
                 self._inbox.must_read_log = False
@@ -165,6 +167,18 @@ class Connection:
             self._effects.extend(effects)
             self._wake.set()
 
+    def _apply(self, logged: LoggedResult, source: str) -> None:
+        result = logged.result
+        _log.debug(
+            "result_received",
+            session_id=result.session_id,
+            seq=result.seq,
+            trace_id=result.trace_id,
+            outcome=result.outcome,
+            source=source,
+        )
+        self._do(self._core.apply(logged, self._now_ms()))
+
     async def _perform(self) -> None:
         while self._effects:
             effect = self._effects.popleft()
@@ -185,7 +199,7 @@ class Connection:
 
     async def _catch_up(self) -> None:
         for logged in await self._settlement.missing_results(self._overdue_s()):
-            self._do(self._core.apply(logged, self._now_ms()))
+            self._apply(logged, "log")
         self._note_loss()
 
     def _note_loss(self) -> None:
@@ -194,7 +208,7 @@ class Connection:
         if trouble is not None:
             self._show(trouble)
         for logged in settled:
-            self._do(self._core.apply(logged, self._now_ms()))
+            self._apply(logged, "settled")
 
     def _overdue_s(self) -> float:
         """How long the oldest segment in flight has waited for its result."""
@@ -214,6 +228,14 @@ class Connection:
 
     # -- events ----------------------------------------------------------------------------------------
     def _show(self, event: Event) -> None:
+        if isinstance(event, Heard | SegmentFailed):
+            identity = self._core.identity
+            _log.debug(
+                "event_sent",
+                session_id=identity.session_id,
+                connection_id=identity.connection_id,
+                seq=event.seq,
+            )
         if isinstance(event, Heard):
             self._measure(event)
         elif isinstance(event, SegmentFailed):
@@ -230,13 +252,13 @@ class Connection:
 
     def _measure(self, event: Heard) -> None:
         metrics, latency = self._ports.metrics, event.latency
-        metrics.count_outcome("result", "")
+        metrics.results.inc()
         if not latency.live:
             return
         self._ports.adaptive.observe(latency.total_ms)
-        metrics.latency.labels("queued").observe(latency.queued_ms)
-        metrics.latency.labels("inference").observe(latency.inference_ms)
-        metrics.latency.labels("total").observe(latency.total_ms)
+        metrics.queued_ms.observe(latency.queued_ms)
+        metrics.inference_ms.observe(latency.inference_ms)
+        metrics.total_ms.observe(latency.total_ms)
 
     def _now_ms(self) -> int:
         return int(self._ports.clock.monotonic() * 1000)

@@ -6,6 +6,7 @@ import asyncio
 
 from gateway.dependencies import GatewayPorts
 from gateway.events import Finished, FinishFailed
+from gateway.patience import Patience
 from gateway.session import SessionCore
 from shared.errors import RattilError
 from shared.logging import get_logger
@@ -15,14 +16,20 @@ _log = get_logger(__name__)
 
 
 async def final_event(ports: GatewayPorts, core: SessionCore) -> Finished | FinishFailed:
-    """Never raises for a failed report: the client gets a hint instead."""
+    """Never raises for a failed report: the client gets a hint instead.
+
+    Raises `CloseConnection` when the control Redis stays away: a resume asks for the same report.
+    """
     missing = _no_audio(ports, core)
     if missing is not None:
         return missing
     identity = core.identity
+    patience = Patience(ports.clock, ports.metrics, ports.settings.bus_grace_s)
     try:
         async with asyncio.timeout(ports.settings.batch_timeout_s):
-            report = await ports.batch.verify_session(identity.session_id, core.epoch, identity.passage)
+            report = await patience.call(
+                lambda: ports.batch.verify_session(identity.session_id, core.epoch, identity.passage)
+            )
     except TimeoutError:
         return FinishFailed("verify_timeout", "the final report did not come in time")
     except RattilError as error:

@@ -64,8 +64,14 @@ class GatewayMetrics:
             registry=registry,
         )
 
+        # Looked up once: these count with every window.
+        self.queued_ms = self.latency.labels("queued")
+        self.inference_ms = self.latency.labels("inference")
+        self.total_ms = self.latency.labels("total")
+        self.results = self.outcomes.labels("result", "")
+
     def count_outcome(self, outcome: str, code: str) -> None:
-        """One segment's terminal outcome, shown to its client."""
+        """One segment's terminal outcome other than a result, shown to its client."""
         self.outcomes.labels(outcome, code).inc()
         if outcome == "error":
             self.asr_failures += 1

@@ -18,7 +18,7 @@ from gateway.ordering import ResultOrder
 from gateway.progress import Progress
 from gateway.session import CorePolicy, SessionCore, SessionIdentity
 from gateway.snapshot import CoreSnapshot, decode_snapshot
-from shared.bus.ports import SessionRecord
+from shared.bus.ports import SessionKind, SessionRecord
 from shared.errors import BadRequest, StateLost
 from shared.ids import ConnectionId, PoolName, SessionId, new_epoch
 from shared.protocol.segments import SAMPLE_RATE
@@ -73,24 +73,22 @@ class SessionOpener:
 
     async def open(self, pool: PoolName) -> Opening:
         """`pool`: where a new session's segments go. Raises `BusUnavailable`, `PassageMismatch`."""
-        record = await self._ports.store.take_over(self._request.session_id, self._connection_id)
+        request = self._request
+        kind = SessionKind(request.protocol, str(request.passage.range), request.tenant)
+        record = await self._ports.store.take_over(request.session_id, self._connection_id, kind)
         if record is None:
             return await self._restart(pool, None, None)
-        self._check(record)
+        if kind != (record.protocol, record.passage, record.tenant):
+            raise PassageMismatch(
+                f"session {record.session_id} is a {record.protocol} of {record.passage}; "
+                "resume it with the same verses and key, or start a new session"
+            )
         snapshot: CoreSnapshot | None = None
         try:
             snapshot = decode_snapshot(record.core)
             return await self._resume(record, snapshot)
         except StateLost:
             return await self._restart(pool, record, snapshot)
-
-    def _check(self, record: SessionRecord) -> None:
-        asked = (self._request.protocol, str(self._request.passage.range), self._request.tenant)
-        if asked != (record.protocol, record.passage, record.tenant):
-            raise PassageMismatch(
-                f"session {record.session_id} is a {record.protocol} of {record.passage}; "
-                "resume it with the same verses and key, or start a new session"
-            )
 
     # -- resume --------------------------------------------------------------------------------------
     async def _resume(self, record: SessionRecord, snapshot: CoreSnapshot) -> Opening:

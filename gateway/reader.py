@@ -43,6 +43,7 @@ class Reader:
         self._rate = AudioRate(self._settings.audio_rate, self._settings.audio_burst_s, self._active_s)
         self._bad_messages = 0
         self._told_busy = False
+        self._max_backlog = ports.settings.max_buffer_samples
         self._room = asyncio.Event()
 
     def idle_s(self) -> float:
@@ -87,12 +88,13 @@ class Reader:
             raise CloseConnection(
                 TOO_LONG, "session_too_long", f"a session holds {longest_s:g} s of audio; start a new one"
             )
-        await self._slow_down(self._rate.delay_s(samples, now_s))
-        await self._wait_for_room()
+        delay_s = self._rate.delay_s(samples, now_s)
+        if delay_s > 0:
+            await self._slow_down(delay_s)
+        if self._crowded():
+            await self._wait_for_room()
 
     async def _slow_down(self, delay_s: float) -> None:
-        if delay_s <= 0:
-            return
         self._say_once("audio_too_fast", "audio comes faster than it is read; send in real time")
         await asyncio.sleep(delay_s)
         self._active_s = self._ports.clock.monotonic()
@@ -107,7 +109,7 @@ class Reader:
             self._active_s = self._ports.clock.monotonic()
 
     def _crowded(self) -> bool:
-        return self._core.intake.backlog >= self._settings.max_buffer_samples
+        return self._core.intake.backlog >= self._max_backlog
 
     def _say_once(self, code: str, message: str) -> None:
         """Once until there was room again, not with every frame."""

@@ -8,22 +8,17 @@ from gateway.closing import CloseConnection, closing_for
 from gateway.connection import Connection
 from gateway.dependencies import GatewayPorts
 from gateway.dialect import Dialect
+from gateway.limits import check_length
 from gateway.opening import Opening, SessionOpener, SessionRequest
 from gateway.results import Inbox
 from gateway.sockets import PeerGone, Socket
-from shared.errors import BadRequest, BusUnavailable, RattilError, RouterUnavailable
+from shared.errors import BusUnavailable, RattilError, RouterUnavailable
 from shared.ids import ConnectionId, PoolName, new_connection_id
 from shared.logging import get_logger
 from shared.protocol.close_codes import SUPERSEDED, Close
 from shared.protocol.workers import AdmitRequest
 
 _log = get_logger(__name__)
-
-
-class PassageTooLong(BadRequest):
-    """Every event lists every word of the passage, so its length is bounded."""
-
-    code = "passage_too_long"
 
 
 async def serve_session(
@@ -68,11 +63,7 @@ async def _serve(
     request: SessionRequest,
     connection_id: ConnectionId,
 ) -> Close | None:
-    if len(request.passage.words) > ports.settings.max_passage_words:
-        raise PassageTooLong(
-            f"{request.passage.range} has {len(request.passage.words)} words, one session takes at most "
-            f"{ports.settings.max_passage_words}; recite it in parts"
-        )
+    check_length(request.passage.range, ports.settings.max_passage_words)
     inbox = Inbox(connection_id)
     async with AsyncExitStack() as stack:
         stack.enter_context(ports.connections.place())

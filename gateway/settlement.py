@@ -33,7 +33,7 @@ class Settlement:
         """Push one window. Raises `Fenced`, or `CloseConnection` after the grace."""
         while True:
             try:
-                await self._patience.call(lambda: self._push(window))
+                pushed_ms = await self._patience.call(lambda: self._push(window, now_ms))
                 break
             except StateLost:
                 await self._reopen()
@@ -41,7 +41,7 @@ class Settlement:
             self._ports.metrics.segments.inc()
         elif window.silent:
             self._ports.metrics.silent_windows.inc()
-        return self._core.stored(window, now_ms())
+        return self._core.stored(window, pushed_ms)
 
     async def missing_results(self, overdue_s: float) -> list[LoggedResult]:
         """Read the log; a segment that is far too late is settled as dropped(timeout)."""
@@ -65,7 +65,9 @@ class Settlement:
         self._trouble, self._settled = None, []
         return trouble, settled
 
-    async def _push(self, window: Window) -> None:
+    async def _push(self, window: Window, now_ms: Callable[[], int]) -> int:
+        """When it began: a worker may have the segment before we hear that it was taken."""
+        began_ms = now_ms()
         segment = self._core.segment(window, self._ports.clock.wall_ms())
         chunk = AudioChunk(window.fresh_start, window.fresh) if window.fresh else None
         await self._ports.store.push(self._core.record(window), segment, chunk)
@@ -73,6 +75,7 @@ class Settlement:
             _log.debug(
                 "segment_pushed", session_id=segment.session_id, seq=segment.seq, trace_id=segment.trace_id
             )
+        return began_ms
 
     async def _settle(self, result: SegmentResult) -> list[LoggedResult]:
         outcome = await self._patience.call(lambda: self._ports.store.settle(result))

@@ -6,6 +6,26 @@ from shared.protocol.server import WordEntry
 from shared.recitation.feedback import WordFeedback
 
 
+class WordEntries:
+    """The entries of one connection's words: only words that changed since the last event are made anew."""
+
+    def __init__(self) -> None:
+        self._words: tuple[WordFeedback, ...] = ()
+        self._entries: tuple[WordEntry, ...] = ()
+
+    def of(self, words: tuple[WordFeedback, ...]) -> tuple[WordEntry, ...]:
+        """One entry per word."""
+        if len(words) != len(self._words):
+            self._entries = tuple(map(word_entry, words))
+        else:
+            before = zip(words, self._words, self._entries, strict=True)
+            self._entries = tuple(
+                entry if word is known else word_entry(word) for word, known, entry in before
+            )
+        self._words = words
+        return self._entries
+
+
 def word_entry(word: WordFeedback) -> WordEntry:
     """Times in seconds; what is not known yet is null."""
     return WordEntry(

@@ -39,7 +39,9 @@ def configure_logging(service: str, level: str = "info", log_format: LogFormat =
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    for chatty in ("httpx", "httpcore", "websockets", "uvicorn.access", "faster_whisper", "arq"):
+    # uvicorn.error logs every WebSocket with its query, where API keys and session ids are.
+    chatties = ("httpx", "httpcore", "websockets", "uvicorn.access", "uvicorn.error", "faster_whisper", "arq")
+    for chatty in chatties:
         logging.getLogger(chatty).setLevel(logging.WARNING)
     structlog.configure(
         processors=[*common, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

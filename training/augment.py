@@ -6,14 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr_worker.features import DYNAMIC_RANGE
+from training.noise import NoiseTable
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 Rng = np.random.Generator
 
 DIGITAL_SILENCE = -10.0
-STOCK_PADDING_SHARE = 0.15
-"""How many windows are padded with zero features, as faster-whisper does, not zero samples."""
+LONG_FRAMES = 500
+STOCK_PADDING_SHARES = (0.15, 0.6)
+"""How many windows of up to and over ``LONG_FRAMES`` (10 s) are padded with zero features, as
+faster-whisper does, not with zero samples."""
 
 
 def warp_bands(logs: Floats, rng: Rng) -> Floats:
@@ -53,15 +56,15 @@ def _add_powers(logs: Floats, floor: Floats) -> Floats:
     return total
 
 
-def noise_floor(logs: Floats, rng: Rng) -> None:
+def noise_floor(logs: Floats, noise: NoiseTable, rng: Rng) -> None:
     """Add noise power to half of the windows, 1.5 to 6 decades below their loudest cell."""
     slope = np.linspace(0.0, 1.0, logs.shape[2], dtype=np.float32)
     for window in logs:
         if rng.random() < 0.5:
             continue
         level = np.float32(window.max() - rng.uniform(1.5, 6.0))
-        floor = rng.standard_normal(window.shape, dtype=np.float32) * np.float32(0.2)
-        floor += level + np.float32(rng.uniform(-1.0, 0.2)) * slope
+        colour_ = level + np.float32(rng.uniform(-2.5, 0.3)) * slope
+        floor = noise.frames(len(window), rng) + colour_
         window[:] = _add_powers(window, floor)
 
 
@@ -79,19 +82,20 @@ def mask(logs: Floats, rng: Rng) -> None:
             window[start : start + width] = mean
 
 
-def augment(logs: Floats, live: Ints, rng: Rng) -> Floats:
+def augment(logs: Floats, live: Ints, noise: NoiseTable, rng: Rng) -> Floats:
     """Augmented, clamped and scaled features ``[batch, n_mels, frames]`` of log10 powers.
 
     Frames from ``live`` on become digital silence, as trailing padding of the waveform gives (at
     times zeros, as padding of the features gives).
     """
     changed = colour(warp_bands(logs, rng), rng)
-    noise_floor(changed, rng)
+    noise_floor(changed, noise, rng)
     mask(changed, rng)
     padding = np.arange(logs.shape[1])[None] >= live[:, None]
     changed[padding] = DIGITAL_SILENCE
     peak = changed.max(axis=(1, 2), keepdims=True)
     scaled = (np.maximum(changed, peak - DYNAMIC_RANGE) + 4.0) / 4.0
-    stock = padding & (rng.random((len(logs), 1)) < STOCK_PADDING_SHARE)
+    share = STOCK_PADDING_SHARES[logs.shape[1] > LONG_FRAMES]
+    stock = padding & (rng.random((len(logs), 1)) < share)
     scaled[stock] = 0.0
     return np.ascontiguousarray(scaled.transpose(0, 2, 1), dtype=np.float32)

@@ -17,7 +17,7 @@ from torch import nn
 from asr_worker.ctc import CtcHead
 from training.cache import FEATURES
 from training.passages import SYMBOLS
-from training.student import Attention, Block, Student, sinusoids
+from training.student import Attention, Block, Student
 from training.tokens import PROMPT, SPACE, SPECIALS, TIMESTAMPS, TOKEN_ID, UNKNOWN, VOCABULARY
 
 Floats = NDArray[np.float32]
@@ -27,12 +27,11 @@ LONGEST_TEXT = 160
 """Letters the decoder may write for a window of ``MAX_SECONDS``."""
 MAX_SECONDS = 10.0
 HEAD_FILE = "ctc_head.npz"
-EXPORTED_POSITIONS = 1500
-"""faster-whisper always pads to 3,000 feature frames: 60 s here, twice Whisper's window."""
 
 
 def _array(values: Any) -> Floats:
-    return np.ascontiguousarray(values.detach().float().numpy())
+    """A copy: quantisation works in place and must not reach the student's own weights."""
+    return np.array(values.detach().float().numpy(), dtype=np.float32, order="C", copy=True)
 
 
 def _set_linear(spec: Any, *parts: nn.Linear) -> None:
@@ -81,8 +80,7 @@ def _specification(student: Student) -> Any:
         convolution: nn.Conv1d = getattr(encoder, name)
         target = getattr(spec.encoder, name)
         target.weight, target.bias = _array(convolution.weight), _array(convolution.bias)
-    table = sinusoids(EXPORTED_POSITIONS, shape.d_model)
-    spec.encoder.position_encodings.encodings = _array(table)
+    spec.encoder.position_encodings.encodings = _array(encoder.positions)
     _set_norm(spec.encoder.layer_norm, encoder.norm)
     for layer, block in zip(spec.encoder.layer, encoder.blocks, strict=True):
         _set_block(layer, block)

@@ -25,8 +25,8 @@ class Shape:
     ffn: int = 1024
     encoder_layers: int = 6
     decoder_layers: int = 2
-    source_positions: int = 750
-    """Encoder frames of 40 ms in 30 s."""
+    source_positions: int = 1500
+    """Encoder frames of 40 ms: 60 s, since stock callers always pad to 3,000 feature frames."""
     target_positions: int = 448
 
 

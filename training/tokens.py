@@ -23,6 +23,9 @@ TOKEN_ID = {token: index for index, token in enumerate(VOCABULARY)}
 END = TOKEN_ID["<|endoftext|>"]
 START = TOKEN_ID["<|startoftranscript|>"]
 NO_TIMESTAMPS = TOKEN_ID["<|notimestamps|>"]
+NO_SPEECH = TOKEN_ID["<|nospeech|>"]
+LONGEST_TARGET = 440
+"""Letters that fit into Whisper's 448 text positions with the special tokens."""
 FIRST_TIMESTAMP = TOKEN_ID[TIMESTAMPS[0]]
 PROMPT = ("<|startoftranscript|>", "<|notimestamps|>")
 IGNORED = -100
@@ -51,15 +54,16 @@ def text_of(tokens: list[int]) -> str:
 def target(text: str | None, end_s: float, timestamps: bool) -> Target:
     """What to say for a window; ``None`` means unknown text, which carries no loss."""
     letters = letters_of(text or "")
+    if len(letters) > LONGEST_TARGET:
+        letters, text = [], None
     if timestamps and letters:
         last = FIRST_TIMESTAMP + round(min(end_s, LONGEST_S) / TIMESTAMP_STEP_S)
         tokens = [START, FIRST_TIMESTAMP, *letters, last, END]
-        silent = 0
     else:
         tokens = [START, NO_TIMESTAMPS, *letters, END]
-        silent = 1
     outputs = tokens[1:]
-    outputs[:silent] = [IGNORED] * silent
+    if not letters:
+        outputs[0] = NO_SPEECH
     if text is None:
         outputs = [IGNORED] * len(outputs)
     return Target(tokens[:-1], outputs)

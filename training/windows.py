@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.augment import augment
+from training.augment import LONG_FRAMES, augment
 from training.cache import FEATURES
 from training.corpus import Recording
+from training.noise import NoiseTable, coloured
 from training.tokens import Target, target
 from training.voices import SYNTHETIC_PREFIX
 
@@ -34,12 +35,16 @@ LENGTHS = (
     (0.55, 1.5, 3.5),
     (0.21, 3.5, 6.0),
     (0.14, 6.0, 10.0),
-    (0.04, 10.0, 30.0),
+    (0.025, 10.0, 30.0),
+    (0.015, 50.0, 60.0),
 )
 """Chance of a batch to have windows between two lengths in seconds."""
-MOSTLY_PADDING_SHARE = 0.3
-"""Of the windows longer than 10 s, how many are mostly padding, as stock callers send them."""
-LONG_FRAMES = round(10.0 / FRAME_S)
+MOSTLY_PADDING_SHARE = 0.5
+"""Of the windows longer than 10 s, how many are mostly padding, as stock callers send them (all
+that are longer than 30 s)."""
+NOISE_SHARE = 0.04
+"""Windows in which nobody speaks."""
+LONGEST_LIVE_FRAMES = round(30.0 / FRAME_S)
 SYNTHETIC_SHARE = 0.22
 """Share of the windows that synthetic voices begin."""
 TIMESTAMP_SHARE = 0.08
@@ -86,6 +91,7 @@ class Cutter:
     def __init__(self, recordings: Sequence[Recording], seed: int) -> None:
         self._recordings = list(recordings)
         self._rng = np.random.default_rng(seed)
+        self._noise = NoiseTable(FEATURES.n_mels, seed)
         voices: dict[str, list[int]] = {}
         for index, item in enumerate(self._recordings):
             voices.setdefault(item.voice, []).append(index)
@@ -104,7 +110,7 @@ class Cutter:
         firsts = rng.choice(len(self._recordings), size=count, p=self._chances)
         windows = [self._window(int(first), frames) for first in firsts]
         logs = np.stack([window.logs for window in windows])
-        features = augment(logs, np.array([window.live for window in windows]), rng)
+        features = augment(logs, np.array([window.live for window in windows]), self._noise, rng)
         return Batch(
             features,
             np.stack([window.labels[::2] for window in windows]),
@@ -121,6 +127,9 @@ class Cutter:
         live = self._live(frames)
         logs = np.full((frames, FEATURES.n_mels), DIGITAL_SILENCE, dtype=np.float32)
         window = Window(logs, np.zeros(frames, dtype=np.int64), [], [], 0.0, live)
+        if rng.random() < NOISE_SHARE:
+            logs[:live] = coloured(self._noise, live, FEATURES.n_mels, rng)
+            return window
         tempo = float(np.clip(np.exp(rng.normal(0.0, 0.13)), 0.7, 1.45))
         filled = 0
         begin = rng.uniform(0.0, 0.95) if rng.random() < 0.7 else 0.0
@@ -139,8 +148,9 @@ class Cutter:
     def _live(self, frames: int) -> int:
         """Frames before the padding: mostly the worker's, up to half a second."""
         rng = self._rng
-        if frames > LONG_FRAMES and rng.random() < MOSTLY_PADDING_SHARE:
-            return int(rng.integers(100, frames // 2))
+        too_long = frames > LONGEST_LIVE_FRAMES
+        if too_long or (frames > LONG_FRAMES and rng.random() < MOSTLY_PADDING_SHARE):
+            return int(rng.integers(100, min(frames, LONGEST_LIVE_FRAMES) // 2))
         padded = int(rng.integers(0, 26)) if rng.random() < 0.5 else 0
         return max(frames - padded, frames // 2)
 
@@ -159,8 +169,7 @@ class Cutter:
         rows = self._recordings[index].copies[0][0]
         level = rows[:: max(1, len(rows) // 64)].astype(np.float32)
         floor = level[np.argsort(level.mean(axis=1))[: max(1, len(level) // 16)]].mean(axis=0)
-        noise = self._rng.normal(0.0, 0.25, (high - low, FEATURES.n_mels))
-        window.logs[low:high] = floor + noise.astype(np.float32)
+        window.logs[low:high] = floor + self._noise.frames(high - low, self._rng)
 
     def _piece(self, window: Window, index: int, filled: int, begin: float, tempo: float) -> int:
         """Copy a recording into the window from share ``begin`` on; returns the frames filled."""

@@ -24,11 +24,13 @@ import numpy as np
 from faster_whisper import BatchedInferencePipeline, WhisperModel
 
 from asr_worker.engine import EngineItem
-from asr_worker.engines.ctranslate2 import ComputeOptions, CTranslate2Engine
+from asr_worker.engines.ctranslate2 import CTranslate2Engine
 from asr_worker.engines.model_files import WHISPER_WINDOW_S, read_card
+from asr_worker.engines.model_parts import ComputeOptions, load_head
 from asr_worker.engines.prompting import Prompter
 from asr_worker.features import FeatureConfig, log_mel
-from benchmarks.speech import SAMPLE_RATE, Floats
+from benchmarks.speech import SAMPLE_RATE, Floats, Heard
+from shared.hearing import Phone
 from shared.protocol.segments import TaskOptions
 
 PIPELINE_BATCH = 8
@@ -41,8 +43,12 @@ class DecodingPath(Protocol):
     name: str
     batch: int
 
-    def decode(self, windows: Sequence[Floats]) -> list[str]:
-        """The text of each window, in order."""
+    def decode(self, windows: Sequence[Floats]) -> list[Heard]:
+        """What is heard in each window, in order. This is what is timed."""
+        ...
+
+    def sounds(self, windows: Sequence[Floats]) -> list[Heard]:
+        """The same with phones, where this model and this way can give them; not timed."""
         ...
 
 
@@ -54,13 +60,16 @@ class RattilPath:
         self.batch = batch
         self._engine = engine
 
-    def decode(self, windows: Sequence[Floats]) -> list[str]:
-        texts: list[str] = []
+    def decode(self, windows: Sequence[Floats]) -> list[Heard]:
+        heard: list[Heard] = []
         for outcome in self._engine.decode([EngineItem(pcm) for pcm in windows]):
             if isinstance(outcome, Exception):
                 raise outcome
-            texts.append(outcome.text)
-        return texts
+            heard.append(Heard(outcome.text, outcome.phones))
+        return heard
+
+    def sounds(self, windows: Sequence[Floats]) -> list[Heard]:
+        return self.decode(windows)
 
 
 class SingleLockPath:
@@ -77,17 +86,37 @@ class SingleLockPath:
         self._features = FeatureConfig.load(directory)
         self._prompter = Prompter(directory, card, multilingual=bool(self._model.is_multilingual))
         self._max_length = 2 * card.max_new_tokens
+        self._head = load_head(directory, card)
         self._lock = Lock()
 
-    def decode(self, windows: Sequence[Floats]) -> list[str]:
+    def decode(self, windows: Sequence[Floats]) -> list[Heard]:
         with self._lock:
-            return [self._one(pcm) for pcm in windows]
+            return [Heard(self._text(self._encoded(pcm))) for pcm in windows]
 
-    def _one(self, pcm: Floats) -> str:
+    def sounds(self, windows: Sequence[Floats]) -> list[Heard]:
+        """A naive server has no phoneme head; with it one sees what the padding does to the states."""
+        heard = []
+        for pcm in windows:
+            encoded = self._encoded(pcm)
+            heard.append(Heard(self._text(encoded), self._phones(encoded, pcm)))
+        return heard
+
+    def _encoded(self, pcm: Floats) -> Any:
         padded = np.pad(pcm, (0, int(WHISPER_WINDOW_S * SAMPLE_RATE) - pcm.size))
         frames = int(WHISPER_WINDOW_S * SAMPLE_RATE) // self._features.hop_length
         mel = np.ascontiguousarray(log_mel(padded, self._features)[None, :, :frames])
-        encoded = self._model.encode(ctranslate2.StorageView.from_array(mel))
+        return self._model.encode(ctranslate2.StorageView.from_array(mel))
+
+    def _phones(self, encoded: Any, pcm: Floats) -> tuple[Phone, ...] | None:
+        if self._head is None:
+            return None
+        states = np.asarray(encoded.to(ctranslate2.DataType.float32), dtype=np.float32)[0]
+        length_ms = pcm.size * 1000 // SAMPLE_RATE
+        return tuple(
+            Phone(*phone) for phone in self._head.greedy(self._head.log_probs(states)) if phone[1] < length_ms
+        )
+
+    def _text(self, encoded: Any) -> str:
         prompt = self._prompter.tokens(TaskOptions())
         result = self._model.generate(encoded, [prompt], beam_size=1, max_length=self._max_length)[0]
         return self._prompter.text(list(result.sequences_ids[0]))
@@ -103,8 +132,11 @@ class TranscribePath:
         self._model = model
         self._max_new_tokens = max_new_tokens
 
-    def decode(self, windows: Sequence[Floats]) -> list[str]:
-        return [self._one(pcm) for pcm in windows]
+    def decode(self, windows: Sequence[Floats]) -> list[Heard]:
+        return [Heard(self._one(pcm)) for pcm in windows]
+
+    def sounds(self, windows: Sequence[Floats]) -> list[Heard]:
+        return self.decode(windows)
 
     def _one(self, pcm: Floats) -> str:
         segments, _ = self._model.transcribe(
@@ -129,10 +161,13 @@ class BatchedPipelinePath:
 
     def __init__(self, model: WhisperModel, max_new_tokens: int) -> None:
         self._model = model
-        self._pipeline = BatchedInferencePipeline(model)
+        self._pipeline = BatchedInferencePipeline(model)  # type: ignore[no-untyped-call]
         self._max_new_tokens = max_new_tokens
 
-    def decode(self, windows: Sequence[Floats]) -> list[str]:
+    def sounds(self, windows: Sequence[Floats]) -> list[Heard]:
+        return self.decode(windows)
+
+    def decode(self, windows: Sequence[Floats]) -> list[Heard]:
         ends = np.cumsum([pcm.size for pcm in windows])
         starts = ends - [pcm.size for pcm in windows]
         clips = [
@@ -156,7 +191,7 @@ class BatchedPipelinePath:
             # A clip's segment begins within the clip; empty clips give none.
             place = int(np.searchsorted(ends, segment.start * SAMPLE_RATE, side="right"))
             texts[min(place, len(windows) - 1)] += " " + segment.text.strip()
-        return [text.strip() for text in texts]
+        return [Heard(text.strip()) for text in texts]
 
 
 def open_paths(directory: Path, threads: int, batches: Sequence[int]) -> list[DecodingPath]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
 import msgspec
 
@@ -81,7 +82,7 @@ def order_faults(arrivals: Sequence[Arrival]) -> tuple[int, int]:
     """(duplicates, results that came before one with a smaller seq)."""
     seqs = [arrival.seq for arrival in arrivals]
     duplicates = len(seqs) - len(set(seqs))
-    disordered = sum(1 for before, after in zip(seqs, seqs[1:], strict=False) if after < before)
+    disordered = sum(1 for before, after in pairwise(seqs) if after < before)
     return duplicates, disordered
 
 

@@ -116,7 +116,9 @@ async def _grace(reciters: list[Reciter], spoken: Programme, grace_s: float) -> 
     """Wait for the last results, at most `grace_s`."""
     try:
         async with asyncio.timeout(grace_s):
-            while any(_missing(reciter, spoken) and not reciter.closed for reciter in reciters):
+            while any(  # noqa: ASYNC110 (a few checks of many sources)
+                _missing(reciter, spoken) and not reciter.closed for reciter in reciters
+            ):
                 await asyncio.sleep(0.05)
     except TimeoutError:
         return
@@ -129,9 +131,7 @@ def _missing(reciter: Reciter, spoken: Programme) -> int:
     return unanswered(due, reciter.arrivals)
 
 
-def _figures(
-    reciters: list[Reciter], spoken: Programme, begins: list[float], frame_s: float
-) -> LoadFigures:
+def _figures(reciters: list[Reciter], spoken: Programme, begins: list[float], frame_s: float) -> LoadFigures:
     accepted = [reciter for reciter in reciters if reciter.accepted]
     faults = [order_faults(reciter.arrivals) for reciter in accepted]
     measured = [

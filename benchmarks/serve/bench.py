@@ -44,10 +44,8 @@ async def _rattil(model: Path, console: Console, quick: bool) -> tuple[list[Leve
 
         async def run(sessions: int) -> Level:
             level = await run_level(running, sessions, seconds)
-            console.print(
-                f"{sessions:>5} reciters: p95 {level.p95_ms:.0f} ms, lost {level.lost}, failed {level.failed}",
-                style="dim",
-            )
+            seen = f"p95 {level.p95_ms:.0f} ms, lost {level.lost}, failed {level.failed}"
+            console.print(f"{sessions:>5} reciters: {seen}", style="dim")
             return level
 
         levels, best = await search(run, FIRST, MOST, refine=0 if quick else 2)
@@ -127,7 +125,8 @@ def _latencies(levels: list[Level]) -> Table:
             "client late p99",
         ),
         rows,
-        "last row: half load; queued: push to claim; waited: claim to engine; overhead: all but waited and engine",
+        "last row: half load; queued: push to claim; waited: claim to engine; "
+        "overhead: all but waited and engine",
     )
 
 

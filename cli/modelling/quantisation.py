@@ -87,10 +87,10 @@ def compare(
     out.mkdir(parents=True, exist_ok=True)
     baseline: Variant | None = None
     variants = []
-    for number_type in sorted({*types, "float32"}, key=lambda name: name != "float32"):
+    for number_type in [kind for kind in NUMBER_TYPES if kind == "float32" or kind in types]:
         started(number_type)
         directory = out / number_type
-        size = _write(source, directory, weights.as_type(_known(number_type)))
+        size = _write(source, directory, weights.as_type(number_type))
         measured = _measure(directory, number_type, recordings)
         variant = _variant(number_type, size, measured, baseline, max_wer_increase)
         baseline = baseline or variant
@@ -99,10 +99,6 @@ def compare(
         else:
             shutil.rmtree(directory)
     return Comparison(source.name, weights.stored_as, max_wer_increase, tuple(variants))
-
-
-def _known(name: str) -> NumberType:
-    return next(kind for kind in NUMBER_TYPES if kind == name)
 
 
 def _write(source: Path, directory: Path, weights: Weights) -> int:

@@ -6,8 +6,10 @@ import math
 from collections.abc import Awaitable, Callable
 
 import msgspec
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.websockets import WebSocket
 
 from gateway.auth import Unauthorised
 from shared.errors import BadRequest, NoCapacity, RattilError, StateLost, Unavailable, UnknownVerse
@@ -45,6 +47,24 @@ def error_response(error: RattilError, fallback: str = "") -> JSONResponse:
         after_s = error.retry_after_s if isinstance(error, NoCapacity) else RETRY_AFTER_S
         headers["Retry-After"] = str(max(1, math.ceil(after_s)))
     return JSONResponse({"error": body}, status_of(error), headers)
+
+
+async def on_http_error(request: Request, error: Exception) -> Response:
+    """What the router of paths refuses, in the same shape as every other error."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == 405:
+        code, message = "method_not_allowed", f"{request.url.path} does not understand {request.method}"
+    elif error.status_code == 404:
+        code, message = "not_found", f"there is nothing at {request.url.path}; see docs/protocol.md"
+    else:
+        code, message = "bad_request", error.detail
+    return JSONResponse({"error": {"code": code, "message": message}}, error.status_code, error.headers)
+
+
+async def no_such_socket(websocket: WebSocket) -> None:
+    """A WebSocket to a path that speaks no dialect: refused before it opens."""
+    body = {"code": "not_found", "message": "there is no such socket; recite to /ws/recite or /ws/verify"}
+    await websocket.send_denial_response(JSONResponse({"error": body}, 404))
 
 
 def status_of(error: RattilError) -> int:

@@ -17,6 +17,7 @@ from starlette.types import Message
 
 from gateway.dependencies import GatewayPorts
 from gateway.http.answers import TooLarge, answering_errors, json_response, whole_number
+from gateway.limits import check_length
 from shared.audio.decode import decode_audio
 from shared.errors import BadAudio, BadRequest, NoCapacity, RattilError
 from shared.recitation.passage import VerseRange, load_passage
@@ -68,6 +69,7 @@ class VerifyEndpoint:
         settings = self._ports.settings
         self._ports.auth.tenant(request.headers, request.query_params)
         verses = verse_range(request)
+        check_length(verses, settings.max_passage_words)
         await asyncio.to_thread(load_passage, verses)  # refused before the upload is read
         recording = await read_upload(request, settings.verify_max_bytes)
         pcm16 = await asyncio.to_thread(

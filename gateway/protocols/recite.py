@@ -23,10 +23,11 @@ from gateway.events import (
     SegmentFailed,
     Trouble,
 )
+from gateway.limits import check_length
 from gateway.opening import SessionRequest
 from gateway.serving import refuse, serve_session
 from gateway.sockets import StarletteSocket
-from gateway.words import word_entry
+from gateway.words import WordEntries
 from shared.errors import BadRequest, RattilError
 from shared.ids import SessionId, is_session_id, new_session_id
 from shared.protocol import server
@@ -39,15 +40,24 @@ _MAX_NUMBER = 10**12
 """Bound of client-supplied seq and offset; 10^12 samples are two years of audio."""
 
 
+_Other = AudioSafe | Opened | Finished | FinishFailed | Pong | SegmentFailed | Trouble
+"""Every event but `Heard`, which is what most of them are."""
+
+
 class ReciteDialect:
-    """Core events to JSON events, text frames to commands."""
+    """One connection's translator: core events to JSON events, text frames to commands."""
 
     name = "recite"
+
+    def __init__(self) -> None:
+        self._words = WordEntries()
 
     def read(self, text: str) -> Command:
         return parse_command(text)
 
     def write(self, event: Event) -> str:
+        if isinstance(event, Heard):
+            return server.encode_event(_partial(event, self._words.of(event.feedback.words)))
         return server.encode_event(_translate(event))
 
 
@@ -65,7 +75,8 @@ def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
             tenant = ports.auth.tenant(websocket.headers, websocket.query_params, offered)
             # In a thread: a long passage takes a while the first time it is asked for.
             query = dict(websocket.query_params)
-            request = await asyncio.to_thread(read_request, query, tenant, _window_bounds(ports))
+            max_words = ports.settings.max_passage_words
+            request = await asyncio.to_thread(read_request, query, tenant, _window_bounds(ports), max_words)
         except RattilError as error:
             await refuse(ports, socket, dialect, error)
             return
@@ -82,7 +93,7 @@ def origin_allowed(ports: GatewayPorts, websocket: WebSocket) -> bool:
 
 
 def read_request(
-    query: Mapping[str, str], tenant: str, window_bounds_s: tuple[float, float]
+    query: Mapping[str, str], tenant: str, window_bounds_s: tuple[float, float], max_words: int
 ) -> SessionRequest:
     """The query of `/ws/recite`. Raises `BadRequest` and its kin, with a sentence for the client."""
     sample_rate = _number(query, "sample_rate")
@@ -91,9 +102,11 @@ def read_request(
     surah, ayah, to = _number(query, "surah"), _number(query, "ayah"), _number(query, "to")
     if surah is None or ayah is None:
         raise BadRequest("surah and ayah are needed, as in /ws/recite?surah=1&ayah=1&to=7")
+    verses = VerseRange.of(surah, ayah, to)
+    check_length(verses, max_words)
     return SessionRequest(
         protocol=ReciteDialect.name,
-        passage=load_passage(VerseRange.of(surah, ayah, to)),
+        passage=load_passage(verses),
         session_id=_session_id(query),
         tenant=tenant,
         last_seq=_number(query, "last_seq", least=-1),
@@ -141,9 +154,7 @@ def _window_bounds(ports: GatewayPorts) -> tuple[float, float]:
     return ports.settings.window_min_s, ports.settings.window_max_s
 
 
-def _translate(event: Event) -> server.ServerEvent:
-    if isinstance(event, Heard):
-        return _partial(event)
+def _translate(event: _Other) -> server.ServerEvent:
     if isinstance(event, AudioSafe):
         return server.AckEvent(event.offset)
     if isinstance(event, Opened):
@@ -174,12 +185,12 @@ def _ready(event: Opened) -> server.ReadyEvent:
     )
 
 
-def _partial(event: Heard) -> server.PartialResultEvent:
+def _partial(event: Heard, words: tuple[server.WordEntry, ...]) -> server.PartialResultEvent:
     latency = event.latency
     return server.PartialResultEvent(
         seq=event.seq,
         partial_transcript=event.feedback.transcript,
-        word_feedback=tuple(word_entry(word) for word in event.feedback.words),
+        word_feedback=words,
         latency_ms=server.LatencyInfo(
             latency.buffer_ms, latency.queued_ms, latency.inference_ms, latency.total_ms
         ),

@@ -87,7 +87,7 @@ def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
         dialect = VerifyDialect(ports.clock, ports.settings.partial_interval_s)
         try:
             tenant = ports.auth.tenant(websocket.headers, websocket.query_params, offered)
-            request = await asyncio.to_thread(_read_request, websocket, tenant, window_s(ports.settings))
+            request = await asyncio.to_thread(_read_request, websocket, tenant, ports.settings)
         except RattilError as error:
             await refuse(ports, socket, dialect, error)
             return
@@ -102,7 +102,9 @@ def window_s(settings: GatewaySettings) -> float:
     return min(max(wanted_s, settings.window_min_s), settings.window_max_s)
 
 
-def _read_request(websocket: WebSocket, tenant: str, seconds: float) -> SessionRequest:
+def _read_request(websocket: WebSocket, tenant: str, settings: GatewaySettings) -> SessionRequest:
+    seconds = window_s(settings)
     query = {name: websocket.query_params[name] for name in _QUERY if name in websocket.query_params}
-    request = read_request(query | {"window": str(seconds)}, tenant, (seconds, seconds))
+    query["window"] = str(seconds)
+    request = read_request(query, tenant, (seconds, seconds), settings.max_passage_words)
     return msgspec.structs.replace(request, protocol=VerifyDialect.name)

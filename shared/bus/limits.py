@@ -10,6 +10,9 @@ from shared.bus.keys import SESSION_TTL_S
 StoreAudio = Literal["session", "tail", "off"]
 AudioCodec = Literal["flac", "pcm16"]
 
+MAX_AUDIO_BYTES = 40 * 1024 * 1024
+"""Twenty minutes of PCM16, the longest recording that a final report is made of (`MAX_RECORDING_S`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class BusLimits:
@@ -24,10 +27,10 @@ class BusLimits:
     """
 
     max_stream_length: int = 2_000
-    max_audio_bytes: int = 32 * 1024 * 1024
+    max_audio_bytes: int = MAX_AUDIO_BYTES
     max_results: int = 5_000
     max_dead: int = 1_000
     session_ttl_s: int = SESSION_TTL_S
     store_audio: StoreAudio = "session"
     tail_audio_s: float = 30.0
-    audio_codec: AudioCodec = "flac"
+    audio_codec: AudioCodec = "pcm16"

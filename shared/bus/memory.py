@@ -6,7 +6,7 @@ import msgspec
 
 from shared.bus import stored_audio
 from shared.bus.memory_state import MemoryBus, StoredSegment, StoredSession
-from shared.bus.ports import AudioChunk, CommitOutcome, ResultPage, ResultSink, SessionRecord
+from shared.bus.ports import AudioChunk, CommitOutcome, ResultPage, ResultSink, SessionKind, SessionRecord
 from shared.errors import Fenced, QueueFull, StateLost
 from shared.ids import ConnectionId, Epoch, SessionId
 from shared.protocol.segments import SAMPLE_RATE, Segment, SegmentResult
@@ -25,12 +25,16 @@ class MemorySessionStore:
         if former is not None:
             self._tell_former(former.record, record.connection_id)
 
-    async def take_over(self, session_id: SessionId, connection_id: ConnectionId) -> SessionRecord | None:
+    async def take_over(
+        self, session_id: SessionId, connection_id: ConnectionId, kind: SessionKind | None = None
+    ) -> SessionRecord | None:
         self._check(session_id)
         stored = self._bus.session(session_id)
         if stored is None:
             return None
         former = stored.record
+        if kind is not None and kind != (former.protocol, former.passage, former.tenant):
+            return former
         stored.record = msgspec.structs.replace(former, connection_id=connection_id)
         stored.expires_s = self._bus.expiry()
         self._tell_former(former, connection_id)
@@ -45,7 +49,8 @@ class MemorySessionStore:
             if len(stream) >= self._bus.limits.max_stream_length:
                 raise QueueFull(f"the segment stream of pool {segment.pool} is full")
             stream[self._bus.new_entry_id()] = StoredSegment(segment, self._bus.clock.monotonic())
-        stored.record = record
+        if record.safe_sample >= stored.record.safe_sample:
+            stored.record = record
         stored.expires_s = self._bus.expiry()
         if audio is not None and audio.pcm:
             self._append(stored, audio)

@@ -62,6 +62,14 @@ class ResultPage(NamedTuple):
     complete: bool
 
 
+class SessionKind(NamedTuple):
+    """What a session is, and stays: only the same kind of request may take it over."""
+
+    protocol: str
+    passage: str
+    tenant: str
+
+
 class SessionStore(Protocol):
     """Session state, its audio and its result log; every write is fenced by connection and epoch."""
 
@@ -72,9 +80,12 @@ class SessionStore(Protocol):
         """
         ...
 
-    async def take_over(self, session_id: SessionId, connection_id: ConnectionId) -> SessionRecord | None:
+    async def take_over(
+        self, session_id: SessionId, connection_id: ConnectionId, kind: SessionKind | None = None
+    ) -> SessionRecord | None:
         """Make `connection_id` the owner and tell the old owner (`Takeover`).
 
+        A session of another kind than `kind` is left to its owner: the record comes back unchanged.
         None if the session is unknown, or was stored by a version that this one cannot read.
         """
         ...
@@ -84,7 +95,8 @@ class SessionStore(Protocol):
 
         When it returns, audio before `record.safe_sample` is safe. Without a segment it is a plain
         save. It may be repeated: a segment whose (session, seq) already has a result is not queued
-        again, audio that is already stored is not stored twice. Raises `Fenced` if another
+        again, audio that is already stored is not stored twice, and one that arrives late, after a
+        push that went further, does not take the record back. Raises `Fenced` if another
         connection owns the session, `StateLost` if the session or its epoch is gone, `QueueFull` if
         the pool's stream is at its bound (nothing is written).
         """

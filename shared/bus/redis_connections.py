@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 from redis.asyncio.client import Pipeline
 from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import ConnectionError as RedisConnectionError
 
-from shared.bus.redis_errors import redis_errors
+from shared.bus.redis_errors import redis_errors, write_after_end
 from shared.errors import BusUnavailable
 
 _T = TypeVar("_T")
@@ -69,11 +70,17 @@ async def heeding_cancel(reply: Awaitable[_T]) -> _T:
 
     It sends inside `asyncio.wait_for`, and that of Python 3.11 returns normally when a cancellation
     and the result come together (python/cpython#86296, cured in 3.12): the loop that was to be ended
-    would go on for ever.
+    would go on for ever. A write on a connection that has just ended comes out as a `ConnectionError`
+    of redis-py, whatever it was.
     """
     task = asyncio.current_task()
     before = task.cancelling() if task is not None else 0
-    result = await reply
+    try:
+        result = await reply
+    except (RuntimeError, AttributeError) as error:
+        if not write_after_end(error):
+            raise
+        raise RedisConnectionError(f"the connection has ended ({error})") from error
     if task is not None and task.cancelling() > before:
         raise asyncio.CancelledError
     return result

@@ -31,6 +31,10 @@ _REFUSALS: dict[str, str] = {
 """Marks in error replies (inside a script's error they are not at its start) that time can cure."""
 
 
+_WRITE_AFTER_END = ("the handler is closed", "'NoneType' object has no attribute 'write")
+"""What uvloop (RuntimeError) and redis-py (AttributeError) say to a write on a connection that is gone."""
+
+
 @contextmanager
 def redis_errors(doing: str) -> Iterator[None]:
     """Turn everything that means "not now" into `BusUnavailable`; programming errors pass unchanged."""
@@ -40,11 +44,20 @@ def redis_errors(doing: str) -> Iterator[None]:
         raise BusUnavailable(
             f"Redis is not reachable while {doing}: {error or type(error).__name__}"
         ) from error
+    except (RuntimeError, AttributeError) as error:
+        if not write_after_end(error):
+            raise
+        raise BusUnavailable(f"Redis is not reachable while {doing}: the connection has ended") from error
     except exceptions.ResponseError as error:
         reason = refusal(error)
         if reason is None:
             raise
         raise BusUnavailable(f"Redis refused {doing}: {reason}") from error
+
+
+def write_after_end(error: Exception) -> bool:
+    """Whether the connection ended just before this write: no bug, though it looks like one."""
+    return any(mark in str(error) for mark in _WRITE_AFTER_END)
 
 
 def refusal(error: exceptions.ResponseError) -> str | None:

@@ -9,7 +9,7 @@ from shared.bus import keys, stored_audio
 from shared.bus.keys import WORKER_GROUP
 from shared.bus.limits import BusLimits
 from shared.bus.metrics import BusMetrics
-from shared.bus.ports import AudioChunk, CommitOutcome, ResultPage, SessionRecord
+from shared.bus.ports import AudioChunk, CommitOutcome, ResultPage, SessionKind, SessionRecord
 from shared.bus.records import from_fields, to_fields
 from shared.bus.redis_connections import RedisConnections, Shard, command, execute, queue_command
 from shared.bus.redis_errors import redis_errors
@@ -86,9 +86,11 @@ class RedisSessionStore:
         with redis_errors("opening a session"):
             await self._run(OPEN, record.session_id, session_keys(record.session_id), args)
 
-    async def take_over(self, session_id: SessionId, connection_id: ConnectionId) -> SessionRecord | None:
+    async def take_over(
+        self, session_id: SessionId, connection_id: ConnectionId, kind: SessionKind | None = None
+    ) -> SessionRecord | None:
         takeover = codec.encode_takeover(Takeover(session_id=session_id, by=connection_id))
-        args: list[ScriptArgument] = [self._limits.session_ttl_s, connection_id, takeover]
+        args: list[ScriptArgument] = [self._limits.session_ttl_s, connection_id, takeover, *(kind or ())]
         with redis_errors("taking over a session"):
             flat = await self._run(TAKE_OVER, session_id, session_keys(session_id), args)
         if flat is None:

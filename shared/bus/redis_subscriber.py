@@ -158,9 +158,10 @@ class ShardSubscriber:
             for task in (writer, reader):
                 task.cancel()
             ended = await asyncio.gather(writer, reader, return_exceptions=True)
-        for end in ended:
-            if isinstance(end, Exception):
-                raise end
+        # After a broken connection redis-py's writer fails in odd ways, too: the plain failure is the cause.
+        ends = [end for end in ended if isinstance(end, Exception)]
+        for end in sorted(ends, key=lambda end: not isinstance(end, RedisError | OSError)):
+            raise end
 
     async def _write(self, connection: AbstractConnection) -> None:
         while True:

@@ -6,7 +6,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings
 
 from shared.bus.keys import SESSION_TTL_S
-from shared.bus.limits import AudioCodec, BusLimits, StoreAudio
+from shared.bus.limits import MAX_AUDIO_BYTES, AudioCodec, BusLimits, StoreAudio
 from shared.bus.redis_connections import ConnectionLimits
 
 
@@ -32,7 +32,7 @@ class BusSettings(BaseSettings):
         description="Segments of one pool on one shard, waiting or in work, before pushes are refused.",
     )
     bus_max_audio_bytes: int = Field(
-        default=32 * 1024 * 1024,
+        default=MAX_AUDIO_BYTES,
         ge=65_536,
         le=512 * 1024 * 1024,
         description="Encoded audio kept per session, bytes; the oldest is dropped first.",
@@ -57,9 +57,9 @@ class BusSettings(BaseSettings):
         default=30.0, ge=1.0, le=600.0, description="Seconds of audio that STORE_AUDIO=tail keeps."
     )
     store_audio_codec: AudioCodec = Field(
-        default="flac",
-        description="How stored audio is written: flac (lossless, 0.7 of the size, 0.3 ms of CPU per second) "
-        "or pcm16.",
+        default="pcm16",
+        description="How stored audio is written: pcm16 (32 kB per second of audio), or flac (lossless, "
+        "0.5-0.7 of the size, 0.3 ms of gateway CPU per second of audio).",
     )
 
     def bus_limits(self) -> BusLimits:

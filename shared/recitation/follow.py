@@ -9,6 +9,7 @@ import msgspec
 
 from shared.errors import BadRequest
 from shared.hearing import Hearing
+from shared.recitation.ear import CORRECT, Judgement
 from shared.recitation.feedback import Feedback, WordFeedback
 from shared.recitation.passage import Passage
 from shared.recitation.policy import DEFAULT, FeedbackPolicy
@@ -23,6 +24,7 @@ from shared.recitation.word_walk import HeardToken
 
 SNAPSHOT_VERSION: Final = 1
 _NOTHING_READ: Final = Reading((), (), (), 0, False)
+_NOT_JUDGED: Final = Judgement(CORRECT, 0, 0, "", None, None)
 
 __all__ = ["DEFAULT", "FeedbackPolicy", "Follower"]
 
@@ -105,18 +107,19 @@ class Follower:
         state = tracker.state.words.get(index, UNTOUCHED)
         word = self._passage.words[index]
         judgement = state.judgement
-        shown = WordFeedback(word.index, word.display, word.verse.key, state.status, state.final)
-        if state.status != "pending":
-            shown = msgspec.structs.replace(shown, expected=tracker.expected(index))
-        if judgement is not None:
-            shown = msgspec.structs.replace(
-                shown,
-                confidence=judgement.confidence / 100,
-                heard=judgement.heard,
-                start_ms=judgement.start_ms,
-                end_ms=judgement.end_ms,
-            )
-        self._feedback[index] = shown
+        heard = judgement or _NOT_JUDGED
+        self._feedback[index] = WordFeedback(
+            index=word.index,
+            word=word.display,
+            verse_key=word.verse.key,
+            status=state.status,
+            final=state.final,
+            confidence=heard.confidence / 100,
+            heard=None if judgement is None else judgement.heard,
+            expected=None if state.status == "pending" else tracker.expected(index),
+            start_ms=heard.start_ms,
+            end_ms=heard.end_ms,
+        )
 
     # -- moving between processes ---------------------------------------------------------------
     def snapshot(self) -> bytes:

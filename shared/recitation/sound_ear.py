@@ -9,7 +9,7 @@ from shared.hearing import Hearing
 from shared.recitation.ear import WRONG, Judgement
 from shared.recitation.passage import Passage
 from shared.recitation.policy import FeedbackPolicy
-from shared.recitation.sound_grading import judge_sounds
+from shared.recitation.sound_grading import Weighed, weigh_sounds
 from shared.recitation.sound_walk import HeardSound, heard_sound, sound_track
 from shared.recitation.sounds import INVENTORY, is_consonant
 from shared.recitation.visits import Visit
@@ -19,6 +19,10 @@ _SAME_MOMENT_MS: Final = 80
 """Two windows place one sound within this distance of each other (four 20 ms frames)."""
 
 
+_Said = tuple[tuple[tuple[int, int], ...], tuple[int, ...], tuple[HeardSound, ...]]
+"""A visit and the sounds it is made of: all that its weight depends on."""
+
+
 class SoundEar:
     """Units are heard sounds."""
 
@@ -26,6 +30,9 @@ class SoundEar:
         self._passage = passage
         self._policy = policy
         self._track, self._reference = sound_track(passage.range)
+        # What the visits of the newest two windows weighed: bounded by their open units.
+        self._now: dict[_Said, Weighed | None] = {}
+        self._before: dict[_Said, Weighed | None] = {}
 
     @property
     def track(self) -> Track[HeardSound]:
@@ -48,6 +55,7 @@ class SoundEar:
         return self._policy.settle_batch
 
     def units(self, hearing: Hearing) -> list[HeardSound]:
+        self._before, self._now = self._now, {}
         return [heard_sound(phone) for phone in hearing.phones or ()]
 
     def join(
@@ -59,8 +67,22 @@ class SoundEar:
         return [(unit, 1) for unit in units]
 
     def judge(self, visit: Visit, units: Sequence[HeardSound], noise: float) -> Judgement | None:
-        start, stop = (int(at) for at in self._track.starts[visit.word : visit.word + 2])
-        return judge_sounds(visit, units, self._reference[start:stop], start, noise, self._policy.sounds)
+        weighed = self._weighed(visit, units)
+        return None if weighed is None else weighed.judgement(noise, self._policy.sounds)
+
+    def _weighed(self, visit: Visit, units: Sequence[HeardSound]) -> Weighed | None:
+        """Looked up: most visits are those of the window before, and all are judged again with the noise."""
+        said = tuple(units[visit.first_unit : visit.last_unit + 1])
+        key = (visit.matched, visit.inserted, said)
+        if key in self._now:
+            return self._now[key]
+        if key in self._before:
+            weighed = self._before[key]
+        else:
+            start, stop = self._track.starts[visit.word : visit.word + 2].tolist()
+            weighed = weigh_sounds(visit, units, self._reference[start:stop], start, self._policy.sounds)
+        self._now[key] = weighed
+        return weighed
 
     def mistaken(self, units: Sequence[HeardSound]) -> Judgement:
         return Judgement(

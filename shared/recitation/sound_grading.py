@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from shared.recitation.ear import CORRECT, MINOR, WRONG, Grade, Judgement
 from shared.recitation.policy import SoundGrading
 from shared.recitation.sound_walk import HeardSound, mismatch
@@ -29,31 +31,44 @@ class _Tally:
     consonant_error: float
 
 
-def judge_sounds(
-    visit: Visit,
-    units: Sequence[HeardSound],
-    reference: Row,
-    start: int,
-    noise: float,
-    policy: SoundGrading,
-) -> Judgement | None:
-    """Grade a visit to the word whose sounds are `reference`, from track position `start`."""
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A visit's sounds compared with the word's, before anything is known of the voice around it."""
+
+    tally: _Tally
+    error: float
+    as_correct: Judgement
+
+    def judgement(self, noise: float, policy: SoundGrading) -> Judgement:
+        """The verdict in a stretch that is heard with this `noise` (0-1)."""
+        grade = _grade(self.tally, self.error, noise, policy)
+        return self.as_correct if grade == CORRECT else msgspec.structs.replace(self.as_correct, grade=grade)
+
+
+def weigh_sounds(
+    visit: Visit, units: Sequence[HeardSound], reference: Row, start: int, policy: SoundGrading
+) -> Weighed | None:
+    """Compare a visit with the word whose sounds are `reference`, from track position `start`.
+
+    `None` when too little of the word was heard to call it said.
+    """
     heard_at = {position - start: units[unit] for position, unit in visit.matched}
-    tally = _tally(heard_at, [units[unit] for unit in visit.inserted], reference, policy)
     if len(heard_at) < policy.heard_share * len(reference):
         return None
+    tally = _tally(heard_at, [units[unit] for unit in visit.inserted], reference, policy)
     if tally.consonants and not tally.consonants_heard and len(heard_at) <= len(reference) / 2:
         return None
     span = units[visit.first_unit : visit.last_unit + 1]
     error = tally.error / tally.weight
-    return Judgement(
-        grade=_grade(tally, error, noise, policy),
+    heard = Judgement(
+        grade=CORRECT,
         error=min(100, round(error * 100)),
         confidence=sum(unit.certainty for unit in span) // len(span),
         heard=" ".join(unit.symbol for unit in span),
         start_ms=span[0].start_ms,
         end_ms=span[-1].end_ms,
     )
+    return Weighed(tally, error, heard)
 
 
 def _grade(tally: _Tally, error: float, noise: float, policy: SoundGrading) -> Grade:

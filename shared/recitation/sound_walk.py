@@ -56,6 +56,8 @@ def _hundredths(share: float) -> int:
 
 def doubted(cost: int, certainty: int) -> int:
     """A cost, less the doubt about what was heard."""
+    if certainty == 100:
+        return cost
     return cost * (_DOUBT_SHARE + certainty * (100 - _DOUBT_SHARE) // 100) // 100
 
 
@@ -71,16 +73,17 @@ class SoundCosts:
     """Walk costs against a fixed row of reference sounds."""
 
     def __init__(self, reference: Row) -> None:
-        self._reference = reference
+        # As the index type: NumPy converts any other at every use.
+        self._reference = reference.astype(np.intp)
 
     def substitution(self, unit: HeardSound, first: int, last: int) -> Row:
-        reference = self._reference[first:last]
-        row: Row = DISTANCE[unit.sound].take(reference)
+        # Against the whole inventory first: that is a fraction of a passage.
+        prices: Row = DISTANCE[unit.sound]
         for sound, share in unit.others:
-            other = DISTANCE[sound].take(reference) + _ALTERNATIVE_DOUBT * (100 - share) // 100
-            row = np.minimum(row, other)
+            prices = np.minimum(prices, DISTANCE[sound] + _ALTERNATIVE_DOUBT * (100 - share) // 100)
         if unit.certainty < 100:
-            row = row * doubted(100, unit.certainty) // 100
+            prices = prices * doubted(100, unit.certainty) // 100
+        row: Row = prices.take(self._reference[first:last])
         return row
 
     def insertion(self, unit: HeardSound) -> int:

@@ -59,12 +59,13 @@ class _Narrator:
         self._last: int | None = None
 
     def match(self, unit: int, position: int) -> None:
-        word = int(self._track.word_of[position])
+        word_at = self._track.word_at
+        word = word_at[position]
         if self._last is not None and position <= self._last:
-            left = int(self._track.word_of[self._last])
+            left = word_at[self._last]
             self._end_visit()
             self.jumps.append(Jump(unit, left, word))
-        elif self._last is not None and word != int(self._track.word_of[self._last]):
+        elif self._last is not None and word != word_at[self._last]:
             self._end_visit()
         if self._matched:
             self._inserted.extend(self._loose)
@@ -84,7 +85,7 @@ class _Narrator:
 
     def _end_visit(self) -> None:
         if self._matched:
-            word = int(self._track.word_of[self._matched[0][0]])
+            word = self._track.word_at[self._matched[0][0]]
             self.visits.append(Visit(word, tuple(self._matched), tuple(self._inserted)))
         self._matched.clear()
         self._inserted.clear()

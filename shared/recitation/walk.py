@@ -27,7 +27,7 @@ class UnitCosts(Protocol[U_contra]):
     """What it costs to hear `unit` at each reference position, or nowhere."""
 
     def substitution(self, unit: U_contra, first: int, last: int) -> Row:
-        """Cost against the reference units [first, last), in an array of the caller's own."""
+        """Cost against the reference units [first, last); the array may be shared, it is only read."""
         ...
 
     def insertion(self, unit: U_contra) -> int: ...
@@ -49,10 +49,14 @@ class Track(Generic[U_contra]):
     enter: Row
     costs: UnitCosts[U_contra]
     word_of: Row = field(init=False)
+    word_at: tuple[int, ...] = field(init=False)
+    """`word_of` as plain integers: a single look-up is several times faster."""
 
     def __post_init__(self) -> None:
         spans = np.diff(self.starts)
-        object.__setattr__(self, "word_of", np.repeat(np.arange(len(spans), dtype=np.int32), spans))
+        word_of = np.repeat(np.arange(len(spans), dtype=np.int32), spans)
+        object.__setattr__(self, "word_of", word_of)
+        object.__setattr__(self, "word_at", tuple(word_of.tolist()))
 
     @property
     def words(self) -> int:
@@ -92,29 +96,43 @@ class Path:
 class Walk(Generic[U]):
     """Walks heard units along a stretch of a track, from a known position.
 
-    Rows are kept, so that units which have not changed since the last call cost nothing.
+    Rows are kept, so that units which have not changed since the last call cost nothing. They are
+    kept less the price of deleting everything before each position: then a deletion costs nothing,
+    and the cheapest deletions are a running minimum.
     """
 
     def __init__(
         self, track: Track[U], costs: WalkCosts, start: int, first_word: int, last_word: int
     ) -> None:
-        self._track = track
-        self._costs = costs
+        self._costs = track.costs
         self._first = int(track.starts[first_word])
         self._last = int(track.starts[last_word])
-        self._bounds = track.starts[first_word : last_word + 1] - self._first
-        self._skip_so_far = _running_sum(track.skip[first_word:last_word])
-        self._enter = np.append(track.enter[first_word:last_word], np.int32(0))
-        self._deleted_so_far = _running_sum(track.deletion[self._first : self._last])
+        # As the index type: NumPy converts any other at every use.
+        self._bounds = (track.starts[first_word : last_word + 1] - self._first).astype(np.intp)
+        self._deletion = track.deletion[self._first : self._last]
+        self._deleted = _running_sum(self._deletion)
         words = np.append(track.word_of[self._first : self._last] - first_word, last_word - first_word)
-        self._distance = (words * costs.back_per_word).astype(np.int32)
-        self._inside = np.full(self._last - self._first + 1, costs.inside, dtype=np.int32)
-        self._inside[self._bounds] = 0
+        distance = (words * costs.back_per_word).astype(np.int32)
+        inside = np.full(self._last - self._first + 1, costs.inside, dtype=np.int32)
+        inside[self._bounds] = 0
+        self._inside = inside
+        deleted_at_words = self._deleted[self._bounds]
+        # Jumping back: to the price of being anywhere, and from there to the price of being at a word.
+        self._jump_from = distance + self._deleted
+        self._jump_to = costs.back - distance[self._bounds] - deleted_at_words
+        # Skipping words one by one, and any number at the capped price.
+        skipped = _running_sum(track.skip[first_word:last_word])
+        enter = np.append(track.enter[first_word:last_word], np.int32(0))
+        self._skip_from = np.stack((deleted_at_words - skipped, deleted_at_words))
+        self._skip_to = np.stack((skipped, np.full_like(skipped, costs.skip_cap))) + enter - deleted_at_words
         row = np.full(self._last - self._first + 1, UNREACHABLE, dtype=np.int32)
         row[start - self._first] = 0
-        self._back = costs.back - self._distance[self._bounds]
+        row -= self._deleted
         self._rows = [self._close(row)]
         self._units: list[U] = []
+        self._traced: list[Step] = []
+        self._reached: list[int] = []
+        """Per traced step, the position after it."""
 
     def path(self, units: Sequence[U]) -> Path:
         """The cheapest path of all `units` from the start position."""
@@ -122,12 +140,17 @@ class Walk(Generic[U]):
         for unit in units[len(self._units) :]:
             self._rows.append(self._next_row(self._rows[-1], unit))
             self._units.append(unit)
-        end = int(self._rows[-1].argmin())
-        return Path(self._trace(end), self._first + end, int(self._rows[-1][end]))
+        row = self._rows[-1] + self._deleted
+        end = int(row.argmin())
+        self._trace(end)
+        return Path(tuple(self._traced), self._first + end, int(row[end]))
 
     def recent_cost(self, units: int) -> int:
         """What the last `units` of the units walked added to the cost of the best path."""
-        return int(self._rows[-1].min() - self._rows[max(0, len(self._rows) - 1 - units)].min())
+        return self._best(len(self._rows) - 1) - self._best(max(0, len(self._rows) - 1 - units))
+
+    def _best(self, row: int) -> int:
+        return int((self._rows[row] + self._deleted).min())
 
     def _keep_common_prefix(self, units: Sequence[U]) -> None:
         same = 0
@@ -137,71 +160,79 @@ class Walk(Generic[U]):
             same += 1
         del self._units[same:]
         del self._rows[same + 1 :]
+        del self._traced[same:]
+        del self._reached[same:]
 
     def _next_row(self, row: Row, unit: U) -> Row:
         following = row + self._inside
-        following += self._track.costs.insertion(unit)
-        matched = self._track.costs.substitution(unit, self._first, self._last)
-        matched += row[:-1]
-        np.minimum(following[1:], matched, out=following[1:])
+        following += self._costs.insertion(unit)
+        matched = row[:-1] - self._deletion
+        matched += self._costs.substitution(unit, self._first, self._last)
+        after = following[1:]
+        np.minimum(after, matched, out=after)
         return self._close(following)
 
     def _close(self, row: Row) -> Row:
         """Apply, in place, the moves that consume nothing heard: delete, jump back, skip, delete again."""
-        self._delete(row)
-        at_words = row[self._bounds]
-        jumping = row + self._distance
-        cheapest_ahead = np.minimum.accumulate(jumping[::-1])[::-1][self._bounds]
-        cheapest_ahead += self._back
-        np.minimum(at_words, cheapest_ahead, out=at_words)
-        skipped = np.minimum.accumulate(at_words - self._skip_so_far)
-        skipped += self._skip_so_far
-        far_skipped = np.minimum.accumulate(at_words)
-        far_skipped += self._costs.skip_cap
-        np.minimum(skipped, far_skipped, out=skipped)
-        skipped += self._enter
-        row[self._bounds] = np.minimum(at_words, skipped)
-        self._delete(row)
+        np.minimum.accumulate(row, out=row)
+        at_words = row.take(self._bounds)
+        cheapest_ahead = np.minimum.reduceat(row + self._jump_from, self._bounds)[::-1]
+        np.minimum.accumulate(cheapest_ahead, out=cheapest_ahead)
+        jumped = cheapest_ahead[::-1]
+        jumped += self._jump_to
+        np.minimum(at_words, jumped, out=at_words)
+        skipping = at_words + self._skip_from
+        np.minimum.accumulate(skipping, axis=1, out=skipping)
+        skipping += self._skip_to
+        np.minimum(at_words, skipping[0], out=at_words)
+        np.minimum(at_words, skipping[1], out=at_words)
+        row[self._bounds] = at_words
+        np.minimum.accumulate(row, out=row)
         return row
 
-    def _delete(self, row: Row) -> None:
-        row -= self._deleted_so_far
-        np.minimum.accumulate(row, out=row)
-        row += self._deleted_so_far
-
-    def _trace(self, end: int) -> tuple[Step, ...]:
+    def _trace(self, end: int) -> None:
+        """Follow the best path back from `end`, as far as it differs from the one traced last."""
         steps: list[Step] = []
+        reached: list[int] = []
         position = end
-        for count in range(len(self._units), 0, -1):
-            row, before = self._rows[count], self._rows[count - 1]
-            unit = self._units[count - 1]
-            surcharge = self._inside + self._track.costs.insertion(unit)
-            matching = self._track.costs.substitution(unit, self._first, self._last)
-            while True:
-                here = row[position]
-                if position and here == before[position - 1] + matching[position - 1]:
-                    position -= 1
-                    steps.append(Step(self._first + position, True))
-                    break
-                if here == before[position] + surcharge[position]:
-                    steps.append(Step(self._first + position, False))
-                    break
-                position = self._origin(row, position)
-        return tuple(reversed(steps))
+        count = len(self._units)
+        known = self._reached
+        while count and not (count <= len(known) and known[count - 1] == position):
+            reached.append(position)
+            step = self._step_to(count, position)
+            steps.append(step)
+            position = step.position - self._first
+            count -= 1
+        del self._traced[count:]
+        del self._reached[count:]
+        self._traced.extend(reversed(steps))
+        self._reached.extend(reversed(reached))
+
+    def _step_to(self, count: int, position: int) -> Step:
+        """The step of unit `count` on the best path that is at `position` after it."""
+        row, before, unit = self._rows[count], self._rows[count - 1], self._units[count - 1]
+        insertion = self._costs.insertion(unit)
+        while True:
+            here, place = row.item(position), self._first + position
+            if position:
+                matching = self._costs.substitution(unit, place - 1, place).item()
+                if here == before.item(position - 1) + matching - self._deletion.item(position - 1):
+                    return Step(place - 1, True)
+            if here == before.item(position) + self._inside.item(position) + insertion:
+                return Step(place, False)
+            position = self._origin(row, position)
 
     def _origin(self, row: Row, position: int) -> int:
         """Where a move that consumed nothing heard came from."""
-        here = row[position]
-        deleted = self._deleted_so_far
-        if position and here == row[position - 1] + deleted[position] - deleted[position - 1]:
+        here = row.item(position)
+        if position and here == row.item(position - 1):
             return position - 1
         word = int(np.searchsorted(self._bounds, position))
-        at_words = row[self._bounds]
-        skip = np.minimum(self._skip_so_far[word] - self._skip_so_far[:word], self._costs.skip_cap)
-        skip = skip + self._enter[word]
-        for earlier in np.flatnonzero(at_words[:word] + skip == here)[::-1]:
+        at_words = row[self._bounds[:word]]
+        skipped = (at_words + self._skip_from[:, :word] + self._skip_to[:, word, np.newaxis]).min(axis=0)
+        for earlier in np.flatnonzero(skipped == here)[::-1]:
             return int(self._bounds[earlier])
-        return position + 1 + int(np.argmin((row + self._distance)[position + 1 :]))
+        return position + 1 + int(np.argmin((row + self._jump_from)[position + 1 :]))
 
 
 def _running_sum(prices: Row) -> Row:

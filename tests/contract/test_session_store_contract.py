@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from shared.bus.ports import AudioChunk, CommitOutcome
+from shared.bus.ports import AudioChunk, CommitOutcome, SessionKind
 from shared.errors import Fenced, QueueFull, StateLost
 from shared.ids import ConnectionId, Epoch, SessionId
 from tests.contract.bus_harness import (
@@ -228,3 +228,28 @@ async def test_only_the_owner_can_close(bus: Bus) -> None:
 
 async def test_ping(bus: Bus) -> None:
     await bus.store().ping()
+
+
+async def test_a_session_of_another_kind_is_left_to_its_owner(bus: Bus) -> None:
+    store, feed, record, sink = bus.store(), bus.feed(), a_record(), RecordingSink()
+    await store.open(record)
+    await feed.subscribe(record.session_id, record.connection_id, sink)
+    other = SessionKind(record.protocol, "113:1", record.tenant)
+    assert await store.take_over(record.session_id, NEWER, other) == record
+    await store.push(record, a_segment(record, 0), None)
+    assert sink.takeovers == []
+    same = SessionKind(record.protocol, record.passage, record.tenant)
+    taken = await store.take_over(record.session_id, NEWER, same)
+    assert taken is not None
+    assert taken.connection_id == NEWER
+
+
+async def test_a_push_that_arrives_late_does_not_take_the_session_back(bus: Bus) -> None:
+    store, record = bus.store(), a_record()
+    await store.open(record)
+    early = msgspec.structs.replace(record, safe_sample=800, next_seq=1)
+    late = msgspec.structs.replace(record, safe_sample=1600, next_seq=2)
+    await store.push(early, a_segment(record, 0), None)
+    await store.push(late, a_segment(record, 1), None)
+    await store.push(early, a_segment(record, 0), None)
+    assert await store.take_over(record.session_id, record.connection_id) == late

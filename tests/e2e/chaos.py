@@ -45,7 +45,7 @@ def recitals() -> tuple[Recital, ...]:
     ):
         passage = load_passage(VerseRange.parse(verses))
         words = range(len(passage.words)) if order is None else order
-        symbols = [symbol for word in words for symbol in (*passage.words[word].phonemes, None)]
+        symbols = [symbol for word in words for symbol in (*passage.words[word].phones, None)]
         surah, first, last = (int(part) for part in verses.replace(":", "-").split("-"))
         found.append(Recital(speak(symbols).tobytes(), surah, first, last, pace=PACE))
     return tuple(found)
@@ -91,6 +91,7 @@ async def chaos(running: System, calm: list[History], seed: int) -> Round:
         for number, history in enumerate(histories)
         for difference in differences(history, calm[number % len(pieces)])
     ]
+    failures += [f"{name} ended by itself" for name in running.crashed()]
     verdict = check(histories)
     mishaps = sum(len(reciter.mishaps) for reciter in reciters)
     whole = Verdict(
@@ -108,8 +109,8 @@ async def _ended(reciter: ClumsyReciter) -> str:
     try:
         await reciter.recite()
     except Exception as failure:  # a verdict on one session must not end the others
-        last = reciter.history.events[-1:] or ["nothing"]
-        return f"{reciter.history.name}: did not end ({failure!r}, {reciter.mishaps}, last {str(last[0])[:150]})"
+        last = str(reciter.history.events[-1:])[:150]
+        return f"{reciter.history.name}: did not end ({failure!r}, {reciter.mishaps}, last {last})"
     return ""
 
 
@@ -124,7 +125,7 @@ class Strikes:
     def __init__(self, running: System, rng: random.Random) -> None:
         self._running = running
         self._rng = rng
-        self._away = {kind: asyncio.Lock() for kind in ("worker", "gateway", "router")}
+        self._away = {kind: asyncio.Lock() for kind in ("worker", "gateway", "router", "redis")}
         self.notes: list[str] = []
 
     def draw(self, count: int) -> Iterator[tuple[float, Callable[[], Awaitable[None]]]]:
@@ -133,7 +134,9 @@ class Strikes:
             lambda: self._kill("worker"),
             lambda: self._kill("gateway"),
             lambda: self._kill("router"),
-            self._freeze,
+            lambda: self._freeze("worker"),
+            lambda: self._freeze("gateway"),
+            self._restart_redis,
             lambda: self._terminate("worker"),
             lambda: self._terminate("gateway"),
             self._cut,
@@ -158,15 +161,22 @@ class Strikes:
             assert status == 0, f"{name} ended its drain with {status}"
             await self._running.bring_back(name)
 
-    async def _freeze(self) -> None:
-        name = f"worker-{self._rng.choice((1, 2))}"
-        async with self._away["worker"]:
+    async def _freeze(self, kind: str) -> None:
+        name = f"{kind}-{self._rng.choice((1, 2))}"
+        async with self._away[kind]:
             self.notes.append(f"freeze {name}")
             self._running.freeze(name)
             try:
                 await asyncio.sleep(FREEZE_S)
             finally:
                 self._running.thaw(name)
+
+    async def _restart_redis(self) -> None:
+        """With its data: without it a loss is to be expected, and another test counts it."""
+        async with self._away["redis"]:
+            number = self._rng.randrange(len(self._running.redis))
+            self.notes.append(f"restart redis {number}")
+            await asyncio.to_thread(self._running.redis[number].restart, True)
 
     async def _cut(self) -> None:
         self.notes.append("cut")

@@ -43,6 +43,8 @@ class Reciter:
 
     def __init__(self, name: str, urls: list[str], recital: Recital, deadline_s: float = 90.0) -> None:
         self.history = History(name)
+        self.closes: list[int | None] = []
+        """Close code of each connection that ended before the recital did; None if it just broke."""
         self._urls = urls
         self._recital = recital
         self._deadline_s = deadline_s
@@ -62,6 +64,8 @@ class Reciter:
                 try:
                     await self._one_connection(self._urls[self._turn % len(self._urls)])
                 except LOST as lost:
+                    if isinstance(lost, websockets.ConnectionClosed):
+                        self.closes.append(close_code(lost))
                     if self._must_give_up(lost):
                         raise
                     self._turn += 1
@@ -69,7 +73,9 @@ class Reciter:
         return self.history
 
     async def _one_connection(self, base_url: str) -> None:
-        async with connect(self._url(base_url), open_timeout=5, ping_interval=None, compression=None) as socket:
+        async with connect(
+            self._url(base_url), open_timeout=5, ping_interval=None, compression=None
+        ) as socket:
             ready = await self._receive(socket)
             if ready["type"] != "ready":
                 await socket.wait_closed()

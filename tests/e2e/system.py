@@ -51,6 +51,10 @@ class System:
         """SIGTERM, and wait for the end of the drain; returns the exit status."""
         return await self.child(name).stop()
 
+    def crashed(self) -> list[str]:
+        """Services that ended although nobody made them."""
+        return [child.service.name for child in self.stack.children if not _is_alive(child.pid)]
+
     def freeze(self, name: str) -> None:
         """SIGSTOP: alive, but it does nothing until `thaw`."""
         os.kill(self.child(name).pid, signal.SIGSTOP)
@@ -63,6 +67,14 @@ class System:
         dead = self.child(name)
         self.stack.children.remove(dead)
         await self.stack.start([dead.service])
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 @asynccontextmanager

@@ -63,6 +63,7 @@ async def test_killed_worker_gateway_and_router_cost_nothing(capsys: pytest.Capt
     async with system(gateways=2, workers=2, routers=2, shards=2) as running:
         undisturbed = await recite_all(running, pieces, [])
         assert check(undisturbed).ok, check(undisturbed)
+        assert all(history.transcript for history in undisturbed), "nothing was heard: nothing to compare"
         disturbed = await recite_all(
             running, many, [(4.0, kill("worker-1")), (6.0, kill("gateway-1")), (8.0, kill("router-1"))]
         )

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from gateway.app import build_app
 from shared.http_server import serve
@@ -187,3 +187,15 @@ def _ping_for_ever(deaf: socket.socket) -> None:
             deaf.sendall(frame * 200)
     except OSError:
         return
+
+
+async def test_a_path_that_is_not_there_is_named_in_the_same_shape_everywhere() -> None:
+    async with served() as running, httpx.AsyncClient() as http:
+        missing = await http.get(running.url("/nope"))
+        wrong_method = await http.post(running.url("/health"))
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(f"ws://127.0.0.1:{running.port}/ws/nope", compression=None)
+    assert (missing.status_code, missing.json()["error"]["code"]) == (404, "not_found")
+    assert (wrong_method.status_code, wrong_method.json()["error"]["code"]) == (405, "method_not_allowed")
+    assert refused.value.response.status_code == 404
+    assert json.loads(refused.value.response.body)["error"]["code"] == "not_found"

@@ -10,7 +10,7 @@ local segment, seq, max_segments = ARGV[4], ARGV[5], tonumber(ARGV[6])
 local audio, from, to = ARGV[7], ARGV[8], tonumber(ARGV[9])
 local max_bytes, keep_from = tonumber(ARGV[10]), ARGV[11]
 
-local state = redis.call('HMGET', KEYS[1], 'connection_id', 'epoch', 'audio_end', 'audio_bytes')
+local state = redis.call('HMGET', KEYS[1], 'connection_id', 'epoch', 'audio_end', 'audio_bytes', 'safe_sample')
 if not state[1] then return 'lost' end
 -- Ownership before epoch: a superseded connection must never be told to open the session anew.
 if state[1] ~= connection then return 'fenced' end
@@ -18,9 +18,14 @@ if state[2] ~= epoch then return 'lost' end
 local queue = segment ~= '' and redis.call('HEXISTS', KEYS[4], seq) == 0
 if queue and redis.call('XLEN', KEYS[5]) >= max_segments then return 'full' end
 
-local fields = {}
-for i = 12, #ARGV do fields[#fields + 1] = ARGV[i] end
-redis.call('HSET', KEYS[1], unpack(fields))
+-- A push whose connection was given up may arrive after the one that repeated it, and others: it must
+-- not take the record back to where it was.
+local fields, late = {}, false
+for i = 12, #ARGV do
+  fields[#fields + 1] = ARGV[i]
+  if ARGV[i] == 'safe_sample' and i % 2 == 0 then late = tonumber(ARGV[i + 1]) < tonumber(state[5] or 0) end
+end
+if not late then redis.call('HSET', KEYS[1], unpack(fields)) end
 
 -- An entry's id is its end sample: a repeated chunk is seen at once, a read can start at any sample.
 if audio ~= '' and to > tonumber(state[3]) then

@@ -122,3 +122,20 @@ def test_settings_become_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.control_url == "redis://a:1/0"
     assert settings.bus_limits().store_audio == "tail"
     assert settings.bus_limits().max_stream_length == 7
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed"),
+        AttributeError("'NoneType' object has no attribute 'writelines'"),
+    ],
+)
+def test_a_write_on_a_connection_that_has_just_ended_is_an_absent_redis(error: Exception) -> None:
+    with pytest.raises(BusUnavailable), redis_errors("testing"):
+        raise error
+
+
+def test_a_bug_is_still_a_bug() -> None:
+    with pytest.raises(AttributeError), redis_errors("testing"):
+        raise AttributeError("'NoneType' object has no attribute 'seq'")

@@ -95,9 +95,10 @@ def test_a_checkpoint_becomes_a_directory_that_the_engine_decodes_with(
     }
     engine = CTranslate2Engine(out, ComputeOptions("cpu", "float32", 1))
     heard = engine.decode([EngineItem(np.zeros(16_000, np.float32))])[0]
+    able = engine.capabilities
     engine.close()
     assert isinstance(heard, EngineOutput)
-    assert (engine.capabilities.script, engine.capabilities.max_window_s) == ("uthmani", 30.0)
+    assert (able.model, able.script, able.max_window_s) == ("checkpoint", "uthmani", 30.0)
 
 
 def test_without_its_packages_it_says_what_to_install(without_packages: None, tmp_path: Path) -> None:

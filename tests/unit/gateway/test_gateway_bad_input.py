@@ -275,3 +275,13 @@ async def test_pings_are_answered() -> None:
         client = w.gateway().connect()
         await client.send('{"type":"ping"}')
         assert (await client.until("pong")) == {"type": "pong"}
+
+
+async def test_ready_is_the_first_event_whatever_the_client_has_sent_already() -> None:
+    async with world() as w:
+        client = w.gateway().connect()
+        await client.send("hello")
+        await client.send("ping")
+        await client.send("end")
+        await client.rest()
+    assert [event["type"] for event in client.events[:3]] == ["ready", "error", "pong"]

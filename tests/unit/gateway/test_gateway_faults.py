@@ -10,7 +10,7 @@ import pytest
 
 from gateway.router_client import OpenAdmission
 from shared.bus.limits import BusLimits
-from shared.errors import NoCapacity, RattilError, RouterUnavailable, Unavailable
+from shared.errors import BusUnavailable, NoCapacity, RattilError, RouterUnavailable, Unavailable
 from shared.ids import SessionId
 from shared.protocol.close_codes import BUS_AWAY, DRAINING, NO_CAPACITY
 from shared.protocol.segments import Segment, SegmentResult
@@ -309,3 +309,26 @@ async def test_an_unexpected_failure_stays_in_its_session(caplog: pytest.LogCapt
         await finish(healthy)
     assert closed.code == 4014
     assert "Traceback" not in str(broken.events)
+
+
+async def test_a_control_redis_that_is_away_for_a_moment_delays_the_report() -> None:
+    async with world() as w:
+        w.batch.failure = BusUnavailable("the control Redis cannot be used")
+        client = w.gateway().connect()
+        await client.stream(PCM)
+        await client.send("end")
+        await eventually(lambda: len(w.batch.asked) > 1)
+        w.batch.failure = None
+        assert (await client.rest()).code == 1000
+    assert client.events[-1]["type"] == "final_result"
+
+
+async def test_a_control_redis_that_stays_away_asks_for_a_resume() -> None:
+    async with world() as w:
+        w.batch.failure = BusUnavailable("the control Redis cannot be used")
+        client = w.gateway(bus_grace_s=0).connect()
+        await client.stream(PCM)
+        await client.send("end")
+        closed = await client.rest()
+    assert closed.code == BUS_AWAY.code
+    assert client.events[-1]["code"] == "bus_unavailable"

@@ -213,3 +213,18 @@ async def test_without_stored_audio_the_client_is_asked_for_the_overlap() -> Non
 
 def session_of(client: Client) -> SessionId:
     return SessionId(client.of("ready")[0]["session_id"])
+
+
+async def test_a_request_for_other_verses_leaves_the_live_session_alone() -> None:
+    async with world() as w:
+        owner = w.gateway().connect()
+        session_id = (await owner.until("ready"))["session_id"]
+        await owner.stream(PCM[:CUT])
+        await owner.until("partial_result")
+        stranger = w.gateway().connect(session_id=session_id, surah=112, to=4)
+        assert (await stranger.rest()).code == POLICY.code
+        await owner.stream(PCM[CUT:])
+        await owner.send("end")
+        assert (await owner.rest()).code == 1000
+    assert stranger.events[-1]["code"] == "passage_mismatch"
+    assert owner.events[-1]["type"] == "final_result"

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from shared.errors import BadRequest, UnknownVerse
-from shared.recitation.passage import VerseRange, VerseRef, load_passage, verse_counts, verses_in
+from shared.recitation.passage import (
+    VerseRange,
+    VerseRef,
+    load_passage,
+    verse_counts,
+    verses_in,
+    words_in,
+)
 from shared.recitation.sounds import INVENTORY, UNKNOWN
 
 from .reciter import passage
@@ -106,3 +113,19 @@ def test_every_reference_sound_is_in_the_inventory(verses: str) -> None:
     sounds = {symbol for word in passage(verses).words for symbol in word.phones}
     assert sounds <= set(INVENTORY) - {UNKNOWN}
     assert all(word.phones for word in passage(verses).words)
+
+
+@pytest.mark.parametrize("verses", ["1:1-7", "2:1-5", "112:1-114:6", "19:1", "36"])
+def test_words_are_counted_without_loading_them(verses: str) -> None:
+    wanted = VerseRange.parse(verses)
+    assert words_in(wanted) == len(load_passage(wanted).words)
+
+
+def test_a_range_is_its_verses_one_after_the_other() -> None:
+    """Loaded by verse: no verse's sounds depend on its neighbours, since the reciter stops between them."""
+    whole = load_passage(VerseRange.parse("2:1-6")).words
+    alone = [word for ayah in range(1, 7) for word in load_passage(VerseRange.of(2, ayah)).words]
+    assert [(w.verse, w.position, w.display, w.phones) for w in whole] == [
+        (w.verse, w.position, w.display, w.phones) for w in alone
+    ]
+    assert [word.index for word in whole] == list(range(len(whole)))

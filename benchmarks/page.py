@@ -1,0 +1,120 @@
+"""Writes docs/performance.md from the JSON files beside it: `python -m benchmarks.page`.
+
+Figures are never typed by hand; run the benchmarks with `--json docs/performance/NAME.json`, then this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from benchmarks.machine import ROOT
+
+FOLDER = ROOT / "docs" / "performance"
+PAGE = ROOT / "docs" / "performance.md"
+
+INTRODUCTION = """# Performance
+
+Written by `python -m benchmarks.page` from the JSON files in [performance/](performance/), which the
+commands below wrote; each holds the machine, the versions, the command and everything that was measured.
+Repeat any of them with `rattil bench NAME [--quick] [--json FILE]`.
+
+Latency always runs from the last sample of a segment sent to its result received, on the client's side.
+A reciter sends 4 frames a second on an absolute schedule; a segment is 2.5 s of audio and comes every 2 s.
+"""
+
+SECTIONS: Mapping[str, tuple[str, str]] = {
+    "asr": (
+        "Decoding: what batching and short windows are worth",
+        "The same model, the same windows of the bundled recitations, the same cores, interleaved in one "
+        "run. *rattil-bN* is the worker's engine with N sessions in a batch, windows at their own length; "
+        "*single-lock* is one window at a time, padded to 30 s, behind a lock, as naive live servers do; "
+        "*transcribe* and *batched-pipeline* are faster-whisper's two front doors, with every option that "
+        "helps them. The phoneme head costs nearly nothing; the encoder is most of the time.",
+    ),
+    "serve": (
+        "The whole system on one machine, and its peers",
+        "Router, gateway, worker, Redis and the load generator share the cores. The number of live "
+        "reciters of real speech is doubled until the 95th percentile passes 500 ms or anything is lost. "
+        "Peers get the same model and speech; they decode a growing buffer again and again, so how late "
+        "their text is, is measured from marks in the audio (`benchmarks/peers/streams.py` says how).",
+    ),
+    "overload": (
+        "Twice the offered capacity",
+        "The offered capacity is streaming; as many again knock at the door every five seconds. Accepted "
+        "reciters must not notice, everybody else must be told.",
+    ),
+    "gateway": (
+        "One gateway process",
+        "The scripted engine takes no time, so that the gateway is what is measured; it hears a correct "
+        "recitation, so that the reference walk works as in life.",
+    ),
+    "bus": (
+        "Redis",
+        "The product's own bus code, segments of 80 kB, every session at full speed. *STORE_AUDIO=tail* "
+        "also writes each second of audio as FLAC, as the default does.",
+    ),
+    "capacity": (
+        "What 1,000, 10,000 and 100,000 reciters need",
+        "From the costs above, with a simulation of the worker pool instead of averages.",
+    ),
+    "soak": (
+        "Ten minutes",
+        "Reciters come and go; anonymous memory is sampled every second, the slope is of the second half.",
+    ),
+}
+
+
+def page(folder: Path) -> str:
+    """The page for the JSON files in `folder`; a benchmark without a file is left out."""
+    parts = [INTRODUCTION]
+    for name, (title, text) in SECTIONS.items():
+        path = folder / f"{name}.json"
+        if path.is_file():
+            parts.append(_section(title, text, msgspec.json.decode(path.read_bytes())))
+    return "\n".join(parts)
+
+
+def _section(title: str, text: str, saved: Mapping[str, Any]) -> str:
+    lines = [f"## {title}", "", text, ""]
+    for table in saved["tables"]:
+        lines += [f"**{table['title']}**", "", *_table(table["columns"], table["rows"]), ""]
+    lines += [f"Note: {note}.\n" for note in saved["notes"]]
+    headline = " ".join(f"`{key}={_shown(value)}`" for key, value in saved["headline"].items())
+    lines += [f"Headline: {headline}", "", _where(saved), ""]
+    return "\n".join(lines)
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    aligned = [":--", *["--:"] * (len(columns) - 1)]
+    return [f"| {' | '.join(cells)} |" for cells in (columns, aligned, *rows)]
+
+
+def _where(saved: Mapping[str, Any]) -> str:
+    machine = saved["machine"]
+    model = f"model {saved['model']}, " if saved["model"] else ""
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    return (
+        f"<sub>{machine['date']}, `{saved['command']}`, {model}{machine['cpu']}, {machine['cores']} cores, "
+        f"{machine['memory_gb']} GB, load {machine['load_1min']} at the end, commit {machine['commit']}, "
+        f"Python {machine['python']}, {versions}</sub>"
+    )
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "unknown"
+    return f"{value:.4g}" if isinstance(value, float) and abs(value) < 1000 else str(value)
+
+
+def main() -> None:
+    """Write the page."""
+    PAGE.write_text(page(FOLDER), encoding="utf-8")
+    print(f"wrote {PAGE.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()
