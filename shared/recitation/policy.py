@@ -40,6 +40,9 @@ class SoundGrading:
     microphone the model knows less well must not turn every word red."""
     noise_cap: float = 0.3
     """The allowance's limit, so that wrong words stay wrong in noise."""
+    noise_limit: float = 0.45
+    """A median error above it is no noise: something else than the passage is being said, or nothing can be
+    told. Then no word is accepted on widened thresholds; it stays open instead."""
     noise_words: int = 24
     """Over how many recent words the median is taken."""
     noise_least_words: int = 6

@@ -39,8 +39,10 @@ class Weighed:
     error: float
     as_correct: Judgement
 
-    def judgement(self, noise: float, policy: SoundGrading) -> Judgement:
-        """The verdict in a stretch that is heard with this `noise` (0-1)."""
+    def judgement(self, noise: float, policy: SoundGrading) -> Judgement | None:
+        """The verdict in a stretch heard with this `noise` (0-1); None where no honest one is possible."""
+        if noise > policy.noise_limit and self.error >= policy.minor_error:
+            return None
         grade = _grade(self.tally, self.error, noise, policy)
         return self.as_correct if grade == CORRECT else msgspec.structs.replace(self.as_correct, grade=grade)
 
