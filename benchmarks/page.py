@@ -55,7 +55,7 @@ SECTIONS: Mapping[str, tuple[str, str]] = {
     "bus": (
         "Redis",
         "The product's own bus code, segments of 80 kB, every session at full speed. *STORE_AUDIO=tail* "
-        "also writes each second of audio as FLAC, as the default does.",
+        "also stores each second of audio, as the default does.",
     ),
     "capacity": (
         "What 1,000, 10,000 and 100,000 reciters need",

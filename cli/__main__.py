@@ -120,9 +120,20 @@ def router(context: typer.Context) -> None:
     _become("router", context.args)
 
 
-@app.command(context_settings=_PASS_ON, add_help_option=False)
+@app.command(context_settings={**_PASS_ON, "allow_interspersed_args": False}, no_args_is_help=True)
 def bench(context: typer.Context) -> None:
-    """Measure: asr, serve, overload, gateway, bus, capacity, soak ([bold]rattil bench --help[/])."""
+    """Measure this machine: asr, serve, overload, gateway, bus, capacity or soak.
+
+    Each prints a table, saves JSON if asked to, and ends with a line `headline: key=number …`.
+
+    Examples:
+
+      rattil bench asr --quick
+
+      rattil bench serve --peers --json serve.json
+
+      rattil bench gateway --help
+    """
     try:
         become_benchmark(context.args)
     except NoBenchmarks as error:
