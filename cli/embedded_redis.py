@@ -23,6 +23,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
+from cli.ports import free_port
+
 _START_TIMEOUT_S = 10.0
 _STOP_TIMEOUT_S = 5.0
 _POLL_S = 0.01
@@ -146,7 +148,7 @@ class EmbeddedRedis:
 
     def _launch(self) -> float:
         """Fork the server; returns the moment by which it must answer."""
-        self.port = self._wanted_port or _free_port()
+        self.port = self._wanted_port or free_port()
         binary = self._binary or embedded_redis_binary()
         self._close_log()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the server)
@@ -220,13 +222,6 @@ def _options(port: int, saved: Path) -> list[str]:
 def _tries(wanted_port: int) -> list[bool]:
     """One entry per start attempt, True for the last: a free port may be taken before Redis binds it."""
     return [True] if wanted_port else [False] * (_PORT_TRIES - 1) + [True]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _converse(port: int, commands: Sequence[str], timeout_s: float) -> bytes:

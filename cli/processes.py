@@ -261,14 +261,6 @@ def die_with_parent() -> None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def free_port(host: str = "127.0.0.1") -> int:
-    """A TCP port that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def require_free(host: str, port: int, setting: str) -> None:
     """Raises `PortInUse`, naming the setting to change, if `host:port` cannot be listened on."""
     with socket.socket() as probe:

@@ -9,7 +9,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from cli.embedded_redis import EmbeddedRedis
-from cli.processes import Service, Stack, free_port, require_free
+from cli.ports import free_port
+from cli.processes import Service, Stack, require_free
 from cli.sample_files import samples_folder
 
 LOOPBACK = "127.0.0.1"

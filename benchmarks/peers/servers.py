@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Literal
 
 from benchmarks.machine import available_cores
-from cli.processes import die_with_parent, free_port
+from cli.ports import free_port
+from cli.processes import die_with_parent
 
 HERE = Path(__file__).parent
 START_S = 90.0

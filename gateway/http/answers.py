@@ -14,6 +14,7 @@ from starlette.websockets import WebSocket
 from gateway.auth import Unauthorised
 from shared.errors import BadRequest, NoCapacity, RattilError, StateLost, Unavailable, UnknownVerse
 from shared.logging import get_logger
+from shared.protocol.close_codes import POLICY
 
 RETRY_AFTER_S = 5.0
 """What `Retry-After` says where the error itself does not know."""
@@ -64,7 +65,10 @@ async def on_http_error(request: Request, error: Exception) -> Response:
 async def no_such_socket(websocket: WebSocket) -> None:
     """A WebSocket to a path that speaks no dialect: refused before it opens."""
     body = {"code": "not_found", "message": "there is no such socket; recite to /ws/recite or /ws/verify"}
-    await websocket.send_denial_response(JSONResponse({"error": body}, 404))
+    if "websocket.http.response" in websocket.scope.get("extensions", {}):
+        await websocket.send_denial_response(JSONResponse({"error": body}, 404))
+    else:
+        await websocket.close(POLICY.code, "not_found")
 
 
 def status_of(error: RattilError) -> int:

@@ -14,7 +14,7 @@ from arq.connections import ArqRedis
 from arq.worker import Worker
 from redis.asyncio import Redis
 
-from cli.processes import free_port
+from cli.ports import free_port
 from gateway.batch import ArqVerifier
 from shared.bus import keys
 from shared.errors import BadAudio, BusUnavailable, QueueFull, Unavailable

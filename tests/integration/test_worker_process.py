@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,6 +16,7 @@ import redis
 
 from asr_worker.engines.scripted import CRASH_EXIT_CODE, CRASH_PROCESS, HAFS_SOUNDS, speak, speak_marker
 from cli.embedded_redis import EmbeddedRedis
+from cli.ports import free_port
 from gateway.batch import ArqVerifier
 from shared.bus import keys
 from shared.bus.ports import AudioChunk, SessionRecord
@@ -51,9 +51,7 @@ async def worker(
     redis_url: str, *, may_die: bool = False, env: dict[str, str] | None = None
 ) -> AsyncIterator[Process]:
     """A worker process with the scripted engine; ready, unless it may have died before."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",

@@ -10,7 +10,7 @@ import pytest
 
 from cli.client import GaveUp, RecitationClient, Refused, Target
 from cli.dialect import Ack, Final, FinalError, Partial, Ready, ServerError, ServerEvent, UnreadableEvent
-from cli.processes import free_port
+from cli.ports import free_port
 from cli.resume import ReconnectPolicy
 from tests.unit.cli.scripted_server import Act, ScriptedServer, Visit, scripted_server
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.ports import free_port
 from cli.processes import (
     Child,
     ChildDied,
@@ -20,7 +21,6 @@ from cli.processes import (
     PortInUse,
     Service,
     Stack,
-    free_port,
     require_free,
 )
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cli.processes import PortInUse, free_port
+from cli.ports import free_port
+from cli.processes import PortInUse
 from cli.stack import Counts, Plan, Ports, groups
 
 
