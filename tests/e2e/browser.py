@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -82,7 +84,15 @@ class Page:
 
 @asynccontextmanager
 async def tab(profile: Path, arguments: Sequence[str] = ()) -> AsyncIterator[Page]:
-    """A fresh browser with one empty tab; gone afterwards."""
+    """A fresh browser with one empty tab; gone afterwards, with the sockets it leaves when it is killed."""
+    # A short path: the name of a Unix socket has at most 107 bytes.
+    with tempfile.TemporaryDirectory(prefix="rattil-tab-", ignore_cleanup_errors=True) as scratch:
+        async with _tab(profile, arguments, scratch) as page:
+            yield page
+
+
+@asynccontextmanager
+async def _tab(profile: Path, arguments: Sequence[str], scratch: str) -> AsyncIterator[Page]:
     program = chromium()
     assert program is not None, "ask chromium() first"
     process = await asyncio.create_subprocess_exec(
@@ -95,6 +105,7 @@ async def tab(profile: Path, arguments: Sequence[str] = ()) -> AsyncIterator[Pag
         "--autoplay-policy=no-user-gesture-required",
         *arguments,
         "about:blank",
+        env={**os.environ, "TMPDIR": scratch},
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
     )
