@@ -2,7 +2,7 @@
 
 Stages, each leaving files in the work folder so that a broken run goes on where it stopped:
 cache (features), align (flat start), first (train), realign (sharper targets), second (train on),
-export, evaluate. Two cores need about two hours; see ``training/README.md``.
+export, evaluate. Two cores need about four hours; see ``training/README.md``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,17 @@ from training.realign import realign
 from training.workers import Job, load_student, train
 
 FIRST = Plan(minutes=25)
-SECOND = Plan(minutes=60, peak_rate=8e-4, seed=8)
+"""Frame targets carry a network that knows nothing yet."""
+SECOND = Plan(
+    minutes=180,
+    peak_rate=1e-3,
+    seconds_per_step=96.0,
+    frame_weight=0.2,
+    ctc_weight=0.8,
+    text_weight=0.6,
+    seed=8,
+)
+"""Smaller steps, and more of them; by now CTC and letters teach more than the frames."""
 
 
 def _options() -> argparse.Namespace:

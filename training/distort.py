@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.audio import SAMPLE_RATE, Floats
+from training.codec import code
 
 Rng = np.random.Generator
 
@@ -36,12 +37,31 @@ def room(samples: Floats, rng: Rng) -> Floats:
     time = np.arange(length) / SAMPLE_RATE
     tail = rng.standard_normal(length) * 10.0 ** (-3.0 * time / decay_s)
     tail[: int(rng.uniform(0.002, 0.03) * SAMPLE_RATE)] = 0.0
-    reverberant = 10.0 ** (rng.uniform(-14.0, 2.0) / 20.0)
+    reverberant = 10.0 ** (rng.uniform(-14.0, 6.0) / 20.0)
     tail *= reverberant / np.sqrt(np.sum(tail**2) + 1e-9)
     tail[0] = 1.0
     size = samples.size + length
     wet = np.fft.irfft(np.fft.rfft(samples, size) * np.fft.rfft(tail, size), size)
     heard: Floats = wet[: samples.size].astype(np.float32)
+    return heard
+
+
+def echo(samples: Floats, rng: Rng) -> Floats:
+    """A loudspeaker hall or a studio's echo effect: repeats every 80 to 450 ms, each duller."""
+    delay = int(rng.uniform(0.08, 0.45) * SAMPLE_RATE)
+    gain = rng.uniform(0.15, 0.6)
+    repeats = int(rng.integers(1, 7))
+    size = samples.size + repeats * delay
+    spectrum = np.fft.rfft(samples, size)
+    frequency = np.fft.rfftfreq(size, 1.0 / SAMPLE_RATE)
+    duller = gain / (1.0 + frequency / rng.uniform(1500.0, 7000.0))
+    turn = np.exp(-2j * np.pi * frequency * delay / SAMPLE_RATE)
+    total = np.ones_like(turn)
+    step = np.ones_like(turn)
+    for _ in range(repeats):
+        step = step * duller * turn
+        total = total + step
+    heard: Floats = np.fft.irfft(spectrum * total, size)[: samples.size].astype(np.float32)
     return heard
 
 
@@ -55,8 +75,8 @@ def coloured_noise(size: int, rng: Rng) -> Floats:
 
 
 def add_noise(samples: Floats, rng: Rng) -> Floats:
-    """Stationary noise at a signal-to-noise ratio of 8 to 35 dB."""
-    level = samples.std() * 10.0 ** (-rng.uniform(8.0, 35.0) / 20.0)
+    """Stationary noise at a signal-to-noise ratio of 3 to 35 dB."""
+    level = samples.std() * 10.0 ** (-rng.uniform(3.0, 35.0) / 20.0)
     return samples + np.float32(level) * coloured_noise(samples.size, rng)
 
 
@@ -96,10 +116,18 @@ def distort(samples: Floats, rng: Rng) -> Distorted:
     if samples.size < SAMPLE_RATE // 10:
         return Distorted(samples, rate)
     if rng.random() < 0.6:
-        rate = float(np.exp(rng.normal(0.0, 0.11)))
-        rate = min(max(rate, 0.75), 1.35)
+        rate = float(np.exp(rng.normal(0.02, 0.13)))
+        rate = min(max(rate, 0.75), 1.45)
         samples = shift_pitch(samples, rate)
-    chain = ((0.5, room), (0.6, equalise), (0.6, add_noise), (0.1, clip_peaks), (1.0, set_level))
+    chain = (
+        (0.25, echo),
+        (0.5, room),
+        (0.6, equalise),
+        (0.6, add_noise),
+        (0.1, clip_peaks),
+        (0.3, code),
+        (1.0, set_level),
+    )
     for chance, effect in chain:
         if rng.random() < chance:
             samples = effect(samples, rng)

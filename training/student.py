@@ -23,7 +23,7 @@ class Shape:
     d_model: int = 256
     heads: int = 4
     ffn: int = 1024
-    encoder_layers: int = 6
+    encoder_layers: int = 8
     decoder_layers: int = 2
     source_positions: int = 1500
     """Encoder frames of 40 ms: 60 s, since stock callers always pad to 3,000 feature frames."""

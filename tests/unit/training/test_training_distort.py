@@ -1,0 +1,81 @@
+"""What the training mix does to a clean recording: it changes the sound, never what is said when."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from training.audio import SAMPLE_RATE, Floats
+from training.codec import CODECS, code
+from training.distort import distort, echo, set_level, shift_pitch
+
+
+def bursts() -> Floats:
+    """A second of silence with a 50 ms tone of 500 Hz every quarter second."""
+    time = np.arange(SAMPLE_RATE) / SAMPLE_RATE
+    on = (time % 0.25) < 0.05
+    return (0.5 * np.sin(2 * np.pi * 500 * time) * on).astype(np.float32)
+
+
+def lag(before: Floats, after: Floats) -> int:
+    """Samples by which ``after`` follows ``before``."""
+    size = 2 * before.size
+    product = np.fft.rfft(after, size) * np.conj(np.fft.rfft(before, size))
+    place = int(np.fft.irfft(product, size).argmax())
+    return place if place < before.size else place - size
+
+
+@pytest.mark.parametrize("choice", range(len(CODECS)))
+def test_codecs_keep_length_and_place(choice: int) -> None:
+    class Choosing(np.random.Generator):
+        """Takes one codec; the rest by chance."""
+
+        def integers(self, *_: object, **__: object) -> int:  # type: ignore[override]
+            return choice
+
+    samples = bursts()
+    heard = code(samples, Choosing(np.random.PCG64(1)))
+    assert heard.size == samples.size
+    assert abs(lag(samples, heard)) <= SAMPLE_RATE // 1000
+    assert not np.array_equal(heard, samples)
+
+
+def test_an_echo_repeats_what_was_said_later_and_softer() -> None:
+    click = np.zeros(SAMPLE_RATE, dtype=np.float32)
+    click[100] = 1.0
+    heard = echo(click, np.random.default_rng(3))
+    assert heard[100] == pytest.approx(1.0, abs=1e-3)
+    later = np.abs(heard[101:])
+    assert 0.02 < later.max() < 0.6
+    assert later.argmax() > 0.07 * SAMPLE_RATE
+    assert np.abs(heard[:99]).max() < 1e-3
+
+
+def test_a_shift_up_is_shorter_by_its_rate() -> None:
+    samples = bursts()
+    assert shift_pitch(samples, 1.25).size == round(samples.size / 1.25)
+
+
+def test_levels_stay_in_full_scale() -> None:
+    rng = np.random.default_rng(5)
+    for _ in range(20):
+        assert 0.04 < np.abs(set_level(bursts() * 7, rng)).max() <= 1.0
+
+
+def test_a_distorted_copy_says_how_its_time_runs() -> None:
+    rng = np.random.default_rng(8)
+    samples = bursts()
+    rates = set()
+    for _ in range(12):
+        made = distort(samples, rng)
+        rates.add(made.rate)
+        assert made.samples.size == pytest.approx(samples.size / made.rate, abs=1)
+        assert np.isfinite(made.samples).all()
+    assert len(rates) > 3
+
+
+def test_a_scrap_of_audio_is_left_alone() -> None:
+    scrap = np.ones(100, dtype=np.float32)
+    made = distort(scrap, np.random.default_rng(0))
+    assert made.rate == 1.0
+    assert made.samples is scrap
