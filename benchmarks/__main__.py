@@ -111,6 +111,24 @@ def capacity(
     publish(run_capacity(console, folder, gpu_segments_per_s, quick=quick), console, json)
 
 
+@app.command()
+def recitations(
+    source: Annotated[Path, typer.Argument(help="Folder of SSSAAA files or a manifest.")],
+    reciter: Annotated[list[str] | None, typer.Option(help="Only these reciters.")] = None,
+    limit: Annotated[int, typer.Option(min=0, help="At most so many of each reciter; 0: all.")] = 0,
+    at_once: Annotated[int, typer.Option(min=1, max=200, help="Reciters at a time.")] = 16,
+    json: Json = None,
+    model: Model = BUNDLED,
+) -> None:
+    """Real recordings through the running system, paced: how many words end correct, how many falsely not?"""
+    from benchmarks.recitations import run_recitations
+    from cli.modelling.recordings import Choice, find_recordings
+
+    console = _console()
+    found = find_recordings(source, Choice(tuple(reciter or ()), limit))
+    publish(run_recitations(locate(model), found, console, at_once=at_once), console, json)
+
+
 def _console() -> Console:
     """Wide enough for the tables when nobody looks."""
     console = Console()

@@ -61,6 +61,11 @@ SECTIONS: Mapping[str, tuple[str, str]] = {
         "What 1,000, 10,000 and 100,000 reciters need",
         "From the costs above, with a simulation of the worker pool instead of averages.",
     ),
+    "recitations": (
+        "Real recordings at the pace of life",
+        "Recordings without mistakes of voices the model never heard, recited into the running system by the "
+        "reference client, many at a time; [models.md](models.md) says more about accuracy.",
+    ),
     "soak": (
         "Ten minutes",
         "Reciters come and go; anonymous memory is sampled every second, the slope is of the second half.",
