@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from asr_worker.calibration import measure_cost
+from asr_worker.capacity import BatchCost, CapacityModel
 from asr_worker.engine import Engine
 from asr_worker.heartbeat import Heartbeat, RedisRegistration, Registration
 from asr_worker.http import build_http
@@ -14,7 +16,7 @@ from asr_worker.jobs import JobPolicy, RedisUploads, VerifyJobs
 from asr_worker.lane import EngineLane
 from asr_worker.metrics import WorkerMetrics
 from asr_worker.settings import WorkerSettings
-from asr_worker.standing import Standing, new_worker_id
+from asr_worker.standing import CapacityMeter, Standing, capacity_policy, new_worker_id
 from asr_worker.verifier import Verifier
 from asr_worker.worker import Worker, WorkerPolicy
 from shared.bus.ports import WorkQueue
@@ -86,12 +88,26 @@ async def redis_worker(settings: WorkerSettings, lane: EngineLane) -> AsyncItera
 
 async def run_worker(settings: WorkerSettings, engine: Engine) -> None:
     """Serve until a signal, drain, and return. A failing part ends the whole worker."""
-    lane = EngineLane(engine, SystemClock())
+    clock = SystemClock()
+    lane = EngineLane(engine, clock)
     try:
+        meter = await measured_capacity(settings, lane, clock)
         async with redis_worker(settings, lane) as parts:
+            parts.standing.meter = meter
+            parts.metrics.watch(meter)
             await _run(settings, parts)
     finally:
         lane.close()
+
+
+async def measured_capacity(settings: WorkerSettings, lane: EngineLane, clock: Clock) -> CapacityMeter:
+    """A meter with its first guess, from a few batches through the lane."""
+    policy = capacity_policy(settings, lane.capabilities.device)
+    if settings.engine == "scripted":
+        cost = BatchCost(settings.scripted_delay_ms, 0.05)  # it says itself how long a batch takes
+    else:
+        cost = await measure_cost(lane, policy, clock)
+    return CapacityMeter(CapacityModel(policy, cost, clock.monotonic()), clock)
 
 
 async def _run(settings: WorkerSettings, parts: Parts) -> None:
@@ -131,6 +147,7 @@ def _policy(settings: WorkerSettings) -> WorkerPolicy:
         max_batch=settings.max_batch,
         max_in_flight=settings.max_in_flight,
         max_wait_s=settings.max_wait_ms / 1000,
+        prepare_ahead=settings.prepare_ahead,
         claim_block_ms=settings.claim_block_ms,
         reclaim_ms=settings.reclaim_ms,
         reclaim_every_s=settings.reclaim_every_ms / 1000,

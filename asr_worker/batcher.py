@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from heapq import nsmallest
 from typing import Generic, NamedTuple, TypeVar
 
 Payload = TypeVar("Payload")
 
 
 class GroupKey(NamedTuple):
-    """Only items with the same key share a batch: one padded length, one language.
+    """Only items with the same key share a batch: one padded length.
 
-    `alone` names an item that must not share one: it may have killed the worker that had it before.
+    Languages, prompts and other options may differ: the engine takes them item by item. `alone` names
+    an item that must not share a batch: it may have killed the worker that had it before.
     """
 
     bucket: int
-    language: str
     alone: str = ""
 
 
@@ -48,18 +49,28 @@ class BatchPolicy:
 class Batcher(Generic[Payload]):
     """A bounded set of waiting segments, grouped so that a batch has one shape.
 
-    With little to do nobody waits: an engine that has been idle for `max_wait_s` gets whatever is
+    With little to do nobody waits: an engine that has been idle for `company_s` gets whatever is
     there at once. Right after a batch, when more segments are usually on their way, a group that
-    is neither full nor urgent waits for company, at most `max_wait_s` from its first item.
+    is neither full nor urgent waits for company, at most `company_s` from its first item.
     """
 
     def __init__(self, policy: BatchPolicy) -> None:
         self._policy = policy
+        self._company_s = policy.max_wait_s
         self._groups: dict[GroupKey, list[Waiting[Payload]]] = {}
         self._size = 0
 
     def __len__(self) -> int:
         return self._size
+
+    @property
+    def company_s(self) -> float:
+        """How long a segment waits for company after a batch, s; set as the load is, within the bound."""
+        return self._company_s
+
+    @company_s.setter
+    def company_s(self, wait_s: float) -> None:
+        self._company_s = min(wait_s, self._policy.max_wait_s)
 
     @property
     def room(self) -> int:
@@ -78,7 +89,7 @@ class Batcher(Generic[Payload]):
 
         `idle_since_s`: when the engine finished its last batch. `closing`: nothing more will come.
         """
-        key = self._most_urgent(self._ready(now_s, idle_since_s, closing))
+        key = self._first(self._ready(now_s, idle_since_s, closing))
         if key is None:
             return []
         group = sorted(self._groups[key], key=lambda item: item.urgency)
@@ -90,16 +101,21 @@ class Batcher(Generic[Payload]):
         self._size -= len(batch)
         return batch
 
+    def most_urgent(self, count: int, wanted: Callable[[Payload], bool]) -> list[Payload]:
+        """Up to `count` wanted payloads that wait, the most urgent first; they go on waiting."""
+        items = (item for group in self._groups.values() for item in group if wanted(item.payload))
+        return [item.payload for item in nsmallest(count, items, key=lambda item: item.urgency)]
+
     def wait_s(self, now_s: float, idle_since_s: float) -> float | None:
         """Seconds until `take` gives a batch if nothing else arrives; None when nothing is there."""
         if not self._size:
             return None
-        idle_enough_s = idle_since_s + self._policy.max_wait_s
+        idle_enough_s = idle_since_s + self._company_s
         oldest_due_s = min(map(self._due_s, self._groups))
         return max(0.0, min(idle_enough_s, oldest_due_s) - now_s)
 
     def _ready(self, now_s: float, idle_since_s: float, closing: bool) -> Iterator[GroupKey]:
-        at_once = closing or now_s - idle_since_s >= self._policy.max_wait_s
+        at_once = closing or now_s - idle_since_s >= self._company_s
         for key in self._groups:
             if at_once or self._due_s(key) <= now_s:
                 yield key
@@ -110,9 +126,9 @@ class Batcher(Generic[Payload]):
         oldest_s = min(item.arrived_s for item in group)
         if len(group) >= self._policy.max_batch or any(item.final for item in group):
             return oldest_s
-        return oldest_s + self._policy.max_wait_s
+        return oldest_s + self._company_s
 
-    def _most_urgent(self, keys: Iterator[GroupKey]) -> GroupKey | None:
+    def _first(self, keys: Iterator[GroupKey]) -> GroupKey | None:
         return min(
             keys,
             key=lambda key: min(item.urgency for item in self._groups[key]),

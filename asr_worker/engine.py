@@ -9,13 +9,17 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from asr_worker.features import FeatureConfig
 from shared.hearing import HeardWord, Phone
 from shared.protocol.segments import TaskOptions
 
 
 @dataclass(frozen=True, slots=True)
 class EngineCapabilities:
-    """What an engine can give, and who it is."""
+    """What an engine can give, and who it is.
+
+    `features`: the front end whose log powers it takes instead of samples; None if it takes none.
+    """
 
     model: str
     version: str
@@ -27,14 +31,27 @@ class EngineCapabilities:
     word_times: bool
     multilingual: bool
     max_window_s: float
+    features: FeatureConfig | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class EngineItem:
-    """One segment to decode: float32 mono 16 kHz samples in [-1, 1] and its session's options."""
+    """One segment to decode, as samples or as log-mel powers, with its session's options.
 
-    pcm: NDArray[np.float32]
+    `pcm`: float32 mono 16 kHz samples in [-1, 1]. `logs`: log10 mel powers before clamp and scaling,
+    `[frames, n_mels]`, as `features.log_power` gives for the same samples and the `features` of the
+    engine's capabilities; looked at only where there is no `pcm`. `samples`: the length of the sound;
+    taken from `pcm` where there is one.
+    """
+
+    pcm: NDArray[np.float32] | None
     options: TaskOptions = TaskOptions()
+    logs: NDArray[np.float32] | None = None
+    samples: int = 0
+
+    def __post_init__(self) -> None:
+        if self.pcm is not None:
+            object.__setattr__(self, "samples", int(self.pcm.size))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +65,10 @@ class EngineOutput:
 
 
 class Engine(Protocol):
-    """Decodes batches. Blocking; called from one thread at a time, never from the event loop."""
+    """Decodes batches. Blocking, never called from the event loop.
+
+    `decode` is called from one thread at a time; `prepare` from any thread, also while `decode` runs.
+    """
 
     @property
     def capabilities(self) -> EngineCapabilities: ...
@@ -61,8 +81,16 @@ class Engine(Protocol):
         """
         ...
 
+    def prepare(self, items: Sequence[EngineItem]) -> list[EngineItem]:
+        """The same items with the work done that needs no engine (features), in order.
+
+        What cannot be prepared comes back as it was: `decode` says what is wrong with it.
+        """
+        ...
+
     def decode(self, items: Sequence[EngineItem]) -> list[EngineOutput | Exception]:
-        """One outcome per item, in order. A failing item yields its exception, not the batch's."""
+        """One outcome per item, in order, prepared or not. A failing item yields its exception, not the
+        batch's."""
         ...
 
     def close(self) -> None: ...

@@ -30,8 +30,11 @@ _log = get_logger(__name__)
 class Registration(Protocol):
     """Where workers report. Both methods raise `BusUnavailable`."""
 
-    async def publish(self, report: WorkerReport, ttl_s: float) -> None:
-        """Store the report; it and the worker's place in the list count for `ttl_s`."""
+    async def publish(self, report: WorkerReport, ttl_s: float) -> int:
+        """Store the report; it and the worker's place in the list count for `ttl_s`.
+
+        Returns how many sessions the routers have leased to this worker.
+        """
         ...
 
     async def withdraw(self, worker_id: WorkerId) -> None:
@@ -45,7 +48,7 @@ class RedisRegistration:
     def __init__(self, client: Redis) -> None:
         self._client = client
 
-    async def publish(self, report: WorkerReport, ttl_s: float) -> None:
+    async def publish(self, report: WorkerReport, ttl_s: float) -> int:
         with redis_errors("reporting to the registry"):
             # The server's clock, so that the workers' own clocks need not agree.
             seconds, microseconds = await command(self._client, "TIME")
@@ -55,7 +58,8 @@ class RedisRegistration:
                 queue_command(pipe, "ZADD", keys.WORKERS, now_ms, report.worker_id)
                 queue_command(pipe, "HSET", key, "report", msgspec.json.encode(report))
                 queue_command(pipe, "PEXPIRE", key, int(ttl_s * 1000))
-                await execute(pipe)
+                queue_command(pipe, "SCARD", keys.worker_sessions(report.worker_id))
+                return int((await execute(pipe))[-1])
 
     async def withdraw(self, worker_id: WorkerId) -> None:
         with redis_errors("leaving the registry"):
@@ -84,6 +88,8 @@ class Heartbeat:
         self._every_s = every_s
         self._counted = (clock.monotonic(), metrics.answered)
         self.arrived = False
+        self.leased = 0
+        """Sessions leased to this worker when the last report arrived."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Report until `stop`; a registry that is away is tried again with the next beat."""
@@ -95,9 +101,11 @@ class Heartbeat:
         """Report once, e.g. at once when draining begins."""
         report = self._report(self._rate())
         self._metrics.capacity.set(report.capacity)
+        self._metrics.service_rate.set(report.service_rate)
+        self._metrics.latency_p95.set(report.latency_p95_ms)
         self._metrics.ready.set(report.status != "draining")
         try:
-            await self._registration.publish(report, MISSED_BEATS * self._every_s)
+            self.leased = await self._registration.publish(report, MISSED_BEATS * self._every_s)
         except BusUnavailable as error:
             self._missed("heartbeat", error)
         else:

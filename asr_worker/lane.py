@@ -1,4 +1,7 @@
-"""The one way to the engine: one thread, live segments before batch jobs, nothing ever cancelled in it."""
+"""The one way to the engine: one thread, live segments before batch jobs, nothing ever cancelled in it.
+
+A second thread beside it prepares what waits.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,12 @@ from typing import NamedTuple
 from asr_worker.engine import Engine, EngineCapabilities, EngineItem, EngineOutput
 from asr_worker.engines.isolate import decode_isolated
 from shared.clock import Clock
+from shared.logging import get_logger
 
 MAX_PASSED_OVER = 4
 """Live batches that may go before a waiting job batch; then the job has its turn."""
+
+_log = get_logger(__name__)
 
 
 class Decoded(NamedTuple):
@@ -33,10 +39,12 @@ class EngineLane:
         self._engine = engine
         self._clock = clock
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
+        self._beside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="prepare")
         self._live: deque[asyncio.Future[None]] = deque()
         self._jobs: deque[asyncio.Future[None]] = deque()
         self._passed_over = 0
         self._busy_since_s: float | None = None
+        self._preparing_since_s: float | None = None
 
     @property
     def capabilities(self) -> EngineCapabilities:
@@ -48,8 +56,22 @@ class EngineLane:
 
     @property
     def busy_s(self) -> float:
-        """How long the batch in work has been running, s; 0 when idle."""
-        return 0.0 if self._busy_since_s is None else self._clock.monotonic() - self._busy_since_s
+        """How long the batch in work, or the preparation beside it, has been running, s; 0 when idle."""
+        since_s = [since for since in (self._busy_since_s, self._preparing_since_s) if since is not None]
+        return self._clock.monotonic() - min(since_s) if since_s else 0.0
+
+    @property
+    def busy(self) -> bool:
+        """Whether a batch is in work."""
+        return self._busy_since_s is not None
+
+    async def prepare(self, items: Sequence[EngineItem]) -> list[EngineItem]:
+        """The items with their features computed, in order, while the engine may be at another batch.
+
+        What cannot be prepared comes back as it was, for `decode` to say why.
+        """
+        loop = asyncio.get_running_loop()
+        return await asyncio.shield(loop.run_in_executor(self._beside, self._prepare, list(items)))
 
     async def decode(self, items: Sequence[EngineItem], *, live: bool) -> Decoded:
         """One outcome per item; never raises for what is in them.
@@ -68,10 +90,22 @@ class EngineLane:
 
     def close(self) -> None:
         """Release the engine; a batch that is still running is left behind with its thread."""
-        idle = self._busy_since_s is None
+        idle = self._busy_since_s is None and self._preparing_since_s is None
+        self._beside.shutdown(wait=idle, cancel_futures=True)
         self._executor.shutdown(wait=idle, cancel_futures=True)
         if idle:
             self._engine.close()
+
+    def _prepare(self, items: list[EngineItem]) -> list[EngineItem]:
+        self._preparing_since_s = self._clock.monotonic()
+        try:
+            return self._engine.prepare(items)
+        except Exception as error:
+            # One item too many for the machine must not end the worker; alone, `decode` tries again.
+            _log.warning("prepare_failed", items=len(items), error=f"{type(error).__name__}: {error}")
+            return items
+        finally:
+            self._preparing_since_s = None
 
     def _run(self, items: list[EngineItem]) -> Decoded:
         started_s = self._clock.monotonic()

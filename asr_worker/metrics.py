@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from shared.metrics import BATCH_SIZE_BUCKETS, latency_histogram
 from shared.protocol.segments import SegmentResult
+
+
+class LoadObserver(Protocol):
+    """Wants to know of every batch and every answer, e.g. to measure the capacity."""
+
+    def decoded(self, segments: int, audio_s: float, engine_ms: float) -> None: ...
+
+    def answered(self, queued_ms: float, worked_ms: float) -> None: ...
 
 
 class WorkerMetrics:
@@ -58,9 +68,29 @@ class WorkerMetrics:
             "rattil_worker_in_flight_segments", "Segments taken and not yet answered.", registry=registry
         )
         self.capacity = Gauge("rattil_worker_capacity_sessions", "Live sessions reported.", registry=registry)
+        self.service_rate = Gauge(
+            "rattil_worker_service_rate_segments",
+            "Segments per second the engine could decode in full batches.",
+            registry=registry,
+        )
+        self.latency_p95 = Gauge(
+            "rattil_worker_latency_p95_ms",
+            "95th percentile of the last seconds from push to result, ms; 0: too few segments to tell.",
+            registry=registry,
+        )
+        self.engine_busy = Gauge(
+            "rattil_worker_engine_busy_ratio",
+            "Share of its time the engine decodes live segments.",
+            registry=registry,
+        )
         self.ready = Gauge("rattil_worker_ready", "1 while the worker takes segments.", registry=registry)
         self.answered = 0
         self.failures = 0
+        self._observer: LoadObserver | None = None
+
+    def watch(self, observer: LoadObserver) -> None:
+        """Tell this one of every batch and answer from now on."""
+        self._observer = observer
 
     def committed(self, result: SegmentResult) -> None:
         """Count one answered segment. Times are of the result's stages."""
@@ -70,6 +100,9 @@ class WorkerMetrics:
         self.queued.observe(result.timings.queued_ms)
         if result.outcome == "result":
             self.batched.observe(result.timings.batch_ms)
+            if self._observer is not None:
+                timings = result.timings
+                self._observer.answered(timings.queued_ms, timings.batch_ms + timings.inference_ms)
 
     def decoded(self, size: int, audio_s: float, inference_ms: int) -> None:
         """Count one batch."""
@@ -77,3 +110,5 @@ class WorkerMetrics:
         self.inference.observe(inference_ms)
         self.audio.inc(audio_s)
         self.busy.inc(inference_ms / 1000)
+        if self._observer is not None:
+            self._observer.decoded(size, audio_s, inference_ms)

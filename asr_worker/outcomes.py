@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from asr_worker.engine import EngineItem, EngineOutput
+from shared.audio import flac, mel, opus
+from shared.audio.features import FeatureConfig
 from shared.audio.pcm import to_float
-from shared.errors import BadAudio, DecodeFailed, RattilError
+from shared.errors import BadAudio, DecodeFailed, RattilError, UnsupportedCodec
 from shared.ids import WorkerId
 from shared.protocol.segments import Outcome, Segment, SegmentResult, StageTimings
 
@@ -32,16 +31,35 @@ class Stages:
         return StageTimings(max(0, self.queued_ms), max(0, self.batch_ms), max(0, self.inference_ms))
 
 
-def engine_item(segment: Segment) -> EngineItem:
-    """The segment as the engine takes it. Raises `BadAudio` when the audio is not what it claims."""
-    if segment.codec != "pcm16":
-        raise BadAudio(f"codec {segment.codec!r} is not known here; send pcm16")
-    pcm: NDArray[np.float32] = to_float(segment.audio)
+def engine_item(segment: Segment, features: FeatureConfig | None = None) -> EngineItem:
+    """The segment as the engine takes it; `features`: the front end it takes instead of samples, if any.
+
+    Raises `BadAudio` when the audio is not what it claims, `UnsupportedCodec` when nobody here can read it.
+    """
+    if segment.samples <= 0:
+        raise BadAudio("the segment has no samples")
+    if segment.codec == "mel_u8":
+        if features is None:
+            raise UnsupportedCodec(
+                "this pool's engine takes samples, not features: set WS_SEGMENT_CODEC to pcm16, flac or opus"
+            )
+        logs = mel.decode(segment.audio, features)
+        return EngineItem(None, segment.options, logs, segment.samples)
+    pcm = to_float(_samples(segment))
     if pcm.size != segment.samples:
         raise BadAudio(f"the segment claims {segment.samples} samples and carries {pcm.size}")
-    if not pcm.size:
-        raise BadAudio("the segment has no samples")
     return EngineItem(pcm, segment.options)
+
+
+def _samples(segment: Segment) -> bytes:
+    """PCM16 of a segment."""
+    if segment.codec == "pcm16":
+        return segment.audio
+    if segment.codec == "flac":
+        return flac.decode(segment.audio)
+    if segment.codec == "opus":
+        return opus.decode(segment.audio, segment.samples)
+    raise UnsupportedCodec(f"codec {segment.codec!r} is not known to this worker: update it, or send pcm16")
 
 
 def heard(

@@ -46,7 +46,7 @@ class WorkerSettings(BusSettings):
         ge=0,
         le=256,
         validation_alias="ASR_THREADS",
-        description="CPU threads of one batch; 0: all cores, at most 4.",
+        description="CPU threads of one batch; 0: all cores but one, at most 4.",
     )
     pool: str = Field(
         default="default",
@@ -77,18 +77,65 @@ class WorkerSettings(BusSettings):
         "the rest stays for other workers.",
     )
     max_wait_ms: float = Field(
-        default=3.0,
+        default=10.0,
         ge=0,
         le=1000,
         validation_alias="ASR_MAX_WAIT_MS",
-        description="How long a segment waits for company right after a batch; an idle engine never waits.",
+        description="Bound of how long a segment waits for company after a batch; it waits a quarter of a "
+        "batch on a busy engine, less on a less busy one, and not at all on an idle one.",
+    )
+    prepare_ahead: bool = Field(
+        default=True,
+        validation_alias="ASR_PREPARE_AHEAD",
+        description="Compute the features of waiting segments in a second thread while a batch is decoded.",
+    )
+    voice_gate: bool = Field(
+        default=True,
+        validation_alias="ASR_VOICE_GATE",
+        description="Where the phoneme head hears nothing, do not ask the decoder; bound its text by the "
+        "sounds heard. Models without such a head are not affected.",
     )
     max_sessions: int = Field(
         default=0,
         ge=0,
         le=100_000,
         validation_alias="ASR_MAX_SESSIONS",
-        description="Live sessions this worker reports as its capacity; 0: by device and cores.",
+        description="Most live sessions this worker offers, whatever it measures; 0: as measured.",
+    )
+    min_sessions: int = Field(
+        default=2,
+        ge=1,
+        le=100_000,
+        validation_alias="ASR_MIN_SESSIONS",
+        description="Live sessions this worker offers at least, however slow it is.",
+    )
+    target_latency_ms: float = Field(
+        default=500.0,
+        ge=20,
+        le=60_000,
+        validation_alias="ASR_TARGET_LATENCY_MS",
+        description="95th percentile of a segment's time from push to result, ms, at which the capacity "
+        "is measured.",
+    )
+    capacity: Literal["measured", "fixed"] = Field(
+        default="measured",
+        validation_alias="ASR_CAPACITY",
+        description="measured: offer what holds ASR_TARGET_LATENCY_MS; fixed: always ASR_MAX_SESSIONS "
+        "(0: by device and cores).",
+    )
+    window_s: float = Field(
+        default=2.5,
+        ge=0.5,
+        le=30,
+        validation_alias="WS_WINDOW_SECONDS",
+        description="Window length of the gateways, s: what the capacity is first guessed for.",
+    )
+    overlap_s: float = Field(
+        default=0.5,
+        ge=0,
+        le=5,
+        validation_alias="WS_OVERLAP_SECONDS",
+        description="Overlap of the gateways' windows, s: how often a session sends a segment.",
     )
     claim_block_ms: int = Field(
         default=250,

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from asr_worker import outcomes
+from asr_worker.ahead import Job, PrepareAhead
 from asr_worker.batcher import Batcher, BatchPolicy, GroupKey, Waiting
 from asr_worker.committer import ShardCommitter
-from asr_worker.engine import EngineItem
+from asr_worker.company import Company
 from asr_worker.intake import Intake
 from asr_worker.lane import EngineLane
 from asr_worker.ledger import Ledger
@@ -18,7 +19,7 @@ from asr_worker.outcomes import Stages
 from asr_worker.waiting import pause
 from shared.bus.ports import Claim, WorkQueue
 from shared.clock import Clock
-from shared.errors import BadAudio, BusUnavailable
+from shared.errors import BadRequest, BusUnavailable
 from shared.ids import WorkerId
 from shared.logging import get_logger
 from shared.protocol.segments import SAMPLE_RATE, SegmentResult
@@ -32,7 +33,8 @@ class WorkerPolicy:
 
     max_batch: int = 16
     max_in_flight: int = 32
-    max_wait_s: float = 0.003
+    max_wait_s: float = 0.01
+    prepare_ahead: bool = True
     claim_block_ms: int = 250
     reclaim_ms: int = 5000
     reclaim_every_s: float = 1.0
@@ -40,15 +42,6 @@ class WorkerPolicy:
     drop_expired: bool = False
     stuck_s: float = 60.0
     drain_timeout_s: float = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A claimed segment, ready to be decoded."""
-
-    claim: Claim
-    item: EngineItem
-    queued_ms: int
 
 
 class Worker:
@@ -74,6 +67,9 @@ class Worker:
         self._batcher: Batcher[Job] = Batcher(
             BatchPolicy(policy.max_batch, shards * policy.max_in_flight, policy.max_wait_s)
         )
+        self._company = Company(policy.max_wait_s)
+        self._batcher.company_s = self._company.wait_s
+        self._ahead = PrepareAhead(lane, self._batcher)
         self._committers = [ShardCommitter(s, queue, self._ledger, metrics) for s in range(shards)]
         self._intake = Intake(queue, self._ledger, self._accept, metrics)
         self._work = asyncio.Event()
@@ -107,7 +103,10 @@ class Worker:
         """
         await self._start(stop)
         async with asyncio.TaskGroup() as group:
-            refresher = group.create_task(self._refresh(), name="refresh-claims")
+            aside = [
+                group.create_task(self._refresh(), name="refresh-claims"),
+                group.create_task(self._ahead.run(), name="prepare-ahead"),
+            ]
             committers = [group.create_task(c.run(), name=f"commit-{c.shard}") for c in self._committers]
             intakes = self._intakes(group, stop)
             decoder = group.create_task(self._decode_all(), name="decode")
@@ -117,7 +116,7 @@ class Worker:
                     await self._drain(intakes, decoder, committers)
             except TimeoutError:
                 _log.warning("drain_timed_out", unanswered=len(self._ledger))
-            for task in (refresher, decoder, *committers, *intakes):
+            for task in (*aside, decoder, *committers, *intakes):
                 task.cancel()
         await self._leave()
 
@@ -173,15 +172,15 @@ class Worker:
             self._answer(claim, outcomes.dropped(segment, outcomes.POISON, message, stages, self.worker_id))
             return
         try:
-            item = outcomes.engine_item(segment)
-        except BadAudio as error:
+            item = outcomes.engine_item(segment, self._lane.capabilities.features)
+        except BadRequest as error:
             self._answer(claim, outcomes.failed(segment, error, stages, self.worker_id))
             return
         alone = claim.entry_id if claim.deliveries > 1 else ""
         self._batcher.offer(
             Waiting(
                 Job(claim, item, stages.queued_ms),
-                GroupKey(self._lane.bucket(segment.samples), segment.options.language, alone),
+                GroupKey(self._lane.bucket(segment.samples), alone),
                 segment.priority == "final",
                 segment.deadline_ms,
                 self._clock.monotonic(),
@@ -189,10 +188,17 @@ class Worker:
         )
         self._metrics.in_flight.set(len(self._ledger))
         self._work.set()
+        if self._lane.busy:
+            self._look_ahead()
+
+    def _look_ahead(self) -> None:
+        if self._policy.prepare_ahead and len(self._batcher):
+            self._ahead.wake()
 
     async def _decode_all(self) -> None:
         """Batch after batch; returns when closing and nothing waits any more."""
         while True:
+            await self._ahead.settled()
             batch = self._batcher.take(self._clock.monotonic(), self._idle_since_s, closing=self._closing)
             if batch:
                 await self._decode(self._without_expired(batch))
@@ -227,9 +233,12 @@ class Worker:
         if not batch:
             return
         started_s = self._clock.monotonic()
+        self._look_ahead()
         decoded = await self._lane.decode([waiting.payload.item for waiting in batch], live=True)
         self._idle_since_s = self._clock.monotonic()
-        audio_s = sum(waiting.payload.item.pcm.size for waiting in batch) / SAMPLE_RATE
+        self._company.batch_done(started_s, self._idle_since_s)
+        self._batcher.company_s = self._company.wait_s
+        audio_s = sum(waiting.payload.item.samples for waiting in batch) / SAMPLE_RATE
         self._metrics.decoded(len(batch), audio_s, decoded.inference_ms)
         script = self._lane.capabilities.script
         for waiting, outcome in zip(batch, decoded.outcomes, strict=True):

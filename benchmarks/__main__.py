@@ -30,12 +30,24 @@ def _choose() -> None:
 
 
 @app.command()
-def asr(quick: Quick = False, json: Json = None, model: Model = BUNDLED) -> None:
+def asr(
+    quick: Quick = False,
+    json: Json = None,
+    model: Model = BUNDLED,
+    recordings: Annotated[
+        Path | None,
+        typer.Option(help="Folder of SSSAAA files or a manifest for the error rates; default: bundled."),
+    ] = None,
+    reciter: Annotated[list[str] | None, typer.Option(help="Only these reciters of it.")] = None,
+    limit: Annotated[int, typer.Option(min=0, help="At most so many of each reciter; 0: all.")] = 0,
+) -> None:
     """Batched short windows against a lock with 30 s padding, and faster-whisper's two front doors."""
     from benchmarks.asr.bench import run_asr
+    from cli.modelling.recordings import Choice, find_recordings
 
     console = _console()
-    publish(run_asr(locate(model), console, quick=quick), console, json)
+    voices = find_recordings(recordings, Choice(tuple(reciter or ()), limit)) if recordings else []
+    publish(run_asr(locate(model), console, quick=quick, voices=voices), console, json)
 
 
 @app.command()
@@ -45,6 +57,25 @@ def bus(quick: Quick = False, json: Json = None) -> None:
 
     console = _console()
     publish(run_bus(console, quick=quick), console, json)
+
+
+@app.command()
+def codecs(
+    quick: Quick = False,
+    json: Json = None,
+    model: Model = BUNDLED,
+    recordings: Annotated[
+        Path | None, typer.Option(help="Folder or manifest of recordings; none: the bundled ones.")
+    ] = None,
+    reciter: Annotated[list[str] | None, typer.Option(help="Only this reciter; may be repeated.")] = None,
+    limit: Annotated[int, typer.Option(min=0, help="At most so many of each reciter; 0: all.")] = 60,
+) -> None:
+    """Ways to carry a segment's audio: bytes, CPU at both ends, and what they do to the words."""
+    from benchmarks.codecs import run_codecs, sources_of
+
+    console = _console()
+    sources = sources_of(recordings, reciter or (), limit)
+    publish(run_codecs(locate(model), console, sources, quick=quick), console, json)
 
 
 @app.command()
@@ -62,12 +93,13 @@ def serve(
     json: Json = None,
     model: Model = BUNDLED,
     peers: Annotated[bool, typer.Option("--peers", help="Run the installed peers, too.")] = False,
+    device: Annotated[str, typer.Option(envvar="ASR_DEVICE", help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Live reciters served by the whole system at p95 of 500 ms, and its overhead at half load."""
     from benchmarks.serve.bench import run_serve
 
     console = _console()
-    publish(run_serve(locate(model), console, quick=quick, peers=peers), console, json)
+    publish(run_serve(locate(model), console, quick=quick, peers=peers, device=device), console, json)
 
 
 @app.command()
@@ -76,12 +108,16 @@ def overload(
     json: Json = None,
     model: Model = BUNDLED,
     sessions: Annotated[int, typer.Option(min=0, help="Capacity to offer; 0: the workers' own.")] = 0,
+    most: Annotated[
+        int,
+        typer.Option(min=0, help="Bound of the workers' own, where the load shares their cores; 0: none."),
+    ] = 0,
 ) -> None:
     """Twice the offered capacity for a minute: do accepted reciters notice, is every refusal said?"""
     from benchmarks.overload import run_overload
 
     console = _console()
-    publish(run_overload(locate(model), console, quick=quick, sessions=sessions), console, json)
+    publish(run_overload(locate(model), console, quick=quick, sessions=sessions, most=most), console, json)
 
 
 @app.command()

@@ -33,7 +33,9 @@ SECTIONS: Mapping[str, tuple[str, str]] = {
         "run. *rattil-bN* is the worker's engine with N sessions in a batch, windows at their own length; "
         "*single-lock* is one window at a time, padded to 30 s, behind a lock, as naive live servers do; "
         "*transcribe* and *batched-pipeline* are faster-whisper's two front doors, with every option that "
-        "helps them. The phoneme head costs nearly nothing; the encoder is most of the time.",
+        "helps them. The phoneme head costs nearly nothing; the encoder is most of the time. On real voices "
+        "(`--recordings`: 40 verses each of two reciters the model never heard) rattil-b16 and single-lock "
+        "had a WER of 0.083 and 0.094, of the text alone 0.445 and 0.555.",
     ),
     "serve": (
         "The whole system on one machine, and its peers",
@@ -44,8 +46,9 @@ SECTIONS: Mapping[str, tuple[str, str]] = {
     ),
     "overload": (
         "Twice the offered capacity",
-        "The offered capacity is streaming; as many again knock at the door every five seconds. Accepted "
-        "reciters must not notice, everybody else must be told.",
+        "The workers find out how many reciters they hold at their latency target; so many stream, alone and "
+        "while as many again knock at the door every five seconds. Those inside must not notice, everybody "
+        "else must be told ([scaling.md](scaling.md) says how).",
     ),
     "gateway": (
         "One gateway process",
@@ -56,6 +59,13 @@ SECTIONS: Mapping[str, tuple[str, str]] = {
         "Redis",
         "The product's own bus code, segments of 80 kB, every session at full speed. *STORE_AUDIO=tail* "
         "also stores each second of audio, as the default does.",
+    ),
+    "codecs": (
+        "How audio travels",
+        "`WS_SEGMENT_CODEC` and `STORE_AUDIO_CODEC`: bytes, CPU at both ends, and the effect on what is "
+        "heard. Every push also stores the audio that no earlier window had; where both have the same codec "
+        "it travels once. Recordings other than the bundled ones are real ones, by reciters that the model "
+        "was not trained on (`--recordings`).",
     ),
     "capacity": (
         "What 1,000, 10,000 and 100,000 reciters need",

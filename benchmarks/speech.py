@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
@@ -48,7 +49,7 @@ class Heard(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A bundled recitation: PCM16 bytes and the words that are said in it."""
+    """A recitation without mistakes: PCM16 bytes and the words that are said in it."""
 
     sample: Sample
     pcm: bytes
@@ -65,6 +66,12 @@ def recordings() -> Mapping[str, Recording]:
     }
 
 
+def recording_of(name: str, path: Path, verses: str) -> Recording:
+    """A recitation from elsewhere. Raises `BadAudio`."""
+    sample = Sample(name, str(path.resolve()), verses)
+    return Recording(sample, decode_file(path), _reference(sample))
+
+
 def windows(recording: Recording, window_s: float = WINDOW_S, overlap_s: float = OVERLAP_S) -> list[Window]:
     """The windows a gateway would cut of this recording, in order; the last one may be short."""
     pcm = to_float(recording.pcm)
@@ -76,13 +83,18 @@ def windows(recording: Recording, window_s: float = WINDOW_S, overlap_s: float =
     ]
 
 
-def text_errors(heard: Mapping[tuple[str, int], Heard], wanted: Sequence[Window]) -> float:
+def text_errors(
+    heard: Mapping[tuple[str, int], Heard],
+    wanted: Sequence[Window],
+    among: Mapping[str, Recording] | None = None,
+) -> float:
     """Word error rate of the decoder's text, joined over the windows as the product joins it.
 
-    `heard` maps (session, seq) to what was heard; every window of a session must be there.
+    `heard` maps (session, seq) to what was heard; every window of a session must be there. `among`: the
+    recordings by session, the bundled ones if not given.
     """
     wrong = total = 0
-    for name, recording in recordings().items():
+    for name, recording in (among or recordings()).items():
         mine = [window for window in wanted if window.session == name]
         if not mine:
             continue
@@ -95,13 +107,17 @@ def text_errors(heard: Mapping[tuple[str, int], Heard], wanted: Sequence[Window]
     return wrong / max(1, total)
 
 
-def judged_errors(heard: Mapping[tuple[str, int], Heard], wanted: Sequence[Window]) -> float:
+def judged_errors(
+    heard: Mapping[tuple[str, int], Heard],
+    wanted: Sequence[Window],
+    among: Mapping[str, Recording] | None = None,
+) -> float:
     """Share of words that the product's own walk does not find correct, extra words included.
 
     The recordings are without mistakes. The walk judges by phones where there are any, else by text.
     """
     wrong = total = 0
-    for name, recording in recordings().items():
+    for name, recording in (among or recordings()).items():
         mine = sorted((window for window in wanted if window.session == name), key=lambda one: one.seq)
         if not mine:
             continue

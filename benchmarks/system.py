@@ -17,6 +17,7 @@ STEADY = {
     "WS_SILENCE_DBFS": "-120",
     "WS_IDLE_TIMEOUT": "600",
     "WS_MAX_CONNECTIONS": "20000",
+    "ASR_CAPACITY": "fixed",
     "ASR_MAX_SESSIONS": "100000",
     "LOG_LEVEL": "warning",
     "LOG_FORMAT": "json",

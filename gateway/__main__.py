@@ -13,6 +13,7 @@ from gateway.auth import Authenticator
 from gateway.batch import ArqVerifier
 from gateway.dependencies import GatewayPorts
 from gateway.drain import Connections
+from gateway.encoding import open_encoder
 from gateway.leases import LeaseKeeper
 from gateway.metrics import GatewayMetrics
 from gateway.router_client import Admission, HttpAdmission, OpenAdmission
@@ -76,19 +77,22 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
         stack.push_async_callback(admission.close)
         batch = ArqVerifier(settings.control_url, timeout_s=settings.batch_timeout_s)
         stack.push_async_callback(batch.close)
+        encoder = open_encoder(settings)
+        stack.callback(encoder.close)
         yield GatewayPorts(
             settings=settings,
             clock=SystemClock(),
             store=RedisSessionStore(connections, settings.bus_limits(), bus_metrics),
             feed=feed,
             admission=admission,
-            leases=LeaseKeeper(admission, settings.lease_renew_s),
+            leases=LeaseKeeper(admission, settings.lease_renew_s, settings.refusal_memory_s),
             batch=batch,
             auth=Authenticator(settings.api_keys),
             adaptive=AdaptiveWindow(adaptive_policy(settings)),
             metrics=GatewayMetrics(registry),
             connections=Connections(settings.max_connections),
             workers_ready=admission.workers_ready,
+            encoder=encoder,
         )
 
 

@@ -1,4 +1,9 @@
-"""The adaptive window: new connections get longer windows while the service is slow, shorter when fast."""
+"""The adaptive window: new connections get longer windows while the service is slow or nearly full.
+
+A short window is quick to answer and costs more: half the window is twice the segments. So windows get
+shorter than the configured one only while there is room, and longer as the pool fills up, before anybody
+is refused.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +15,11 @@ from gateway.settings import GatewaySettings
 
 STEP_S = 0.5
 """Change of the window per decision, seconds."""
+
+ROOMY = 0.6
+"""Share of the pool's session slots in use, above which no window is shorter than the configured one."""
+FULL = 0.9
+"""Share above which windows grow towards the longest; at 1 they have reached it."""
 
 _HISTORY = 1000
 """Latencies kept for the average and the 95th percentile of `/metrics/streaming`."""
@@ -39,11 +49,18 @@ class AdaptiveWindow:
         if policy.enabled:
             self._window_s = min(max(policy.start_s, policy.min_s), policy.max_s)
         self._count = 0
+        self._load = 0.0
 
     @property
     def window_s(self) -> float:
         """What the next new connection takes."""
-        return self._window_s
+        if not self._policy.enabled:
+            return self._window_s
+        return max(self._window_s, self._least_s())
+
+    def note_load(self, utilisation: float) -> None:
+        """The share of the pool's session slots in use, as the routers count."""
+        self._load = utilisation
 
     @property
     def sample_count(self) -> int:
@@ -73,6 +90,16 @@ class AdaptiveWindow:
             return 0.0
         ranked = sorted(self._history)
         return ranked[math.ceil(0.95 * len(ranked)) - 1]
+
+    def _least_s(self) -> float:
+        """The shortest window the pool's load allows."""
+        policy = self._policy
+        if self._load < ROOMY:
+            return policy.min_s
+        start_s = min(max(policy.start_s, policy.min_s), policy.max_s)
+        share = min(max((self._load - FULL) / (1 - FULL), 0.0), 1.0)
+        # Whole steps: sessions of one length can share batches.
+        return start_s + STEP_S * round(share * (policy.max_s - start_s) / STEP_S)
 
     def _move(self, step_s: float) -> None:
         self._window_s = min(max(self._window_s + step_s, self._policy.min_s), self._policy.max_s)

@@ -16,6 +16,7 @@ from gateway.http import health, metrics, page, verify, verses
 from gateway.http.answers import no_such_socket, on_http_error
 from gateway.protocols import recite, verify_ws
 from gateway.sockets import TransportFinder
+from shared.ids import PoolName
 
 
 def build_app(ports: GatewayPorts) -> ASGIApp:
@@ -23,7 +24,9 @@ def build_app(ports: GatewayPorts) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        renewals = asyncio.create_task(ports.leases.run(), name="renew-leases")
+        pool = PoolName(ports.settings.asr_pool)
+        keeping = ports.leases.run(pool, ports.adaptive.note_load)
+        renewals = asyncio.create_task(keeping, name="renew-leases")
         try:
             yield
         finally:

@@ -104,8 +104,10 @@ class Connection:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._work(), name=f"work-{name}")
                 tasks.create_task(self._outbox.write(self._socket), name=f"write-{name}")
-                tasks.create_task(self._watch(), name=f"watch-{name}")
-                await self._reader.run()
+                # A task of its own: every frame resumes all that awaits its reading, and this one
+                # is awaited by the whole stack of the web framework.
+                tasks.create_task(self._reader.run(), name=f"read-{name}")
+                await self._watch()
         except ExceptionGroup as group:
             return self._why(list(_leaves(group)))
         return None

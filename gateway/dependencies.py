@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.adaptive import AdaptiveWindow
 from gateway.auth import Authenticator
 from gateway.batch import BatchVerifier
 from gateway.drain import Connections
+from gateway.encoding import PlainEncoder, WindowEncoder
 from gateway.leases import LeaseKeeper
 from gateway.metrics import GatewayMetrics
 from gateway.router_client import Admission
@@ -23,7 +24,8 @@ class GatewayPorts:
 
     `store`/`feed`: the bus. `admission`: the router. `leases`: the leases this process holds.
     `batch`: final reports. `connections`: live connections, their limit, and the drain.
-    `workers_ready`: how many workers are ready; raises `Unavailable` when nobody can say.
+    `workers_ready`: how many workers are ready; raises `Unavailable` when nobody can say. `encoder`:
+    how audio is encoded for the bus.
     """
 
     settings: GatewaySettings
@@ -38,3 +40,4 @@ class GatewayPorts:
     metrics: GatewayMetrics
     connections: Connections
     workers_ready: Callable[[], Awaitable[int]]
+    encoder: WindowEncoder = field(default_factory=PlainEncoder)

@@ -2,7 +2,11 @@
 
 Window k covers [start, start + window); the next one starts `overlap` before its end. A window is
 cut only when the caller asks (it asks while fewer than `WS_MAX_QUEUE` segments are in flight), so
-back-pressure delays windows but never moves or drops them.
+back-pressure delays windows but never drops them.
+
+Audio that was held back may be cut as one longer window instead of several (`cut(longest)`): fewer
+segments for a service that is behind. Where a window ends is then a matter of chance until it is cut;
+from then on `position` says it, and it is saved with the push, so that a resumed session goes on from there.
 """
 
 from __future__ import annotations
@@ -114,12 +118,15 @@ class Intake:
             self._end_at = max(self._buffer.end, self._position.cut)
             self._flush_at = None
 
-    def cut(self) -> Window | None:
-        """The next window, or None while there is not enough audio for one."""
+    def cut(self, longest: int = 0) -> Window | None:
+        """The next window, or None while there is not enough audio for one.
+
+        If several windows wait, they are taken as one of at most `longest` samples.
+        """
         end = self._due()
         if end is None:
             return None
-        window = self._make(end)
+        window = self._make(self._joined(end, longest))
         self._position = window.after
         self._buffer.drop_before(window.after.next_start)
         if self._flush_at is not None and window.after.cut >= self._flush_at:
@@ -138,6 +145,16 @@ class Intake:
         if flush is not None and flush < full and flush - position.cut >= max(self._policy.min_rest, 1):
             return flush
         return full if full <= self._buffer.end else None
+
+    def _joined(self, end: int, longest: int) -> int:
+        """Where a window that takes in its waiting followers ends: where one of theirs would have."""
+        position = self._position
+        hop = position.window - position.overlap
+        last = self._buffer.end if self._end_at is None else self._end_at
+        followers = (min(position.next_start + longest, last) - end) // hop
+        if end - position.next_start < position.window or followers < 1:
+            return end
+        return end + followers * hop
 
     def _make(self, end: int) -> Window:
         position = self._position

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
+from gateway.refusals import RefusalMemory
 from gateway.router_client import Admission
+from shared.clock import Clock, SystemClock
 from shared.errors import NoCapacity, RattilError, RouterUnavailable
-from shared.ids import ConnectionId, SessionId
+from shared.ids import ConnectionId, PoolName, SessionId
 from shared.logging import get_logger
 from shared.protocol.workers import AdmitRequest, Lease
 
@@ -16,18 +19,44 @@ _log = get_logger(__name__)
 class LeaseKeeper:
     """Sessions of live connections. Bounded by the number of connections."""
 
-    def __init__(self, admission: Admission, renew_every_s: float) -> None:
+    def __init__(
+        self,
+        admission: Admission,
+        renew_every_s: float,
+        refusal_memory_s: float = 0.0,
+        clock: Clock | None = None,
+    ) -> None:
+        """`refusal_memory_s`: how long a router's "no capacity" counts for other newcomers, too."""
         self._admission = admission
         self._renew_every_s = renew_every_s
+        self._clock = clock or SystemClock()
+        self._refusals = RefusalMemory(refusal_memory_s)
+        self._tell_load: Callable[[float], None] = lambda load: None
         self._held: dict[SessionId, tuple[ConnectionId, AdmitRequest]] = {}
 
     @property
     def count(self) -> int:
         return len(self._held)
 
+    def expect_room(self) -> None:
+        """Raises `NoCapacity` if a router has just said so: for new sessions, before they cost anything.
+
+        A session that may hold a lease must not be asked this: it keeps its place.
+        """
+        refusal = self._refusals.recall(self._clock.monotonic())
+        if refusal is not None:
+            raise refusal
+
     async def admit(self, request: AdmitRequest, connection_id: ConnectionId) -> Lease:
         """Raises `NoCapacity` or `RouterUnavailable`."""
-        lease = await self._admission.admit(request)
+        asked_s = self._clock.monotonic()
+        try:
+            lease = await self._admission.admit(request)
+        except NoCapacity as refusal:
+            self._refusals.remember(refusal, asked_s, self._clock.monotonic())
+            self._tell_load(1.0)
+            raise
+        self._refusals.forget()
         self._held[request.session_id] = (connection_id, request)
         return lease
 
@@ -37,6 +66,7 @@ class LeaseKeeper:
         if holder is None or holder[0] != connection_id:
             return
         del self._held[session_id]
+        self._refusals.forget()
         try:
             await self._admission.release(session_id, connection_id)
         except RattilError as error:
@@ -48,12 +78,18 @@ class LeaseKeeper:
         if holder is not None and holder[0] == connection_id:
             del self._held[session_id]
 
-    async def run(self) -> None:
-        """Renew for ever; a router that is away is asked again at the next turn."""
+    async def run(self, pool: PoolName, tell_load: Callable[[float], None]) -> None:
+        """Renew for ever; a router that is away is asked again at the next turn.
+
+        With each turn, and when a session is refused, `tell_load` hears which share of the pool's session
+        slots is in use.
+        """
+        self._tell_load = tell_load
         while True:
             await asyncio.sleep(self._renew_every_s)
             try:
                 await self.renew()
+                tell_load(await self._admission.utilisation(pool))
             except RouterUnavailable as error:
                 _log.warning("leases_not_renewed", held=len(self._held), error=error.message)
 

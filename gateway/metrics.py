@@ -53,6 +53,12 @@ class GatewayMetrics:
             ["code"],
             registry=registry,
         )
+        self.refusals = Counter(
+            "rattil_gateway_refusals_total",
+            "Sessions refused for want of capacity, by code.",
+            ["code"],
+            registry=registry,
+        )
         self.finals = Counter(
             "rattil_gateway_finals_total", "Final reports, by outcome.", ["outcome"], registry=registry
         )

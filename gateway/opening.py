@@ -28,7 +28,8 @@ from shared.recitation.policy import DEFAULT
 
 
 class SessionRequest(msgspec.Struct, frozen=True):
-    """What a client asks for. `last_seq`, `offset`: the last event and the acked sample it has seen."""
+    """What a client asks for. `last_seq`, `offset`: the last event and the acked sample it has seen;
+    `named`: the client chose the session, which may hold a lease already."""
 
     protocol: str
     passage: Passage
@@ -37,6 +38,7 @@ class SessionRequest(msgspec.Struct, frozen=True):
     last_seq: int | None = None
     offset: int | None = None
     window_s: float | None = None
+    named: bool = True
 
     @property
     def seen_seq(self) -> int:
@@ -227,6 +229,7 @@ class SessionOpener:
         settings = self._ports.settings
         return CorePolicy(
             max_queue=settings.max_queue,
+            longest_window=int(settings.window_max_s * SAMPLE_RATE) if settings.coalesce else 0,
             deadline_ms=int(settings.segment_deadline_s * 1000),
             stores_audio=settings.store_audio != "off",
         )

@@ -66,7 +66,8 @@ def hearing_of(result: SegmentResult) -> Hearing:
 
 
 def _moved(phone: Phone, by_ms: int) -> Phone:
-    return msgspec.structs.replace(phone, start_ms=phone.start_ms + by_ms, end_ms=phone.end_ms + by_ms)
+    start_ms, end_ms = phone.start_ms + by_ms, phone.end_ms + by_ms
+    return Phone(phone.symbol, start_ms, end_ms, phone.confidence, phone.alternatives)
 
 
 def _moved_word(word: HeardWord, by_ms: int) -> HeardWord:

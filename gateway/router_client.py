@@ -54,6 +54,11 @@ class Admission(Protocol):
         """Workers that take sessions now, all pools. Raises `RouterUnavailable`."""
         ...
 
+    async def utilisation(self, pool: PoolName) -> float:
+        """Share of the pool's session slots in use, above 1 when capacity fell; 0 for a pool that
+        nobody knows. Raises `RouterUnavailable`."""
+        ...
+
     async def close(self) -> None: ...
 
 
@@ -72,6 +77,9 @@ class OpenAdmission:
 
     async def workers_ready(self) -> int:
         return 1
+
+    async def utilisation(self, pool: PoolName) -> float:
+        return 0.0
 
     async def close(self) -> None:
         return None
@@ -123,6 +131,12 @@ class HttpAdmission:
         response = await self._ask("GET", "/v1/capacity")
         return sum(pool.workers for pool in _read(response, _CapacityReply).pools)
 
+    async def utilisation(self, pool: PoolName) -> float:
+        response = await self._ask("GET", f"/v1/capacity?pool={quote(pool, safe='')}")
+        if response.status_code == 404:
+            return 0.0
+        return max((found.utilisation for found in _read(response, _CapacityReply).pools), default=0.0)
+
     async def close(self) -> None:
         await self._client.aclose()
 
@@ -163,6 +177,7 @@ class _ErrorReply(msgspec.Struct):
 
 class _PoolWorkers(msgspec.Struct):
     workers: int
+    utilisation: float = 0.0
 
 
 class _CapacityReply(msgspec.Struct):

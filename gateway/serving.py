@@ -12,7 +12,7 @@ from gateway.limits import check_length
 from gateway.opening import Opening, SessionOpener, SessionRequest
 from gateway.results import Inbox
 from gateway.sockets import PeerGone, Socket
-from shared.errors import BusUnavailable, RattilError, RouterUnavailable
+from shared.errors import BusUnavailable, NoCapacity, RattilError, RouterUnavailable
 from shared.ids import ConnectionId, PoolName, new_connection_id
 from shared.logging import get_logger
 from shared.protocol.close_codes import SUPERSEDED, Close
@@ -45,6 +45,8 @@ async def serve_session(
 async def refuse(ports: GatewayPorts, socket: Socket, dialect: Dialect, error: RattilError) -> Close:
     """Tell the client why, as an event and as a close code."""
     ports.metrics.bad_messages.labels(error.code).inc()
+    if isinstance(error, NoCapacity):
+        ports.metrics.refusals.labels(error.code).inc()
     closing: CloseConnection = closing_for(error)
     text = dialect.write(closing.trouble) if closing.trouble else None
     try:
@@ -89,6 +91,8 @@ async def _admit(ports: GatewayPorts, request: SessionRequest, connection_id: Co
         protocol=request.protocol,
         holder=connection_id,
     )
+    if not request.named:
+        ports.leases.expect_room()  # again: of many who came at once, the first has had its answer by now
     try:
         return (await ports.leases.admit(asked, connection_id)).pool
     except RouterUnavailable:

@@ -39,10 +39,12 @@ class SessionIdentity:
 
 @dataclass(frozen=True, slots=True)
 class CorePolicy:
-    """`max_queue`: segments in flight. `deadline_ms`: what a segment may take. `stores_audio`: whether
+    """`max_queue`: segments in flight. `longest_window`: samples of one window cut from audio that was
+    held back, 0: windows stay apart. `deadline_ms`: what a segment may take. `stores_audio`: whether
     stored audio can be read back on resume (else only audio that no later window needs is safe)."""
 
     max_queue: int = 3
+    longest_window: int = 0
     deadline_ms: int = 20_000
     stores_audio: bool = True
 
@@ -73,6 +75,7 @@ class SessionCore:
         self._flights = {flight.seq: flight for flight in flights}
         self._open = {flight.seq for flight in flights}
         self._unstored = 0
+        self._held_back = False
         self._floor_seq = floor_seq
         self._audio_start = audio_start
         self._finished = False
@@ -117,7 +120,7 @@ class SessionCore:
     def accept_audio(self, pcm: bytes) -> list[Effect]:
         """More PCM16 from the client, any number of bytes."""
         self.intake.feed(pcm)
-        return self.advance()
+        return self.advance() if self.intake.window_waiting else []
 
     def flush(self) -> list[Effect]:
         """Decode what is there without waiting for a full window."""
@@ -160,13 +163,15 @@ class SessionCore:
     def advance(self) -> list[Effect]:
         """Cut what may be cut; say when all is done. Harmless to call at any time."""
         effects: list[Effect] = []
-        while self._may_cut() and (window := self.intake.cut()):
+        longest = self._policy.longest_window if self._held_back else 0
+        while self._may_cut() and (window := self.intake.cut(longest)):
             self._unstored += 1
             if window.seq is not None:
                 samples = len(window.pcm) // 2
                 self._flights[window.seq] = Flight(window.seq, window.start_sample, samples)
                 self._open.add(window.seq)
             effects.append(Store(window))
+        self._held_back = self.server_busy
         stored = self._stored
         if stored.ended and self.order.next_seq == stored.next_seq and not self._finished:
             self._finished = True

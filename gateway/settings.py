@@ -9,7 +9,7 @@ from pydantic_settings import SettingsConfigDict
 
 from shared.bus.settings import BusSettings
 from shared.logging import LogFormat
-from shared.protocol.segments import SAMPLE_RATE
+from shared.protocol.segments import SAMPLE_RATE, Codec
 
 
 class GatewaySettings(BusSettings):
@@ -107,6 +107,41 @@ class GatewaySettings(BusSettings):
         le=5,
         description="New audio at the end (or a flush) shorter than this is stored but not decoded.",
     )
+    segment_codec: Codec = Field(
+        default="pcm16",
+        validation_alias="WS_SEGMENT_CODEC",
+        description="How segments carry their audio: pcm16, mel_u8 (8-bit features, an eighth of the bytes; "
+        "WS_MEL_BANDS and WS_MEL_HOP must be those of the pool's model), flac (lossless, half; choose "
+        "STORE_AUDIO_CODEC=flac with it), opus (lossy, a tenth). See docs/architecture.md.",
+    )
+    mel_bands: int = Field(
+        default=80,
+        validation_alias="WS_MEL_BANDS",
+        ge=1,
+        le=256,
+        description="mel_u8: mel bands of the pool's model (feature_size of its preprocessor_config.json).",
+    )
+    mel_hop: int = Field(
+        default=320,
+        validation_alias="WS_MEL_HOP",
+        ge=80,
+        le=1600,
+        description="mel_u8: hop_length of the pool's model, samples (bundled model 320, Whisper 160).",
+    )
+    opus_bitrate: int = Field(
+        default=24_000,
+        validation_alias="WS_OPUS_BITRATE",
+        ge=6000,
+        le=64_000,
+        description="opus: bits per second.",
+    )
+    codec_threads: int = Field(
+        default=2,
+        validation_alias="WS_CODEC_THREADS",
+        ge=1,
+        le=64,
+        description="Threads of one gateway process that encode FLAC and Opus.",
+    )
     buffer_threshold: int = Field(
         default=40_000,
         validation_alias="WS_BUFFER_THRESHOLD",
@@ -129,6 +164,12 @@ class GatewaySettings(BusSettings):
         ge=1,
         le=64,
         description="Segments in flight per connection; at the bound windows are kept, server_busy is set.",
+    )
+    coalesce: bool = Field(
+        default=True,
+        validation_alias="WS_COALESCE",
+        description="Audio held back at WS_MAX_QUEUE is cut into one window of up to WS_WINDOW_MAX, "
+        "not into several.",
     )
     max_buffer_s: float = Field(
         default=15.0,
@@ -279,6 +320,13 @@ class GatewaySettings(BusSettings):
         validation_alias="LEASE_RENEW_S",
         gt=0,
         description="Interval of renewing leases, seconds.",
+    )
+    refusal_memory_s: float = Field(
+        default=1.0,
+        validation_alias="REFUSAL_MEMORY_S",
+        ge=0,
+        le=60,
+        description="A router's no_capacity counts for other new sessions, too, for at most so long, s.",
     )
     demo_samples: str = Field(
         default="",

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
+
 from gateway.dependencies import GatewayPorts
 from gateway.effects import Effect
+from gateway.encoding import EncodedWindow
 from gateway.events import Gap, Trouble
 from gateway.intake import Window
 from gateway.patience import Patience
 from gateway.session import SessionCore
-from shared.bus.ports import AudioChunk, SessionRecord
+from shared.bus.ports import SessionRecord
 from shared.errors import StateLost
 from shared.ids import new_epoch
 from shared.logging import get_logger
@@ -31,9 +34,10 @@ class Settlement:
 
     async def store(self, window: Window, now_ms: Callable[[], int]) -> list[Effect]:
         """Push one window. Raises `Fenced`, or `CloseConnection` after the grace."""
+        encoded = await self._ports.encoder.encode(window, self._core.identity.pool)
         while True:
             try:
-                pushed_ms = await self._patience.call(lambda: self._push(window, now_ms))
+                pushed_ms = await self._patience.call(lambda: self._push(window, encoded, now_ms))
                 break
             except StateLost:
                 await self._reopen()
@@ -65,12 +69,13 @@ class Settlement:
         self._trouble, self._settled = None, []
         return trouble, settled
 
-    async def _push(self, window: Window, now_ms: Callable[[], int]) -> int:
+    async def _push(self, window: Window, encoded: EncodedWindow, now_ms: Callable[[], int]) -> int:
         """When it began: a worker may have the segment before we hear that it was taken."""
         began_ms = now_ms()
         segment = self._core.segment(window, self._ports.clock.wall_ms())
-        chunk = AudioChunk(window.fresh_start, window.fresh) if window.fresh else None
-        await self._ports.store.push(self._core.record(window), segment, chunk)
+        if segment is not None and encoded.codec != "pcm16":
+            segment = msgspec.structs.replace(segment, audio=encoded.audio, codec=encoded.codec)
+        await self._ports.store.push(self._core.record(window), segment, encoded.fresh)
         if segment is not None:
             _log.debug(
                 "segment_pushed", session_id=segment.session_id, seq=segment.seq, trace_id=segment.trace_id

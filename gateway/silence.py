@@ -12,6 +12,9 @@ GATE_OFF_DBFS = -120.0
 _FRAME = SAMPLE_RATE // 50
 """20 ms: shorter than any speech sound, long enough for a stable level."""
 
+_FIRST = 16 * _FRAME
+"""A third of a second is looked at first: speech is mostly heard in it, and the rest need not be."""
+
 _FULL_SCALE = 32768.0
 
 
@@ -19,20 +22,18 @@ def is_silent(pcm: bytes, below_dbfs: float) -> bool:
     """Whether the loudest 20 ms of this PCM16 stay below `below_dbfs` (RMS, full scale = 0)."""
     if below_dbfs <= GATE_OFF_DBFS or not pcm:
         return not pcm
-    samples = np.frombuffer(pcm, dtype="<i2", count=len(pcm) // 2).astype(np.float32)
+    samples = np.frombuffer(pcm, dtype="<i2", count=len(pcm) // 2)
+    limit = _power(below_dbfs)
     whole = samples.size // _FRAME * _FRAME
-    if not whole:
-        return _level(samples[np.newaxis, :]) < _power(below_dbfs)
-    loudest = _level(samples[:whole].reshape(-1, _FRAME))
-    rest = samples[whole:]
-    if rest.size:
-        loudest = max(loudest, _level(rest[np.newaxis, :]))
-    return loudest < _power(below_dbfs)
+    first, others, rest = samples[: min(_FIRST, whole)], samples[_FIRST:whole], samples[whole:]
+    pieces = (first.reshape(-1, _FRAME), others.reshape(-1, _FRAME), rest[np.newaxis, :])
+    return all(_level(piece) < limit for piece in pieces if piece.size)
 
 
-def _level(frames: np.ndarray[tuple[int, int], np.dtype[np.float32]]) -> float:
+def _level(frames: np.ndarray[tuple[int, ...], np.dtype[np.int16]]) -> float:
     """Mean square of the loudest row."""
-    return float(np.max(np.einsum("ij,ij->i", frames, frames)) / frames.shape[1])
+    levels = frames.astype(np.float32)
+    return float(np.max(np.einsum("ij,ij->i", levels, levels)) / levels.shape[1])
 
 
 def _power(dbfs: float) -> float:

@@ -36,13 +36,19 @@ class StarletteSocket:
 
     def __init__(self, websocket: WebSocket) -> None:
         self._websocket = websocket
+        # Starlette's own checks the order of messages each time; once accepted, none can be wrong.
+        self._receive = websocket.scope.get(_RECEIVE_KEY, websocket.receive)
+        self._gone = False
 
     async def receive(self) -> bytes | str:
+        if self._gone:
+            raise PeerGone
         try:
-            message = await self._websocket.receive()
+            message = await self._receive()
         except RuntimeError as error:
             raise PeerGone from error
         if message["type"] == "websocket.disconnect":
+            self._gone = True
             raise PeerGone
         data = message.get("bytes")
         frame: bytes | str = message["text"] if data is None else data
@@ -67,7 +73,7 @@ class StarletteSocket:
 
 
 class TransportFinder:
-    """ASGI wrapper that notes the server's transport in the scope of WebSockets.
+    """ASGI wrapper that notes the server's transport and its `receive` in the scope of WebSockets.
 
     ASGI has no way to drop a connection, and closing one whose client does not read waits for
     that client; uvicorn's `send` is a method of the protocol object that owns the transport.
@@ -79,10 +85,12 @@ class TransportFinder:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "websocket":
             scope[_SCOPE_KEY] = getattr(getattr(send, "__self__", None), "transport", None)
+            scope[_RECEIVE_KEY] = receive
         await self._app(scope, receive, send)
 
 
 _SCOPE_KEY = "rattil.transport"
+_RECEIVE_KEY = "rattil.receive"
 
 
 def find_transport(scope: Any) -> Any:

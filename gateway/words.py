@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+from itertools import compress, count
+from operator import is_not
+
+import msgspec
+
 from shared.protocol.server import WordEntry
 from shared.recitation.feedback import WordFeedback
 
+_encoder = msgspec.json.Encoder()
+
 
 class WordEntries:
-    """The entries of one connection's words: only words that changed since the last event are made anew."""
+    """The entries of one connection's words, as JSON: only words that changed since the last event are
+    encoded again, as every event lists every word."""
 
     def __init__(self) -> None:
         self._words: tuple[WordFeedback, ...] = ()
-        self._entries: tuple[WordEntry, ...] = ()
+        self._entries: list[bytes] = []
 
-    def of(self, words: tuple[WordFeedback, ...]) -> tuple[WordEntry, ...]:
-        """One entry per word."""
+    def of(self, words: tuple[WordFeedback, ...]) -> msgspec.Raw:
+        """A list with one entry per word."""
         if len(words) != len(self._words):
-            self._entries = tuple(map(word_entry, words))
+            self._entries = [_encoder.encode(word_entry(word)) for word in words]
         else:
-            before = zip(words, self._words, self._entries, strict=True)
-            self._entries = tuple(
-                entry if word is known else word_entry(word) for word, known, entry in before
-            )
+            for changed in compress(count(), map(is_not, words, self._words)):
+                self._entries[changed] = _encoder.encode(word_entry(words[changed]))
         self._words = words
-        return self._entries
+        return msgspec.Raw(b"[" + b",".join(self._entries) + b"]")
 
 
 def word_entry(word: WordFeedback) -> WordEntry:

@@ -85,10 +85,10 @@ class Admitter:
                 return lease
 
     async def _try(self, request: AdmitRequest, pool: PoolName) -> Lease | None:
+        asked_s = self._clock.monotonic()
         lease = await self._lease(request, pool)
-        if lease is None:
-            # A worker may have come since the last beat; others may be looking already.
-            await self._reaper.refresh_now()
+        # A worker may have come since the last beat; others may be looking already.
+        if lease is None and await self._reaper.refresh_now(asked_s):
             lease = await self._lease(request, pool)
         return lease
 

@@ -52,6 +52,8 @@ class PoolView(msgspec.Struct):
     waiting: int
     utilisation: float
     segments_per_s: float
+    service_rate: float
+    latency_p95_ms: float
     queue_depth: int
     oldest_age_ms: int
     desired_replicas: int
@@ -210,6 +212,8 @@ class RouterApi:
                     waiting=waiting,
                     utilisation=round(pool.active / pool.capacity, 3) if pool.capacity else 0.0,
                     segments_per_s=pool.segments_per_s,
+                    service_rate=pool.service_rate,
+                    latency_p95_ms=pool.latency_p95_ms,
                     queue_depth=backlog.depth,
                     oldest_age_ms=backlog.oldest_age_ms,
                     desired_replicas=desired,

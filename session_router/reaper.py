@@ -60,13 +60,17 @@ class Reaper:
         self.healthy = True
         self._account(outcome)
 
-    async def refresh_now(self) -> None:
-        """Look for slots at once; those who ask together share one look. Raises `BusUnavailable`."""
+    async def refresh_now(self, asked_s: float) -> bool:
+        """Look for slots at once; those who ask together share one look. Raises `BusUnavailable`.
+
+        False: the last look was before the caller asked the registry (at `asked_s`), and less than
+        `MIN_INTERVAL_S` ago; asking again would only cost.
+        """
         async with self._one_at_a_time:
-            if self._clock.monotonic() - self._last_s < MIN_INTERVAL_S:
-                return
-            self._account(await self._registry.refresh(force=True))
-            self._last_s = self._clock.monotonic()
+            if self._clock.monotonic() - self._last_s >= MIN_INTERVAL_S:
+                self._account(await self._registry.refresh(force=True))
+                self._last_s = self._clock.monotonic()
+            return self._last_s >= asked_s
 
     def _account(self, outcome: RefreshOutcome) -> None:
         self._metrics.count_refresh(outcome)

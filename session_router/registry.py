@@ -85,7 +85,8 @@ class WorkerState(msgspec.Struct, frozen=True):
 
 
 class PoolCapacity(msgspec.Struct, frozen=True):
-    """One pool at a glance. `active` counts leases, orphans included."""
+    """One pool at a glance. `active` counts leases, orphans included; `latency_p95_ms` is of the
+    slowest worker, the rates are of all together."""
 
     pool: PoolName
     workers: int = 0
@@ -95,6 +96,8 @@ class PoolCapacity(msgspec.Struct, frozen=True):
     free: int = 0
     orphans: int = 0
     segments_per_s: float = 0.0
+    service_rate: float = 0.0
+    latency_p95_ms: float = 0.0
 
 
 class Census(msgspec.Struct, frozen=True):
@@ -180,6 +183,8 @@ def _pool_capacity(pool: PoolName, workers: Sequence[WorkerState], orphans: int)
         free=max(0, sum(state.free for state in workers) - orphans),
         orphans=orphans,
         segments_per_s=sum(state.report.segments_per_s for state in serving),
+        service_rate=sum(state.report.service_rate for state in serving),
+        latency_p95_ms=max((state.report.latency_p95_ms for state in serving), default=0.0),
     )
 
 

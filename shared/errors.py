@@ -35,6 +35,12 @@ class BadAudio(BadRequest):
     code = "bad_audio"
 
 
+class UnsupportedCodec(BadRequest):
+    """A segment comes in a codec that this worker or its model does not take."""
+
+    code = "unsupported_codec"
+
+
 # -- what the system cannot do right now ---------------------------------------------------------
 class Unavailable(RattilError):
     """Something needed is away; it usually comes back."""

@@ -10,7 +10,11 @@ import ctranslate2
 
 from asr_worker.ctc import CtcHead
 from asr_worker.engines.model_files import ModelCard, ModelNotUsable
+from asr_worker.engines.signal_path import HostPath, SignalPath
 from asr_worker.features import FeatureConfig
+from shared.logging import get_logger
+
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +67,22 @@ def load_head(directory: Path, card: ModelCard) -> CtcHead | None:
         return CtcHead.load(path)
     except (ValueError, KeyError, OSError) as error:
         raise ModelNotUsable(f"{path} is not a phoneme head: {error}") from error
+
+
+def choose_path(device: str, config: FeatureConfig, head: CtcHead | None) -> SignalPath:
+    """On a GPU features and phoneme head run there, too, if torch is installed and sees it."""
+    if device == "cpu":
+        return HostPath(config, head)
+    try:
+        # Torch takes seconds to import and is not there on most machines.
+        from asr_worker.engines.torch_path import TorchPath
+
+        return TorchPath(config, head, device)
+    except (ImportError, RuntimeError) as error:
+        _log.warning(
+            "torch_not_usable",
+            error=str(error),
+            effect="features and phoneme head are computed on the CPU",
+            fix="pip install 'rattil[cuda]'",
+        )
+        return HostPath(config, head)

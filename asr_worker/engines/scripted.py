@@ -131,6 +131,10 @@ class ScriptedEngine:
         """The item's length, rounded up to half a second."""
         return -(-samples // WINDOW_GRAIN_SAMPLES) * WINDOW_GRAIN_SAMPLES
 
+    def prepare(self, items: Sequence[EngineItem]) -> list[EngineItem]:
+        """Nothing to prepare."""
+        return list(items)
+
     def decode(self, items: Sequence[EngineItem]) -> list[EngineOutput | Exception]:
         """One outcome per item; raises only for items that carry `FAIL_BATCH`."""
         levels = [_levels(item.pcm) for item in items]
@@ -177,8 +181,10 @@ class ScriptedEngine:
         return HeardWord(self._script.vocabulary[block.symbol], _ms(block.start), _ms(block.end))
 
 
-def _levels(pcm: NDArray[np.float32]) -> NDArray[np.int32]:
-    """Float samples as the int16 values they came from."""
+def _levels(pcm: NDArray[np.float32] | None) -> NDArray[np.int32]:
+    """Float samples as the int16 values they came from; an item without samples has none."""
+    if pcm is None:
+        return np.zeros(0, np.int32)
     levels: NDArray[np.int32] = np.rint(pcm * FULL_SCALE).astype(np.int32)
     return levels
 

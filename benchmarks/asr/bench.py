@@ -19,19 +19,25 @@ from rich.console import Console
 
 from asr_worker.engines.model_files import read_card
 from benchmarks.asr.cuda import cuda_devices, cuda_table, measure_cuda
-from benchmarks.asr.rounds import RoundsFigures, RoundsOrder
+from benchmarks.asr.rounds import RoundsFigures, RoundsOrder, Voice
 from benchmarks.asr.stages import STAGES
 from benchmarks.figures import median
 from benchmarks.machine import ROOT, available_cores
 from benchmarks.report import Report, Table
+from cli.modelling import recordings
 
 BATCHES = (1, 4, 8, 16)
 BASELINE = "single-lock"
 NO_CUDA = "no CUDA device: the models of base and large-v3-turbo shape were not measured"
 
 
-def run_asr(model: Path, console: Console, *, quick: bool) -> Report:
-    """Measure on one pinned core, then (not with `quick`) on all of them."""
+def run_asr(
+    model: Path, console: Console, *, quick: bool, voices: Sequence[recordings.Recording] = ()
+) -> Report:
+    """Measure on one pinned core, then (not with `quick`) on all of them.
+
+    `voices`: recordings without mistakes for the error rates, in place of the bundled ones.
+    """
     cores = sorted(os.sched_getaffinity(0))
     samples = ("ikhlas_clean",) if quick else ("fatiha_clean", "ikhlas_clean")
     rounds = 3 if quick else 5
@@ -41,14 +47,18 @@ def run_asr(model: Path, console: Console, *, quick: bool) -> Report:
     measured: list[RoundsFigures] = []
     for threads, pinned in configurations:
         console.print(f"{threads} thread(s) on cores {pinned} …", style="dim")
-        order = RoundsOrder(str(model), threads, BATCHES, rounds, samples)
+        order = RoundsOrder(str(model), threads, BATCHES, rounds, samples, _given(voices))
         measured.append(_in_own_process(order, pinned))
     report = _report(model, measured)
     if not cuda_devices():
         return replace(report, notes=[*report.notes, NO_CUDA])
-    rates = measure_cuda(quick=quick)
+    rates = measure_cuda(model, quick=quick)
     figures = {**report.figures, "cuda": msgspec.to_builtins(rates)}
     return replace(report, tables=[*report.tables, cuda_table(rates)], figures=figures)
+
+
+def _given(voices: Sequence[recordings.Recording]) -> tuple[Voice, ...]:
+    return tuple(Voice(str(voice.path.resolve()), str(voice.verses)) for voice in voices)
 
 
 def _in_own_process(order: RoundsOrder, cores: Sequence[int]) -> RoundsFigures:
@@ -80,6 +90,7 @@ def _report(model: Path, measured: Sequence[RoundsFigures]) -> Report:
         name="asr",
         headline={
             "speedup_vs_single_lock": speedups(one_core)[best.name],
+            "ms_per_segment_3s_b8": round(median(one_core.compared_ms), 2),
             "wer_rattil": best.wer,
             "wer_single_lock": baseline.wer,
             "text_wer_rattil": best.text_wer,
@@ -119,13 +130,18 @@ def _rates(figures: RoundsFigures) -> Table:
         ("way", "segments/s", "range", "ms/segment", "speedup", "WER", "text WER"),
         rows,
         "median of interleaved rounds; WER: words that the product's walk does not find correct, by phones "
-        "where the way gives them (rattil, single-lock), else by text; text WER: of the decoder's text alone",
+        "where the way gives them (rattil, single-lock), else by text; text WER: of the decoder's text; "
+        f"both on {figures.judged} recordings",
     )
 
 
 def _stages(figures: RoundsFigures) -> Table:
     rows = [
-        [f"batch {split.batch}", *(f"{split.ms[stage]:.1f}" for stage in STAGES), f"{split.total_ms:.1f}"]
+        [
+            f"{split.window_s:g} s, batch {split.batch}",
+            *(f"{split.ms[stage]:.1f}" for stage in STAGES),
+            f"{split.total_ms:.1f}",
+        ]
         for split in figures.stages
     ]
     return Table(

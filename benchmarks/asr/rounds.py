@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -17,7 +18,17 @@ import msgspec
 from asr_worker.engines.model_parts import ComputeOptions
 from benchmarks.asr.paths import DecodingPath, open_paths
 from benchmarks.asr.stages import StageSplit, StageWatch, split
-from benchmarks.speech import Heard, Window, judged_errors, recordings, text_errors, windows
+from benchmarks.speech import (
+    Floats,
+    Heard,
+    Recording,
+    Window,
+    judged_errors,
+    recording_of,
+    recordings,
+    text_errors,
+    windows,
+)
 
 WARM_UP_WINDOWS = 2
 FAST_REPEATS = 4
@@ -25,14 +36,29 @@ FAST_REPEATS = 4
 would be too short to time otherwise."""
 
 
+COMPARED_WINDOW_S, COMPARED_BATCH = 3.0, 8
+"""The window and batch of the headline's milliseconds per segment."""
+
+
+class Voice(msgspec.Struct, frozen=True):
+    """A recording for the error rates; `verses` as in "1:1-7"."""
+
+    path: str
+    verses: str
+
+
 class RoundsOrder(msgspec.Struct, frozen=True):
-    """What to measure; a slow way sees every window once over all `rounds`."""
+    """What to measure; a slow way sees every window once over all `rounds`.
+
+    Speed is always measured on the bundled `samples`, error rates on the `voices` if there are any.
+    """
 
     model: str
     threads: int
     batches: tuple[int, ...]
     rounds: int
     samples: tuple[str, ...]
+    voices: tuple[Voice, ...] = ()
 
 
 class PathFigures(msgspec.Struct, frozen=True):
@@ -49,11 +75,14 @@ class PathFigures(msgspec.Struct, frozen=True):
 
 
 class RoundsFigures(msgspec.Struct, frozen=True):
-    """What one process measured."""
+    """What one process measured. `compared_ms`: per segment of `COMPARED_WINDOW_S`, `COMPARED_BATCH` at a
+    time, by round; `judged`: recordings behind the error rates."""
 
     threads: int
     windows: int
     audio_s: float
+    compared_ms: list[float]
+    judged: int
     paths: list[PathFigures]
     stages: list[StageSplit]
 
@@ -69,29 +98,59 @@ def measure(order: RoundsOrder) -> RoundsFigures:
     rates: dict[str, list[float]] = {path.name: [] for path in paths}
     for path in paths:
         path.decode([window.pcm for window in material[:WARM_UP_WINDOWS]])
+    engine = StageWatch(directory, ComputeOptions("cpu", "int8", order.threads))
+    long = _long_windows(order.samples)
+    compared: list[StageSplit] = []
     for number in range(order.rounds):
         for path in paths:
             fast = path.name.startswith("rattil")
             share = by_length if fast else material[number :: order.rounds]
             rates[path.name].append(_round(path, share))
-    engine = StageWatch(directory, ComputeOptions("cpu", "int8", order.threads))
+        compared.append(split(engine, long, COMPARED_BATCH))
     pcm = [window.pcm for window in by_length]
+    voices = _voices(order)
     return RoundsFigures(
         threads=order.threads,
         windows=len(material),
         audio_s=round(sum(window.pcm.size for window in material) / 16_000, 1),
-        paths=[_path_figures(path, rates[path.name], material) for path in paths],
-        stages=[split(engine, pcm, batch) for batch in order.batches],
+        compared_ms=[round(one.total_ms, 3) for one in compared],
+        judged=len(voices),
+        paths=[_path_figures(path, rates[path.name], voices) for path in paths],
+        stages=[*(split(engine, pcm, batch) for batch in order.batches), _middle(compared)],
     )
 
 
-def _path_figures(path: DecodingPath, rates: list[float], material: list[Window]) -> PathFigures:
+def _long_windows(samples: Sequence[str]) -> list[Floats]:
+    """Whole windows of `COMPARED_WINDOW_S` from the bundled recordings, a multiple of the batch."""
+    every = [w.pcm for name in samples for w in windows(recordings()[name], COMPARED_WINDOW_S)]
+    whole = [pcm for pcm in every if pcm.size == every[0].size]
+    return (whole * COMPARED_BATCH)[: 4 * COMPARED_BATCH]
+
+
+def _middle(splits: Sequence[StageSplit]) -> StageSplit:
+    """The round with the median total."""
+    return sorted(splits, key=lambda one: one.total_ms)[len(splits) // 2]
+
+
+def _voices(order: RoundsOrder) -> dict[str, Recording]:
+    if not order.voices:
+        return {name: recordings()[name] for name in order.samples}
+    names = [f"{number}-{Path(voice.path).stem}" for number, voice in enumerate(order.voices)]
+    return {
+        name: recording_of(name, Path(voice.path), voice.verses)
+        for name, voice in zip(names, order.voices, strict=True)
+    }
+
+
+def _path_figures(path: DecodingPath, rates: list[float], voices: Mapping[str, Recording]) -> PathFigures:
+    material = [window for recording in voices.values() for window in windows(recording)]
+    material.sort(key=lambda window: -window.pcm.size)
     heard: dict[tuple[str, int], Heard] = {}
     for start in range(0, len(material), path.batch):
         batch = material[start : start + path.batch]
         sounds = path.sounds([window.pcm for window in batch])
         heard.update(((window.session, window.seq), one) for window, one in zip(batch, sounds, strict=True))
-    wer, text_wer = judged_errors(heard, material), text_errors(heard, material)
+    wer, text_wer = judged_errors(heard, material, voices), text_errors(heard, material, voices)
     return PathFigures(path.name, path.batch, rates, wer, text_wer)
 
 

@@ -1,8 +1,13 @@
-"""Whisper models of any size with random weights: they hear nothing, but they cost what they cost."""
+"""Whisper models of any size with random weights: they hear nothing, but they cost what they cost.
+
+`python -m benchmarks.asr.shapes base DIRECTORY` writes one that a worker can load: for
+`rattil bench serve --model DIRECTORY --device cuda`.
+"""
 
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +15,7 @@ from typing import Any
 import numpy as np
 from ctranslate2 import specs
 from numpy.typing import NDArray
+from tokenizers import AddedToken, Tokenizer, models
 
 Floats = NDArray[np.float32]
 
@@ -17,6 +23,10 @@ TEXT_POSITIONS = 448
 AUDIO_POSITIONS = 1500
 END, START, NO_TIMES = 0, 1, 2
 """Token ids: end of text, start of transcript, no timestamps."""
+SPECIAL = ("<|endoftext|>", "<|startoftranscript|>", "<|notimestamps|>")
+CONTEXT_S = 10.0
+TOKENS_PER_CONTEXT = 96
+"""Granted to 10 s; a window of 2.5 s gets 32. Random weights hardly ever end a text by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +41,20 @@ class Shape:
     mels: int
     vocabulary: int
 
+    def encoder_flops(self, window_s: float) -> float:
+        """Of one window: two per weight and state, and the attention between all states."""
+        states = STATES_PER_S * window_s
+        weights = 12 * self.width**2  # four square matrices of attention, two of four times the width
+        return self.encoder_layers * (2 * weights * states + 4 * self.width * states**2)
+
+
+STATES_PER_S = 50
+"""Whisper's encoder states a second: a hop of 10 ms, halved by the second convolution."""
 
 BASE = Shape("base", 6, 6, 512, 8, 80, 51_865)
 TURBO = Shape("large-v3-turbo", 32, 4, 1280, 20, 128, 51_866)
 """Both as published by OpenAI (openai/whisper, `ModelDimensions`)."""
+SHAPES = {shape.name: shape for shape in (BASE, TURBO)}
 
 
 def build(directory: Path, shape: Shape) -> Path:
@@ -42,8 +62,8 @@ def build(directory: Path, shape: Shape) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     make: Any = specs.WhisperSpec
     spec = make(shape.encoder_layers, shape.heads, shape.decoder_layers, shape.heads)
-    tokens = ["<|endoftext|>", "<|startoftranscript|>", "<|notimestamps|>"]
-    spec.register_vocabulary(tokens + [f"t{number}" for number in range(len(tokens), shape.vocabulary)])
+    tokens = [*SPECIAL, *(f"t{number}" for number in range(len(SPECIAL), shape.vocabulary))]
+    spec.register_vocabulary(tokens)
     spec.config.suppress_ids = []
     spec.config.suppress_ids_begin = []
     spec.config.lang_ids = []
@@ -54,7 +74,26 @@ def build(directory: Path, shape: Shape) -> Path:
     spec.save(str(directory))
     settings = {"feature_size": shape.mels, "sampling_rate": 16_000, "hop_length": 160, "n_fft": 400}
     (directory / "preprocessor_config.json").write_text(json.dumps(settings), encoding="utf-8")
+    (directory / "model.json").write_text(json.dumps(_card(shape)), encoding="utf-8")
+    _write_tokenizer(directory / "tokenizer.json", tokens)
     return directory
+
+
+def _card(shape: Shape) -> dict[str, Any]:
+    context = {"policy": "auto", "bucket_seconds": 0.5, "min_seconds": 1.0, "max_seconds": CONTEXT_S}
+    return {
+        "name": f"random-{shape.name}",
+        "version": "0",
+        "prompt": list(SPECIAL[1:]),
+        "max_new_tokens": TOKENS_PER_CONTEXT,
+        "context": context,
+    }
+
+
+def _write_tokenizer(path: Path, tokens: list[str]) -> None:
+    tokenizer = Tokenizer(models.WordLevel({token: index for index, token in enumerate(tokens)}, tokens[-1]))
+    tokenizer.add_special_tokens([AddedToken(token, special=True) for token in SPECIAL])
+    tokenizer.save(str(path))
 
 
 def _fill(spec: Any, shape: Shape) -> None:
@@ -105,3 +144,14 @@ def _noise(*shape: int) -> Floats:
 
 def _zeros(size: int) -> Floats:
     return np.zeros(size, np.float32)
+
+
+def main() -> None:
+    """Name of a shape and a directory on the command line."""
+    if len(sys.argv) != 3 or sys.argv[1] not in SHAPES:
+        raise SystemExit(f"usage: python -m benchmarks.asr.shapes {'|'.join(SHAPES)} DIRECTORY")
+    print(build(Path(sys.argv[2]), SHAPES[sys.argv[1]]))
+
+
+if __name__ == "__main__":
+    main()

@@ -10,17 +10,21 @@ from typing import Any
 
 from asr_worker.engine import EngineItem
 from asr_worker.engines.ctranslate2 import CTranslate2Engine
-from benchmarks.speech import Floats
+from benchmarks.speech import SAMPLE_RATE, Floats
 
 STAGES = ("features", "encode", "ctc", "decode", "rest")
 
 
 @dataclass(frozen=True, slots=True)
 class StageSplit:
-    """Milliseconds per segment and stage at one batch size; `rest` is what the others leave over."""
+    """Milliseconds per segment and stage at one batch size; `rest` is what the others leave over.
+
+    `window_s`: the longest window among them.
+    """
 
     batch: int
     ms: dict[str, float]
+    window_s: float = 0.0
 
     @property
     def total_ms(self) -> float:
@@ -38,9 +42,9 @@ class StageWatch(CTranslate2Engine):
         if not isinstance(self._model, _WatchedModel):
             self._model = _WatchedModel(self._model, self)
 
-    def _padded_features(self, pcm: Floats) -> Floats:
+    def _ready(self, items: Sequence[Any]) -> Any:
         with _Timed(self, "features"):
-            return super()._padded_features(pcm)
+            return super()._ready(items)
 
     def _phones(self, encoded: Any, group: Sequence[Any]) -> Any:
         with _Timed(self, "ctc"):
@@ -87,4 +91,4 @@ def split(engine: StageWatch, windows: Sequence[Floats], batch: int) -> StageSpl
     total_s = time.perf_counter() - began_s
     ms = {stage: 1000 * float(engine.spent[stage]) / len(windows) for stage in STAGES[:-1]}
     ms["rest"] = 1000 * total_s / len(windows) - sum(ms.values())
-    return StageSplit(batch, ms)
+    return StageSplit(batch, ms, max(pcm.size for pcm in windows) / SAMPLE_RATE)

@@ -120,7 +120,8 @@ async def _session(
         began_s = time.perf_counter()
         waiter.arrived.clear()
         record = msgspec.structs.replace(record, next_seq=seq + 1, safe_sample=(seq + 1) * FRESH_SAMPLES)
-        fresh = AudioChunk(seq * FRESH_SAMPLES, audio[: 2 * FRESH_SAMPLES])
+        # The end of the window, as in life: it travels once.
+        fresh = AudioChunk(seq * FRESH_SAMPLES, audio[-2 * FRESH_SAMPLES :])
         await store.push(record, _segment(record, connection, seq, audio), fresh)
         while waiter.seq < seq:
             await waiter.arrived.wait()

@@ -22,7 +22,7 @@ class Costs(msgspec.Struct, frozen=True):
     """Measured costs. CPU in core-seconds.
 
     The engine decodes a batch of n segments in `batch_s + n * segment_s`. `stored_bytes_per_s`: the
-    session's audio in Redis, FLAC at 0.7 of its size, per second of recitation.
+    session's audio in Redis (STORE_AUDIO_CODEC=pcm16), per second of recitation.
     """
 
     gateway_cpu_per_session_s: float = 0.0011
@@ -33,7 +33,7 @@ class Costs(msgspec.Struct, frozen=True):
     max_batch: int = 16
     overhead_s: float = 0.012
     worker_mb: float = 130.0
-    stored_bytes_per_s: float = 22_400.0
+    stored_bytes_per_s: float = 32_000.0
     session_minutes: float = 5.0
     source: tuple[str, ...] = ()
 

@@ -44,8 +44,8 @@ def needs(reciters: int, sessions_per_worker: float, costs: Costs) -> Needs:
     segments_per_s = reciters / SEGMENT_EVERY_S
     gateways = math.ceil(reciters * costs.gateway_cpu_per_session_s / GATEWAY_USE)
     stored = reciters * 60 * costs.session_minutes * costs.stored_bytes_per_s / 1e9
-    # A segment goes in and out, the stored audio goes in; results and records are small beside them.
-    redis_gb_s = (2 * segments_per_s * SEGMENT_BYTES + reciters * costs.stored_bytes_per_s) / 1e9
+    # A segment goes in, its fresh part is stored on the way, and out; the rest is small beside it.
+    redis_gb_s = 2 * segments_per_s * SEGMENT_BYTES / 1e9
     bounds = {
         "CPU": segments_per_s * costs.redis_cpu_per_segment_s / REDIS_USE,
         "memory": stored / REDIS_MEMORY_GB,

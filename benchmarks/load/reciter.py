@@ -15,6 +15,7 @@ from benchmarks.load.websocket import CLOSE, PING, PONG, TEXT, FrameReader, fram
 class LatencyBrief(msgspec.Struct):
     """Of an event's `latency_ms`, what the tables use."""
 
+    buffer_ms: int = 0
     queued_ms: int = 0
     inference_ms: int = 0
     total_ms: int = 0
@@ -32,12 +33,16 @@ class EventBrief(msgspec.Struct):
 
 
 class Arrival(msgspec.Struct, frozen=True):
-    """One answered segment: when (loop time, s) and by what (`partial_result` or an error code)."""
+    """One answered segment: when (loop time, s) and by what (`partial_result` or an error code).
+
+    `buffer_ms`: how long the segment is, 0 where the answer does not say.
+    """
 
     seq: int
     at_s: float
     code: str
     inference_ms: int
+    buffer_ms: int = 0
 
 
 class Reciter(asyncio.Protocol):
@@ -137,8 +142,10 @@ class Reciter(asyncio.Protocol):
             self.session_id, self.window_s = event.session_id, event.window_seconds
             self._settle("")
         elif event.type == "partial_result" and event.seq is not None:
-            inference_ms = event.latency_ms.inference_ms if event.latency_ms else 0
-            self.arrivals.append(Arrival(event.seq, self._loop.time(), "", inference_ms))
+            latency = event.latency_ms or LatencyBrief()
+            self.arrivals.append(
+                Arrival(event.seq, self._loop.time(), "", latency.inference_ms, latency.buffer_ms)
+            )
         elif event.type == "error" and event.seq is not None:
             self.arrivals.append(Arrival(event.seq, self._loop.time(), event.code, 0))
         elif event.type == "error":

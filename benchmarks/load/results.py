@@ -57,6 +57,21 @@ def segment_ends(samples: int, window_s: float, overlap_s: float = OVERLAP_S) ->
     return list(range(window, samples + 1, step))
 
 
+def ends_of_answered(
+    samples: int, window_s: float, arrivals: Sequence[Arrival], overlap_s: float = OVERLAP_S
+) -> list[int]:
+    """As `segment_ends`, but segments are as long as their answers say: a gateway under pressure cuts
+    several windows as one."""
+    told = {arrival.seq: arrival.buffer_ms * SAMPLE_RATE // 1000 for arrival in arrivals}
+    window, overlap = round(window_s * SAMPLE_RATE), round(overlap_s * SAMPLE_RATE)
+    ends: list[int] = []
+    start = 0
+    while (end := start + (told.get(len(ends)) or window)) <= samples:
+        ends.append(end)
+        start = end - overlap
+    return ends
+
+
 def session_latencies(
     session: int,
     window_s: float,
@@ -65,7 +80,7 @@ def session_latencies(
     arrivals: Sequence[Arrival],
 ) -> tuple[list[SegmentLatency], int]:
     """Latencies of one session's answered segments, and how many segments were due."""
-    ends = segment_ends(len(sent_s) * frame_samples, window_s)
+    ends = ends_of_answered(len(sent_s) * frame_samples, window_s, arrivals)
     found: list[SegmentLatency] = []
     for arrival in arrivals:
         if arrival.code or arrival.seq >= len(ends):

@@ -21,6 +21,7 @@ from benchmarks.load.audio import Programme, Voice, programme
 from benchmarks.load.reciter import Reciter
 from benchmarks.load.results import (
     LoadFigures,
+    ends_of_answered,
     failures,
     order_faults,
     session_latencies,
@@ -32,7 +33,10 @@ LEAD_S = 0.5
 
 
 class LoadOrder(msgspec.Struct, frozen=True):
-    """Who recites what, where, for how long. Times in s; sessions begin spread over `spread_s`."""
+    """Who recites what, where, for how long. Times in s; sessions begin spread over `spread_s`.
+
+    `anywhere`: each session begins at another place of the recitation, not at its beginning.
+    """
 
     urls: tuple[str, ...]
     sessions: int
@@ -42,6 +46,7 @@ class LoadOrder(msgspec.Struct, frozen=True):
     connect_per_s: float = 100.0
     hold_s: float = 0.0
     spread_s: float = 2.0
+    anywhere: bool = True
     grace_s: float = 5.0
     seed: int = 1
 
@@ -73,8 +78,8 @@ async def run(order: LoadOrder) -> LoadFigures:
         await asyncio.sleep(max(0.0, order.seconds - order.spread_s))
         _announce(Phase("stop"))
         await asyncio.sleep(order.spread_s)
-        await _grace(reciters, spoken, order.grace_s)
-    figures = _figures(reciters, spoken, begins, frame_s)
+        await wait_for_results(reciters, spoken, order.grace_s)
+    figures = figures_of(reciters, spoken, begins, frame_s)
     for reciter in reciters:
         reciter.leave()
     await asyncio.sleep(0.2)
@@ -97,7 +102,8 @@ async def _connect_all(order: LoadOrder, spoken: Programme, chance: random.Rando
     began_s = loop.time()
     for number in range(order.sessions):
         await asyncio.sleep(max(0.0, began_s + number / order.connect_per_s - loop.time()))
-        reciter = Reciter(spoken, chance.randrange(len(spoken.frames)), on_settled)
+        first_frame = chance.randrange(len(spoken.frames)) if order.anywhere else 0
+        reciter = Reciter(spoken, first_frame, on_settled)
         reciters.append(reciter)
         where = urlsplit(order.urls[number % len(order.urls)])
         host, port = where.hostname or "127.0.0.1", where.port or 80
@@ -112,7 +118,7 @@ async def _connect_all(order: LoadOrder, spoken: Programme, chance: random.Rando
     return reciters
 
 
-async def _grace(reciters: list[Reciter], spoken: Programme, grace_s: float) -> None:
+async def wait_for_results(reciters: list[Reciter], spoken: Programme, grace_s: float) -> None:
     """Wait for the last results, at most `grace_s`."""
     try:
         async with asyncio.timeout(grace_s):
@@ -127,11 +133,14 @@ async def _grace(reciters: list[Reciter], spoken: Programme, grace_s: float) -> 
 def _missing(reciter: Reciter, spoken: Programme) -> int:
     if not reciter.accepted or not reciter.sent_s:
         return 0
-    _, due = session_latencies(0, reciter.window_s, spoken.frame_samples, reciter.sent_s, [])
-    return unanswered(due, reciter.arrivals)
+    sent = len(reciter.sent_s) * spoken.frame_samples
+    return unanswered(len(ends_of_answered(sent, reciter.window_s, reciter.arrivals)), reciter.arrivals)
 
 
-def _figures(reciters: list[Reciter], spoken: Programme, begins: list[float], frame_s: float) -> LoadFigures:
+def figures_of(
+    reciters: list[Reciter], spoken: Programme, begins: list[float], frame_s: float
+) -> LoadFigures:
+    """What they saw; `begins`: when each of them was to begin, loop time."""
     accepted = [reciter for reciter in reciters if reciter.accepted]
     faults = [order_faults(reciter.arrivals) for reciter in accepted]
     measured = [

@@ -73,7 +73,7 @@ class Listener:
             began_s = time.perf_counter()
             outcomes = self.engine.decode(items)
             self.engine_s += time.perf_counter() - began_s
-            self.audio_s += sum(item.pcm.size for item in items) / SAMPLE_RATE
+            self.audio_s += sum(item.samples for item in items) / SAMPLE_RATE
             for span, outcome in zip(group, outcomes, strict=True):
                 hearings.append(recording.hearing(span, _heard(outcome), capabilities.script))
         return hearings

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
+import msgspec
 from msgspec import UNSET, UnsetType
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
@@ -73,6 +74,8 @@ def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
         socket, dialect = StarletteSocket(websocket), ReciteDialect()
         try:
             tenant = ports.auth.tenant(websocket.headers, websocket.query_params, offered)
+            if not names_session(websocket.query_params):
+                ports.leases.expect_room()
             # In a thread: a long passage takes a while the first time it is asked for.
             query = dict(websocket.query_params)
             max_words = ports.settings.max_passage_words
@@ -90,6 +93,11 @@ def origin_allowed(ports: GatewayPorts, websocket: WebSocket) -> bool:
     allowed = [part.strip() for part in ports.settings.allowed_origins.split(",") if part.strip()]
     origin = websocket.headers.get("origin")
     return not allowed or origin is None or origin in allowed
+
+
+def names_session(query: Mapping[str, str]) -> bool:
+    """Whether the client names a session, which may hold a lease already."""
+    return bool(query.get("session_id"))
 
 
 def read_request(
@@ -112,6 +120,7 @@ def read_request(
         last_seq=_number(query, "last_seq", least=-1),
         offset=_number(query, "offset"),
         window_s=_window(query, window_bounds_s),
+        named=names_session(query),
     )
 
 
@@ -185,7 +194,7 @@ def _ready(event: Opened) -> server.ReadyEvent:
     )
 
 
-def _partial(event: Heard, words: tuple[server.WordEntry, ...]) -> server.PartialResultEvent:
+def _partial(event: Heard, words: msgspec.Raw) -> server.PartialResultEvent:
     latency = event.latency
     return server.PartialResultEvent(
         seq=event.seq,

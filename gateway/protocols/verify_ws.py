@@ -87,6 +87,7 @@ def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
         dialect = VerifyDialect(ports.clock, ports.settings.partial_interval_s)
         try:
             tenant = ports.auth.tenant(websocket.headers, websocket.query_params, offered)
+            ports.leases.expect_room()
             request = await asyncio.to_thread(_read_request, websocket, tenant, ports.settings)
         except RattilError as error:
             await refuse(ports, socket, dialect, error)

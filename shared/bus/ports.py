@@ -47,10 +47,14 @@ class SessionRecord(msgspec.Struct, frozen=True):
 
 
 class AudioChunk(NamedTuple):
-    """Consecutive PCM16 mono samples of a session, starting at `start_sample`."""
+    """Consecutive PCM16 mono samples of a session, starting at `start_sample`.
+
+    `flac`: the same samples as `shared.audio.flac` gives them, if the caller has them anyway.
+    """
 
     start_sample: int
     pcm: bytes
+    flac: bytes = b""
 
 
 class ResultPage(NamedTuple):
@@ -93,7 +97,8 @@ class SessionStore(Protocol):
     async def push(self, record: SessionRecord, segment: Segment | None, audio: AudioChunk | None) -> None:
         """Save the record, append the audio and queue the segment as one step; renew the TTL.
 
-        When it returns, audio before `record.safe_sample` is safe. Without a segment it is a plain
+        Audio with which the segment's own bytes end travels once. When it returns, audio before
+        `record.safe_sample` is safe. Without a segment it is a plain
         save. It may be repeated: a segment whose (session, seq) already has a result is not queued
         again, audio that is already stored is not stored twice, and one that arrives late, after a
         push that went further, does not take the record back. Raises `Fenced` if another

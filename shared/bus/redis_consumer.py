@@ -7,7 +7,8 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
-from shared.bus.dead_letters import describe_undecodable, discard_entry
+from shared.bus import segment_entries
+from shared.bus.dead_letters import bury_note, describe_undecodable, discard_entry
 from shared.bus.keys import WORKER_GROUP
 from shared.bus.limits import BusLimits
 from shared.bus.metrics import BusMetrics
@@ -151,7 +152,7 @@ class ShardConsumer:
         for raw_id, fields in entries:
             entry_id = raw_id.decode()
             try:
-                segment = codec.decode_segment(fields.get(b"s", b""))
+                segment = segment_entries.claimed(fields)
             except BadRequest as error:
                 await self._discard(entry_id, fields, error.message)
                 continue
@@ -160,11 +161,20 @@ class ShardConsumer:
         return claims
 
     async def _discard(self, entry_id: str, fields: dict[bytes, bytes], why: str) -> None:
+        """Bury it and, where its session can still be read, tell the session at once."""
         self._undecodable.inc()
         _log.error("segment_undecodable", shard=self.shard.index, entry_id=entry_id, why=why)
         note = describe_undecodable(entry_id, sum(map(len, fields.values())), why)
+        identity = codec.decode_identity(fields.get(segment_entries.ENVELOPE, b""))
         with redis_errors("burying an undecodable segment"):
-            await discard_entry(self.shard.commands, self._stream, WORKER_GROUP, entry_id, note, self._limits)
+            if identity is None:
+                await discard_entry(
+                    self.shard.commands, self._stream, WORKER_GROUP, entry_id, note, self._limits
+                )
+                return
+            await bury_note(self.shard.commands, note, self._limits)
+            call = commit_call(_unreadable(identity, why), self._limits, self._stream, entry_id)
+            await COMMIT.run(self.shard.commands, *call)
 
     async def _deliveries(self, entries: Sequence[Entry]) -> dict[str, int]:
         """How often each entry was delivered, this time included."""
@@ -198,6 +208,21 @@ class ShardConsumer:
         except ResponseError as error:
             if not _group_is_gone(error):
                 raise
+
+
+def _unreadable(identity: codec.SegmentIdentity, why: str) -> SegmentResult:
+    return SegmentResult(
+        session_id=identity.session_id,
+        connection_id=identity.connection_id,
+        epoch=identity.epoch,
+        seq=identity.seq,
+        start_sample=identity.start_sample,
+        samples=identity.samples,
+        trace_id=identity.trace_id,
+        outcome="error",
+        code=BadRequest.code,
+        message=f"a worker could not read this part ({why})",
+    )
 
 
 def _group_is_gone(error: ResponseError) -> bool:

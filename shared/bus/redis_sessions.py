@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from shared.bus import keys, stored_audio
+from shared.bus import keys, segment_entries, stored_audio
 from shared.bus.keys import WORKER_GROUP
 from shared.bus.limits import BusLimits
 from shared.bus.metrics import BusMetrics
@@ -57,6 +57,16 @@ def commit_call(result: SegmentResult, limits: BusLimits, stream: str = "", entr
     return [*session_keys(result.session_id), segments], args
 
 
+class _AudioArguments(NamedTuple):
+    """What the push script is told of the audio to store, in its order; an empty `entry`: nothing."""
+
+    entry: bytes = b""
+    start_sample: int = 0
+    end_sample: int = 0
+    max_bytes: int = 0
+    keep_from: int = 0
+
+
 class RedisSessionStore:
     """See `shared.bus.ports.SessionStore`. The connections stay the caller's to close."""
 
@@ -105,8 +115,9 @@ class RedisSessionStore:
     async def push(self, record: SessionRecord, segment: Segment | None, audio: AudioChunk | None) -> None:
         pool = segment.pool if segment is not None else record.pool
         args: list[ScriptArgument] = [self._limits.session_ttl_s, record.connection_id, record.epoch]
-        args += [b"", 0] if segment is None else [codec.encode_segment(segment), segment.seq]
-        args += [self._limits.max_stream_length, *self._audio_args(audio), *to_fields(record)]
+        stored = self._audio_args(audio)
+        args += [*_segment_args(segment, stored.entry), self._limits.max_stream_length]
+        args += [*stored, *to_fields(record)]
         script_keys = [*session_keys(record.session_id), keys.segments(pool)]
         try:
             with redis_errors("pushing a segment"):
@@ -170,16 +181,23 @@ class RedisSessionStore:
     def _shard(self, session_id: SessionId) -> Shard:
         return self._connections.shards[shard_of(session_id, len(self._connections))]
 
-    def _audio_args(self, audio: AudioChunk | None) -> list[ScriptArgument]:
-        """Entry, its start and end sample, byte bound, first sample to keep."""
+    def _audio_args(self, audio: AudioChunk | None) -> _AudioArguments:
         limits = self._limits
         if audio is None or not audio.pcm or limits.store_audio == "off":
-            return [b"", 0, 0, 0, 0]
-        entry, end = stored_audio.pack(audio.pcm, limits.audio_codec), stored_audio.end_sample(audio)
+            return _AudioArguments()
+        entry, end = stored_audio.pack(audio, limits.audio_codec), stored_audio.end_sample(audio)
         if limits.store_audio == "tail":
             keep_from = max(0, end - int(limits.tail_audio_s * SAMPLE_RATE))
-            return [entry, audio.start_sample, end, 0, keep_from]
-        return [entry, audio.start_sample, end, limits.max_audio_bytes, 0]
+            return _AudioArguments(entry, audio.start_sample, end, keep_from=keep_from)
+        return _AudioArguments(entry, audio.start_sample, end, limits.max_audio_bytes)
+
+
+def _segment_args(segment: Segment | None, stored: bytes) -> list[ScriptArgument]:
+    """Envelope, seq, overlap, and whether the stored entry is the rest of the segment's audio."""
+    if segment is None:
+        return [b"", 0, b"", 0]
+    sent = segment_entries.pushed(segment, stored)
+    return [sent.envelope, segment.seq, sent.overlap, int(sent.split)]
 
 
 def _refusal(said: bytes, record: SessionRecord, pool: PoolName) -> RattilError | None:

@@ -59,7 +59,8 @@ class BusSettings(BaseSettings):
     store_audio_codec: AudioCodec = Field(
         default="pcm16",
         description="How stored audio is written: pcm16 (32 kB per second of audio), or flac (lossless, "
-        "0.5-0.7 of the size, 0.3 ms of gateway CPU per second of audio).",
+        "0.5-0.7 of the size, 0.2-0.3 ms of gateway CPU per second of audio). Where WS_SEGMENT_CODEC is the "
+        "same, audio that a segment carries, too, travels once.",
     )
 
     def bus_limits(self) -> BusLimits:

@@ -12,17 +12,25 @@ from shared.protocol.segments import SAMPLE_RATE
 
 _RAW = b"\x00"
 _FLAC = b"\x01"
+_TAGS = {"pcm16": _RAW, "flac": _FLAC}
 SAMPLE_BYTES = 2
 
 MAX_HOLE_SAMPLES = 600 * SAMPLE_RATE
 """The longest unstored stretch that is filled with zeros: a session's keys live that long (10 min)."""
 
 
-def pack(pcm: bytes, codec: AudioCodec) -> bytes:
+def pack(chunk: AudioChunk, codec: AudioCodec) -> bytes:
     """A chunk as stored. Raises `BadAudio` for half a sample."""
-    if len(pcm) % SAMPLE_BYTES:
+    if len(chunk.pcm) % SAMPLE_BYTES:
         raise BadAudio("PCM16 needs an even number of bytes")
-    return _FLAC + flac.encode(pcm) if codec == "flac" else _RAW + pcm
+    if codec == "flac":
+        return _FLAC + (chunk.flac or flac.encode(chunk.pcm))
+    return _RAW + chunk.pcm
+
+
+def payload(stored: bytes, codec: str) -> bytes:
+    """The audio of a stored chunk if it is in this codec, else nothing."""
+    return stored[1:] if stored.startswith(_TAGS.get(codec, b"none")) else b""
 
 
 def unpack(stored: bytes) -> bytes:

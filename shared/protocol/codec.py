@@ -14,7 +14,15 @@ from typing import TypeVar
 import msgspec
 
 from shared.errors import BadRequest
-from shared.protocol.segments import BUS_VERSION, LoggedResult, Segment, SegmentResult, Takeover
+from shared.ids import ConnectionId, Epoch, SessionId, TraceId
+from shared.protocol.segments import (
+    BUS_VERSION,
+    SEGMENT_VERSION,
+    LoggedResult,
+    Segment,
+    SegmentResult,
+    Takeover,
+)
 
 _TAKEOVER_MARK = b"!"
 
@@ -30,6 +38,21 @@ class _Versioned(msgspec.Struct):
 
 _version = msgspec.msgpack.Decoder(_Versioned)
 
+
+class SegmentIdentity(msgspec.Struct, frozen=True):
+    """What every version of a segment has: enough to answer one that cannot be read."""
+
+    session_id: SessionId
+    connection_id: ConnectionId
+    epoch: Epoch
+    seq: int
+    start_sample: int
+    samples: int
+    trace_id: TraceId = TraceId("")
+
+
+_identity = msgspec.msgpack.Decoder(SegmentIdentity)
+
 _Message = TypeVar("_Message", Segment, SegmentResult, Takeover)
 
 
@@ -39,7 +62,15 @@ def encode_segment(segment: Segment) -> bytes:
 
 def decode_segment(data: bytes) -> Segment:
     """Raises `BadRequest` if the bytes are no segment of a version this process understands."""
-    return _checked(_segment, data, "segment")
+    return _checked(_segment, data, "segment", SEGMENT_VERSION)
+
+
+def decode_identity(data: bytes) -> SegmentIdentity | None:
+    """Whose a segment is that `decode_segment` refused; None if not even that can be read."""
+    try:
+        return _identity.decode(data)
+    except msgspec.MsgspecError:
+        return None
 
 
 def encode_result(result: SegmentResult) -> bytes:
@@ -71,28 +102,30 @@ def decode_delivery(frame: bytes) -> LoggedResult | Takeover:
     return LoggedResult(offset=int(head), result=decode_result(body))
 
 
-def _checked(decoder: msgspec.msgpack.Decoder[_Message], data: bytes, what: str) -> _Message:
+def _checked(
+    decoder: msgspec.msgpack.Decoder[_Message], data: bytes, what: str, newest: int = BUS_VERSION
+) -> _Message:
     """Decode; an unknown version is told apart from damage, since only the first is cured by an update."""
     try:
         message = decoder.decode(data)
     except msgspec.MsgspecError as error:
-        _refuse_other_versions(data, what)
+        _refuse_other_versions(data, what, newest)
         raise BadRequest(f"not a {what}: {error}") from error
-    if message.v != BUS_VERSION:
-        raise _unknown_version(message.v, what)
+    if not BUS_VERSION <= message.v <= newest:
+        raise _unknown_version(message.v, what, newest)
     return message
 
 
-def _refuse_other_versions(data: bytes, what: str) -> None:
+def _refuse_other_versions(data: bytes, what: str, newest: int) -> None:
     try:
         version = _version.decode(data).v
     except msgspec.MsgspecError:
         return
-    if version != BUS_VERSION:
-        raise _unknown_version(version, what)
+    if not BUS_VERSION <= version <= newest:
+        raise _unknown_version(version, what, newest)
 
 
-def _unknown_version(version: int, what: str) -> BadRequest:
+def _unknown_version(version: int, what: str, newest: int) -> BadRequest:
     return BadRequest(
-        f"{what} has bus version {version}, this process speaks {BUS_VERSION}: update the older service"
+        f"{what} has bus version {version}, this process speaks {newest}: update the older service"
     )

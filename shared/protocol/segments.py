@@ -10,16 +10,24 @@ from shared.hearing import HeardWord, Phone
 from shared.ids import ConnectionId, Epoch, PoolName, SessionId, TraceId, WorkerId
 
 BUS_VERSION = 1
+SEGMENT_VERSION = 2
+"""Of a segment as stored whose audio lies beside it in parts, or has another codec than pcm16. Workers
+read 1, too: old gateways may push to new workers, so workers are updated first."""
 SAMPLE_RATE = 16_000
 """Samples per second of all PCM on the bus; Whisper's own rate."""
 
-Codec = Literal["pcm16"]
+Codec = Literal["pcm16", "mel_u8", "flac", "opus"]
+"""How a segment carries its audio: `pcm16` little-endian samples; `mel_u8` log-mel features of 8 bits
+(`shared.audio.mel`), all that a Whisper model hears of it; `flac` (lossless) and `opus` packets."""
 Priority = Literal["partial", "final"]
 Outcome = Literal["result", "error", "dropped"]
 
 
 class TaskOptions(msgspec.Struct, frozen=True):
-    """What one session asks of the decoder. Never the expected verse: a prompt would hide mistakes."""
+    """What one session asks of the decoder. Never the expected verse: a prompt would hide mistakes.
+
+    `word_timestamps`: times of words where they cost extra work; a phoneme head gives them always.
+    """
 
     language: str = "ar"
     word_timestamps: bool = False
@@ -27,7 +35,11 @@ class TaskOptions(msgspec.Struct, frozen=True):
 
 
 class Segment(msgspec.Struct, frozen=True):
-    """One window of audio of one session. Its identity is (session_id, seq)."""
+    """One window of audio of one session. Its identity is (session_id, seq).
+
+    `samples`: its length, whatever `codec` does to `audio`. A codec that a worker does not know is
+    answered with an error, so it is any string here.
+    """
 
     session_id: SessionId
     connection_id: ConnectionId
@@ -40,7 +52,7 @@ class Segment(msgspec.Struct, frozen=True):
     trace_id: TraceId
     created_ms: int
     deadline_ms: int
-    codec: Codec = "pcm16"
+    codec: str = "pcm16"
     priority: Priority = "partial"
     options: TaskOptions = TaskOptions()
     v: int = BUS_VERSION

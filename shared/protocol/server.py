@@ -62,11 +62,14 @@ class LatencyInfo(msgspec.Struct, frozen=True):
 
 
 class PartialResultEvent(msgspec.Struct, frozen=True, tag="partial_result"):
-    """One segment was heard; `word_feedback` has one entry per reference word, always."""
+    """One segment was heard; `word_feedback` has one entry per reference word, always.
+
+    Most entries are as they were, so a writer may give the list as it encoded it before.
+    """
 
     seq: int
     partial_transcript: str
-    word_feedback: tuple[WordEntry, ...]
+    word_feedback: tuple[WordEntry, ...] | msgspec.Raw
     latency_ms: LatencyInfo
     server_busy: bool
 

@@ -12,7 +12,11 @@ WorkerStatus = Literal["ready", "busy", "draining"]
 
 
 class WorkerReport(msgspec.Struct, frozen=True):
-    """One heartbeat. `capacity` and `active` count live sessions; rates are per second."""
+    """One heartbeat. `capacity` and `active` count live sessions; rates are per second.
+
+    `service_rate`: segments per second it could decode at most; `latency_p95_ms`: from push to
+    result over the last seconds, 0 while there are too few segments to tell.
+    """
 
     worker_id: WorkerId
     pool: PoolName
@@ -24,6 +28,8 @@ class WorkerReport(msgspec.Struct, frozen=True):
     compute_type: str = "int8"
     memory_mb: float = 0.0
     segments_per_s: float = 0.0
+    service_rate: float = 0.0
+    latency_p95_ms: float = 0.0
     failures: int = 0
     queue_depth: int = 0
     started_ms: int = 0

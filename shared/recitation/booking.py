@@ -12,8 +12,8 @@ from itertools import pairwise
 from typing import Any, TypeVar
 
 from shared.recitation.ear import WRONG, Ear, Judgement
+from shared.recitation.track import Track
 from shared.recitation.visits import Account, Visit
-from shared.recitation.walk import Track
 
 U = TypeVar("U")
 

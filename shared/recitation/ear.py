@@ -8,8 +8,8 @@ from typing import Literal, Protocol, TypeVar
 import msgspec
 
 from shared.hearing import Hearing
+from shared.recitation.track import Track, WalkCosts
 from shared.recitation.visits import Visit
-from shared.recitation.walk import Track, WalkCosts
 
 U = TypeVar("U")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from shared.recitation.walk import WalkCosts
+from shared.recitation.track import WalkCosts
 
 WORD_WALK = WalkCosts(back=100, back_per_word=0, skip_cap=540, inside=0)
 """Text engines, in hundredths: jump back 1.0, skip 0.9 a word up to 6 (DESIGN §6)."""

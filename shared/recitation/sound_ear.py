@@ -12,15 +12,16 @@ from shared.recitation.policy import FeedbackPolicy
 from shared.recitation.sound_grading import Weighed, weigh_sounds
 from shared.recitation.sound_walk import HeardSound, heard_sound, sound_track
 from shared.recitation.sounds import INVENTORY, is_consonant
+from shared.recitation.track import Track, WalkCosts
 from shared.recitation.visits import Visit
-from shared.recitation.walk import Track, WalkCosts
 
 _SAME_MOMENT_MS: Final = 80
 """Two windows place one sound within this distance of each other (four 20 ms frames)."""
 
 
-_Said = tuple[tuple[tuple[int, int], ...], tuple[int, ...], tuple[HeardSound, ...]]
-"""A visit and the sounds it is made of: all that its weight depends on."""
+_Said = tuple[object, ...]
+"""A visit and the sounds it is made of, all that its weight depends on; the sounds by identity, as
+hashing them would take longer than most of what is looked up."""
 
 
 class SoundEar:
@@ -31,8 +32,8 @@ class SoundEar:
         self._policy = policy
         self._track, self._reference = sound_track(passage.range)
         # What the visits of the newest two windows weighed: bounded by their open units.
-        self._now: dict[_Said, Weighed | None] = {}
-        self._before: dict[_Said, Weighed | None] = {}
+        self._now: dict[_Said, tuple[Sequence[HeardSound], Weighed | None]] = {}
+        self._before: dict[_Said, tuple[Sequence[HeardSound], Weighed | None]] = {}
 
     @property
     def track(self) -> Track[HeardSound]:
@@ -72,17 +73,16 @@ class SoundEar:
 
     def _weighed(self, visit: Visit, units: Sequence[HeardSound]) -> Weighed | None:
         """Looked up: most visits are those of the window before, and all are judged again with the noise."""
-        said = tuple(units[visit.first_unit : visit.last_unit + 1])
-        key = (visit.matched, visit.inserted, said)
-        if key in self._now:
-            return self._now[key]
-        if key in self._before:
-            weighed = self._before[key]
-        else:
+        said = units[visit.first_unit : visit.last_unit + 1]
+        key = (visit.matched, visit.inserted, *map(id, said))
+        found = self._now.get(key) or self._before.get(key)
+        if found is None:
             start, stop = self._track.starts[visit.word : visit.word + 2].tolist()
             weighed = weigh_sounds(visit, units, self._reference[start:stop], start, self._policy.sounds)
-        self._now[key] = weighed
-        return weighed
+            # With the sounds: as long as they live, their identity is theirs alone.
+            found = (said, weighed)
+        self._now[key] = found
+        return found[1]
 
     def mistaken(self, units: Sequence[HeardSound]) -> Judgement:
         return Judgement(

@@ -12,8 +12,8 @@ from shared.recitation.ear import CORRECT, MINOR, WRONG, Grade, Judgement
 from shared.recitation.policy import SoundGrading
 from shared.recitation.sound_walk import HeardSound, mismatch
 from shared.recitation.sounds import HAMZA, INVENTORY, SHORT_VOWELS, WEIGHT, is_consonant
+from shared.recitation.track import Row
 from shared.recitation.visits import Visit
-from shared.recitation.walk import Row
 
 _UNSTABLE_SHARE: Final = 0.25
 """Weight of a sound that good reciters leave out by rule: a word's last short vowel (dropped at a

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -13,7 +14,7 @@ from shared.recitation.passage import VerseRange, load_passage
 from shared.recitation.policy import SOUND_ENTER, SOUND_SKIP, SOUND_SKIP_PER_SOUND
 from shared.recitation.preamble import recitation_order
 from shared.recitation.sounds import DELETION, DISTANCE, DISTANCES, INSERTION, INVENTORY, sound_id
-from shared.recitation.walk import Row, Track, entry_prices, lay_out
+from shared.recitation.track import Row, Track, entry_prices, lay_out
 
 _DOUBT_SHARE: Final = 50
 """A sound heard with no confidence at all still counts half: silence is no evidence, a sound is."""
@@ -42,16 +43,18 @@ class HeardSound(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 def heard_sound(phone: Phone) -> HeardSound:
     """A phone as a unit of the walk."""
-    others = tuple(
-        (sound_id(symbol), _hundredths(share)) for symbol, share in phone.alternatives[:_MAX_ALTERNATIVES]
-    )
+    others: tuple[tuple[int, int], ...] = ()
+    if phone.alternatives:
+        found = phone.alternatives[:_MAX_ALTERNATIVES]
+        others = tuple([(sound_id(symbol), _hundredths(share)) for symbol, share in found])
     return HeardSound(
         sound_id(phone.symbol), phone.start_ms, phone.end_ms, _hundredths(phone.confidence), others
     )
 
 
 def _hundredths(share: float) -> int:
-    return max(0, min(100, round(share * 100)))
+    hundredths = round(share * 100)
+    return hundredths if 0 <= hundredths <= 100 else 100 * (hundredths > 0)
 
 
 def doubted(cost: int, certainty: int) -> int:
@@ -76,18 +79,36 @@ class SoundCosts:
         # As the index type: NumPy converts any other at every use.
         self._reference = reference.astype(np.intp)
 
-    def substitution(self, unit: HeardSound, first: int, last: int) -> Row:
+    def substitutions(self, units: Sequence[HeardSound], first: int, last: int) -> Row:
         # Against the whole inventory first: that is a fraction of a passage.
-        prices: Row = DISTANCE[unit.sound]
-        for sound, share in unit.others:
-            prices = np.minimum(prices, DISTANCE[sound] + _ALTERNATIVE_DOUBT * (100 - share) // 100)
-        if unit.certainty < 100:
-            prices = prices * doubted(100, unit.certainty) // 100
-        row: Row = prices.take(self._reference[first:last])
-        return row
+        prices = _best_readings(units)
+        if any(unit.certainty < 100 for unit in units):
+            prices *= np.array([[doubted(100, unit.certainty)] for unit in units], np.int32)
+            prices //= 100
+        return prices.take(self._reference[first:last], axis=1)
 
     def insertion(self, unit: HeardSound) -> int:
         return doubted(INSERTION[unit.sound], unit.certainty)
+
+
+def _best_readings(units: Sequence[HeardSound]) -> Row:
+    """Per unit, how wrong it is for each sound of the inventory, if it was whatever fits best."""
+    if not any(unit.others for unit in units):
+        return DISTANCE.take([unit.sound for unit in units], axis=0)
+    sounds: list[int] = []
+    doubts: list[int] = []
+    starts: list[int] = []
+    for unit in units:
+        starts.append(len(sounds))
+        sounds.append(unit.sound)
+        doubts.append(0)
+        for sound, share in unit.others:
+            sounds.append(sound)
+            doubts.append(_ALTERNATIVE_DOUBT * (100 - share) // 100)
+    readings = DISTANCE.take(sounds, axis=0)
+    readings += np.array(doubts, np.int32)[:, np.newaxis]
+    best: Row = np.minimum.reduceat(readings, starts, axis=0)
+    return best
 
 
 @lru_cache(maxsize=64)

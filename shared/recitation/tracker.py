@@ -63,7 +63,9 @@ class Tracker(Generic[U]):
         self._policy = policy
         self._words = words
         self.state: TrackerState[U] = TrackerState() if state is None else state
-        self._walk = self._new_walk(policy.words_behind, policy.words_ahead)
+        self._walk = self._new_walk(policy.words_behind, policy.words_ahead, pace=0.0)
+        self._wider: Walk[U] | None = None
+        """The walk that looks further away, from the same start; only while the reciter is lost."""
 
     def hear(self, hearing: Hearing) -> Reading:
         """Take the next window."""
@@ -83,12 +85,12 @@ class Tracker(Generic[U]):
         """The reference word `index` in the engine's terms (sounds or spelling)."""
         return self._ear.expected(index)
 
-    def _new_walk(self, behind: int, ahead: int) -> Walk[U]:
+    def _new_walk(self, behind: int, ahead: int, pace: float) -> Walk[U]:
         track = self._ear.track
         start = min(self.state.start, int(track.starts[-1]))
         word = int(track.word_of[min(start, len(track.word_of) - 1)])
         first, last = max(0, word - behind), min(track.words, word + ahead)
-        return Walk(track, self._ear.costs, start, first, last)
+        return Walk(track, self._ear.costs, start, first, last, pace)
 
     def _read(self, done: bool) -> Reading:
         composed = self._ear.composed(self.state.units)
@@ -108,9 +110,12 @@ class Tracker(Generic[U]):
         path = self._walk.path(units)
         recent = min(len(units), self._ear.settle_units)
         if self._walk.recent_cost(recent) <= self._policy.lost_cost * 100 * max(recent, 8):
+            self._wider = None
             return path
-        far = self._policy.lost_words
-        wider = self._new_walk(far, far).path(units)
+        if self._wider is None:
+            far = self._policy.lost_words
+            self._wider = self._new_walk(far, far, self._walk.pace)
+        wider = self._wider.path(units)
         return wider if wider.cost + self._policy.lost_gain <= path.cost else path
 
     # -- judging -----------------------------------------------------------------------------
@@ -237,7 +242,8 @@ class Tracker(Generic[U]):
         del state.units[:heard]
         state.fresh = max(0, state.fresh - heard)
         state.start = start
-        self._walk = self._new_walk(self._policy.words_behind, self._policy.words_ahead)
+        behind, ahead = self._policy.words_behind, self._policy.words_ahead
+        self._walk, self._wider = self._new_walk(behind, ahead, self._walk.pace), None
 
     def _settled_by(self, sizes: list[int]) -> int:
         """How many leading (composed) units no later window can revise."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from shared.recitation.walk import Path, Track
+from shared.recitation.track import Track
+from shared.recitation.walk import Path
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,9 +13,9 @@ from shared.recitation.orthography import spells
 from shared.recitation.passage import Passage
 from shared.recitation.policy import FeedbackPolicy, WordGrading
 from shared.recitation.similarity import is_slip, letters_apart
+from shared.recitation.track import Track, WalkCosts
 from shared.recitation.transcript import heard_tokens, join_words
 from shared.recitation.visits import Visit
-from shared.recitation.walk import Track, WalkCosts
 from shared.recitation.word_walk import HeardToken, word_track
 
 _JOINED_ABOVE: Final = frozenset(("يا", "ويا", "ها"))

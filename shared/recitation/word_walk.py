@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import msgspec
@@ -11,7 +12,7 @@ from shared.recitation.passage import VerseRange, load_passage
 from shared.recitation.policy import WORD_ENTER, WORD_EXTRA, WORD_SKIP, WORD_WALK, WORD_WRONG
 from shared.recitation.preamble import recitation_order
 from shared.recitation.similarity import similarity
-from shared.recitation.walk import Row, Track, entry_prices, lay_out
+from shared.recitation.track import Row, Track, entry_prices, lay_out
 
 
 class HeardToken(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -34,15 +35,17 @@ class WordCosts:
     def __init__(self, reference: tuple[str, ...]) -> None:
         self._reference = reference
 
-    def substitution(self, unit: HeardToken, first: int, last: int) -> Row:
-        heard = unit.skeleton
-        return np.array(
-            [round(WORD_WRONG * (1 - similarity(heard, word))) for word in self._reference[first:last]],
-            dtype=np.int32,
-        )
+    def substitutions(self, units: Sequence[HeardToken], first: int, last: int) -> Row:
+        words = self._reference[first:last]
+        rows = [[_different(unit.skeleton, word) for word in words] for unit in units]
+        return np.array(rows, dtype=np.int32)
 
     def insertion(self, unit: HeardToken) -> int:
         return WORD_EXTRA
+
+
+def _different(heard: str, word: str) -> int:
+    return round(WORD_WRONG * (1 - similarity(heard, word)))
 
 
 @lru_cache(maxsize=64)

@@ -313,6 +313,25 @@ async def test_less_capacity_than_leases_gives_no_negative_slots(world: World) -
     assert await _ask(world, "session-4") is not None
 
 
+async def test_slots_follow_the_capacity_that_a_worker_measures(world: World) -> None:
+    async def admitted(*names: str) -> list[bool]:
+        return [await _ask(world, name) is not None for name in names]
+
+    await world.heartbeat("w1", 2)
+    await world.registry.refresh(force=True)
+    assert await admitted("a-session", "b-session", "c-session") == [True, True, False]
+    await world.heartbeat("w1", 3)
+    await world.registry.refresh(force=True)
+    assert await admitted("c-session", "d-session") == [True, False]
+    await world.heartbeat("w1", 1)
+    await world.registry.refresh(force=True)
+    await world.registry.release(SessionId("a-session"))
+    await world.registry.release(SessionId("b-session"))
+    assert await admitted("c-session", "d-session") == [True, False]
+    await world.registry.release(SessionId("c-session"))
+    assert await admitted("d-session", "e-session") == [True, False]
+
+
 async def test_pools_are_separate(world: World) -> None:
     await world.heartbeat("w1", 1)
     await world.heartbeat("w2", 1, LARGE)

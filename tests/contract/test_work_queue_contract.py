@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from shared.bus.ports import CommitOutcome, SessionRecord, SessionStore
+import msgspec
+
+from shared.bus.ports import AudioChunk, CommitOutcome, SessionRecord, SessionStore
 from tests.contract.bus_harness import (
     WAIT_S,
     Bus,
@@ -42,6 +44,37 @@ async def test_segments_come_in_order_once_and_leave_with_their_commit(bus: Bus)
     assert outcomes == [CommitOutcome(True, 1), CommitOutcome(True, 2), CommitOutcome(True, 3)]
     assert await queue.depth() == 0
     assert await queue.reclaim(0, 0, 10) == []
+
+
+async def test_a_segment_whose_end_is_stored_with_it_comes_whole(bus: Bus) -> None:
+    store, queue, record = bus.store(), bus.queue(), a_record()
+    await queue.start()
+    await store.open(record)
+    pcm = bytes(range(80))
+    first, second = a_segment(record, 0, pcm[:40]), a_segment(record, 1, pcm[20:])
+    for segment, chunk in ((first, AudioChunk(0, pcm[:40])), (second, AudioChunk(20, pcm[40:]))):
+        await store.push(record, segment, chunk)
+    claims = await claim_all(queue)
+    assert [claim.segment for claim in claims] == [first, second]
+    assert await store.audio_from(record.session_id, 0) == AudioChunk(0, pcm)
+    # A gateway that heard nothing pushes again: the audio is there already, the segment is not answered.
+    await store.push(record, second, AudioChunk(20, pcm[40:]))
+    [again] = await claim_all(queue)
+    assert again.segment == second
+    assert await store.audio_from(record.session_id, 0) == AudioChunk(0, pcm)
+
+
+async def test_segments_of_every_codec_come_as_they_were_pushed(bus: Bus) -> None:
+    store, queue, record = bus.store(), bus.queue(), a_record()
+    await queue.start()
+    await store.open(record)
+    pushed = [
+        msgspec.structs.replace(a_segment(record, seq), codec=codec, samples=8)
+        for seq, codec in enumerate(("pcm16", "mel_u8", "flac", "opus", "not invented yet"))
+    ]
+    for segment in pushed:
+        await store.push(record, segment, AudioChunk(segment.start_sample, b"\x03\x04" * 8))
+    assert [claim.segment for claim in await claim_all(queue)] == pushed
 
 
 async def test_segments_pushed_before_any_worker_came_are_work(bus: Bus) -> None:

@@ -29,6 +29,8 @@ ENV = {
     "ASR_RECLAIM_EVERY_MS": "300",
     "HEARTBEAT_S": "0.5",
     "WS_WINDOW_SECONDS": "1.5",
+    # Faults hold audio back; windows must stay what they are without faults, to be compared one by one.
+    "WS_COALESCE": "false",
     "SEGMENT_CHECK_S": "1",
     "DRAIN_SECONDS": "1",
 }

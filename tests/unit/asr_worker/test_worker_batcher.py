@@ -8,14 +8,19 @@ from hypothesis import strategies as st
 
 from asr_worker.batcher import Batcher, BatchPolicy, GroupKey, Waiting
 
-AR_3S = GroupKey(48_000, "ar")
-AR_5S = GroupKey(80_000, "ar")
-EN_3S = GroupKey(48_000, "en")
+THREE_S = GroupKey(48_000)
+FOUR_S = GroupKey(64_000)
+FIVE_S = GroupKey(80_000)
 LONG_IDLE_S = -1.0
 
 
 def _waiting(
-    name: str, key: GroupKey = AR_3S, *, final: bool = False, deadline_ms: int = 9000, arrived_s: float = 0.0
+    name: str,
+    key: GroupKey = THREE_S,
+    *,
+    final: bool = False,
+    deadline_ms: int = 9000,
+    arrived_s: float = 0.0,
 ) -> Waiting[str]:
     return Waiting(name, key, final, deadline_ms, arrived_s)
 
@@ -66,9 +71,9 @@ def test_closing_takes_what_is_there() -> None:
     assert batcher.take(1.0, 1.0, closing=True) == []
 
 
-def test_a_batch_has_one_length_and_one_language() -> None:
+def test_a_batch_has_one_length() -> None:
     batcher = _batcher()
-    for name, key in (("a", AR_3S), ("b", AR_5S), ("c", EN_3S), ("d", AR_3S)):
+    for name, key in (("a", THREE_S), ("b", FIVE_S), ("c", FOUR_S), ("d", THREE_S)):
         batcher.offer(_waiting(name, key))
     batches = [_names(batcher.take(1.0, LONG_IDLE_S)) for _ in range(3)]
     assert sorted(batches) == [["a", "d"], ["b"], ["c"]]
@@ -77,7 +82,7 @@ def test_a_batch_has_one_length_and_one_language() -> None:
 def test_a_suspect_is_alone() -> None:
     batcher = _batcher()
     batcher.offer(_waiting("a"))
-    batcher.offer(_waiting("suspect", GroupKey(48_000, "ar", alone="7-0"), deadline_ms=1))
+    batcher.offer(_waiting("suspect", GroupKey(48_000, alone="7-0"), deadline_ms=1))
     assert _names(batcher.take(1.0, LONG_IDLE_S)) == ["suspect"]
     assert _names(batcher.take(1.0, LONG_IDLE_S)) == ["a"]
 
@@ -92,9 +97,9 @@ def test_the_earliest_deadline_goes_first_and_late_ones_wait_for_the_next_batch(
 
 def test_the_group_with_the_most_urgent_item_goes_first() -> None:
     batcher = _batcher()
-    batcher.offer(_waiting("short", AR_3S, deadline_ms=20))
-    batcher.offer(_waiting("long", AR_5S, deadline_ms=10))
-    batcher.offer(_waiting("final", EN_3S, final=True, deadline_ms=30))
+    batcher.offer(_waiting("short", THREE_S, deadline_ms=20))
+    batcher.offer(_waiting("long", FIVE_S, deadline_ms=10))
+    batcher.offer(_waiting("final", FOUR_S, final=True, deadline_ms=30))
     assert [_names(batcher.take(1.0, LONG_IDLE_S)) for _ in range(3)] == [["final"], ["long"], ["short"]]
 
 
@@ -119,7 +124,9 @@ def test_how_long_the_caller_may_sleep() -> None:
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from([AR_3S, AR_5S, EN_3S]), st.booleans(), st.integers(0, 5)), max_size=20)
+    st.lists(
+        st.tuples(st.sampled_from([THREE_S, FIVE_S, FOUR_S]), st.booleans(), st.integers(0, 5)), max_size=20
+    )
 )
 def test_everything_offered_is_taken_exactly_once(offers: list[tuple[GroupKey, bool, int]]) -> None:
     batcher: Batcher[int] = Batcher(BatchPolicy(max_batch=3, max_waiting=20, max_wait_s=0.01))

@@ -12,15 +12,16 @@ from faster_whisper.feature_extractor import FeatureExtractor
 from numpy.typing import NDArray
 
 from asr_worker.engine import EngineItem, EngineOutput
-from asr_worker.engines.ctranslate2 import CTranslate2Engine
-from asr_worker.engines.model_files import BUNDLED, ModelCard, ModelNotUsable, bundled, locate
+from asr_worker.engines.ctranslate2 import CTranslate2Engine, PreparedItem
+from asr_worker.engines.model_files import ModelCard, ModelNotUsable, locate
 from asr_worker.engines.model_parts import ComputeOptions
 from asr_worker.engines.prompting import Prompter
-from shared.audio.decode import decode_file
-from shared.audio.pcm import to_float
+from asr_worker.features import log_power
+from asr_worker.voice import VoiceGate
 from shared.errors import BadAudio, BadRequest
 from shared.protocol.segments import TaskOptions
 from tests.unit.asr_worker import tiny_whisper
+from tests.unit.asr_worker.counting_model import CountingModel
 
 RATE = 16_000
 ONE_THREAD = ComputeOptions("cpu", "float32", 1)
@@ -34,6 +35,14 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def engine(model: Path) -> Iterator[CTranslate2Engine]:
     engine = CTranslate2Engine(model, ONE_THREAD)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="module")
+def plain(model: Path) -> Iterator[CTranslate2Engine]:
+    """Without the voice gate: the random decoder's text is not compared with the random head's sounds."""
+    engine = CTranslate2Engine(model, ONE_THREAD, VoiceGate(enabled=False))
     yield engine
     engine.close()
 
@@ -79,16 +88,17 @@ def test_stock_models_get_thirty_seconds(stock: CTranslate2Engine) -> None:
     assert stock.bucket(RATE) == 30 * RATE
 
 
-def test_a_result_does_not_depend_on_its_batch(engine: CTranslate2Engine) -> None:
+def test_a_result_does_not_depend_on_its_batch(engine: CTranslate2Engine, plain: CTranslate2Engine) -> None:
     items = [EngineItem(_noise(seconds, seed)) for seed, seconds in enumerate((2.5, 2.4, 0.3, 5.0, 2.5, 9.9))]
-    together = _decode(engine, *items)
-    alone = [_decode(engine, item)[0] for item in items]
-    assert [output.text for output in together] == [output.text for output in alone]
-    assert [[p.symbol for p in output.phones or ()] for output in together] == [
-        [p.symbol for p in output.phones or ()] for output in alone
-    ]
+    for tested in (engine, plain):
+        together = _decode(tested, *items)
+        alone = [_decode(tested, item)[0] for item in items]
+        assert [output.text for output in together] == [output.text for output in alone]
+        assert [[p.symbol for p in output.phones or ()] for output in together] == [
+            [p.symbol for p in output.phones or ()] for output in alone
+        ]
+        assert any(output.phones for output in together)
     assert any(output.text for output in together)
-    assert any(output.phones for output in together)
 
 
 def test_phones_stay_within_the_sound(engine: CTranslate2Engine) -> None:
@@ -105,7 +115,9 @@ def test_padding_is_what_the_trained_front_end_gives_for_silence(
         hop = 320
         padded = np.pad(pcm, (0, tested.bucket(pcm.size) - pcm.size))
         reference: NDArray[np.float32] = FeatureExtractor(hop_length=hop)(padded)  # type: ignore[no-untyped-call]
-        computed = tested._padded_features(pcm)
+        (prepared,) = tested.prepare([EngineItem(pcm)])
+        assert isinstance(prepared, PreparedItem)
+        computed = prepared.features
         assert computed.shape[1] == tested.bucket(pcm.size) // hop
         np.testing.assert_allclose(computed, reference[:, : computed.shape[1]], atol=2e-4)
 
@@ -128,23 +140,87 @@ def test_a_bad_item_fails_alone(engine: CTranslate2Engine, pcm: NDArray[np.float
     assert isinstance(outcomes[2], EngineOutput)
 
 
+def _as_logs(engine: CTranslate2Engine, pcm: NDArray[np.float32], padding: int = 0) -> EngineItem:
+    """The item as a gateway sends it that computes features itself."""
+    config = engine.capabilities.features
+    assert config is not None
+    return EngineItem(None, logs=log_power(np.pad(pcm, (0, padding)), config), samples=pcm.size)
+
+
+@pytest.mark.parametrize("seconds", [0.3, 2.37, 2.5, 9.9])
+def test_features_in_place_of_samples_are_heard_the_same(engine: CTranslate2Engine, seconds: float) -> None:
+    pcm = _noise(seconds)
+    sound, logs = engine.prepare([EngineItem(pcm), _as_logs(engine, pcm, padding=400)])
+    assert isinstance(sound, PreparedItem)
+    assert isinstance(logs, PreparedItem)
+    np.testing.assert_allclose(logs.features, sound.features, atol=1e-5)
+    exact = _as_logs(engine, pcm)
+    outputs = _decode(engine, EngineItem(pcm), exact)
+    if pcm.size == engine.bucket(pcm.size):
+        assert outputs[0] == outputs[1]
+    assert all(phone.end_ms <= pcm.size / 16 for phone in outputs[1].phones or ())
+
+
+def test_mixed_with_samples_in_one_batch_nothing_changes(engine: CTranslate2Engine) -> None:
+    items = [EngineItem(_noise(2.5, 1)), _as_logs(engine, _noise(2.5, 2)), EngineItem(_noise(2.5, 3))]
+    assert _decode(engine, *items) == [_decode(engine, item)[0] for item in items]
+
+
+@pytest.mark.parametrize(
+    ("shape", "samples"),
+    [((125, 64), 40_000), ((124, 80), 40_000), ((130, 80), 40_000), ((125,), 40_000), ((125, 80), 0)],
+    ids=["other bank", "too few frames", "too many frames", "flat", "no length"],
+)
+def test_features_of_another_shape_are_refused(
+    engine: CTranslate2Engine, shape: tuple[int, ...], samples: int
+) -> None:
+    bad = EngineItem(None, logs=np.zeros(shape, np.float32), samples=samples)
+    outcomes = engine.decode([EngineItem(_noise(2.5)), bad, EngineItem(None)])
+    assert isinstance(outcomes[0], EngineOutput)
+    assert isinstance(outcomes[1], BadAudio)
+    assert isinstance(outcomes[2], BadAudio)
+
+
+def test_prepared_items_are_heard_as_unprepared_ones(engine: CTranslate2Engine) -> None:
+    items = [EngineItem(_noise(seconds, seed)) for seed, seconds in enumerate((2.5, 0.3, 5.0, 2.5))]
+    bad = EngineItem(np.zeros(0, np.float32))
+    prepared = engine.prepare([*items[:2], bad, *items[2:]])
+    assert prepared[2] is bad
+    assert engine.prepare(prepared)[0] is prepared[0]
+    outcomes = engine.decode(prepared)
+    assert isinstance(outcomes[2], BadAudio)
+    assert [*outcomes[:2], *outcomes[3:]] == _decode(engine, *items)
+
+
 def test_digital_silence_is_decoded_without_complaint(engine: CTranslate2Engine) -> None:
     _decode(engine, EngineItem(np.zeros(RATE, np.float32)))
 
 
-def test_prompts_of_one_session_do_not_reach_another(engine: CTranslate2Engine) -> None:
+def test_prompts_of_one_session_do_not_reach_another(plain: CTranslate2Engine) -> None:
     pcm = _noise(2.5)
-    plain = EngineItem(pcm)
+    bare = EngineItem(pcm)
     prompted = EngineItem(pcm, TaskOptions(prompt="بسم الله"))
-    alone = _decode(engine, plain)[0]
-    mixed = _decode(engine, prompted, plain, prompted)
-    assert mixed[1].text == alone.text
-    assert mixed[0].text == mixed[2].text == _decode(engine, prompted)[0].text
+    alone = _decode(plain, bare)[0]
+    mixed = _decode(plain, prompted, bare, prompted)
+    assert mixed[1].text == alone.text != ""
+    assert mixed[0].text == mixed[2].text == _decode(plain, prompted)[0].text
 
 
-def test_text_never_holds_special_tokens(engine: CTranslate2Engine) -> None:
+def test_prompts_of_other_lengths_share_the_encoder(
+    plain: CTranslate2Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counting = CountingModel(plain._model)
+    monkeypatch.setattr(plain, "_model", counting)
+    options = [TaskOptions(), TaskOptions(prompt="بسم"), TaskOptions(word_timestamps=True)]
+    items = [EngineItem(_noise(2.5, seed), each) for seed, each in enumerate(options)]
+    together = _decode(plain, *items)
+    assert counting.encoded == [3]
+    assert together == [_decode(plain, item)[0] for item in items]
+
+
+def test_text_never_holds_special_tokens(plain: CTranslate2Engine) -> None:
     for seed in range(5):
-        (output,) = _decode(engine, EngineItem(_noise(3.0, seed)))
+        (output,) = _decode(plain, EngineItem(_noise(3.0, seed)))
         assert "<|" not in output.text
         assert [word.text for word in output.words] == output.text.split()
 
@@ -201,31 +277,3 @@ def test_broken_files_are_named(tmp_path: Path) -> None:
     (directory / "model.bin").write_bytes(b"rubbish")
     with pytest.raises(ModelNotUsable, match="cannot load"):
         CTranslate2Engine(directory, ONE_THREAD)
-
-
-# -- the bundled model ---------------------------------------------------------------------------
-@pytest.fixture(scope="module")
-def bundled_engine() -> Iterator[CTranslate2Engine]:
-    try:
-        bundled()
-    except ModelNotUsable as absent:
-        pytest.skip(absent.message)
-    engine = CTranslate2Engine(locate(BUNDLED), ComputeOptions("cpu", "auto", 1))
-    yield engine
-    engine.close()
-
-
-def test_the_bundled_model_hears_the_same_alone_and_in_a_batch(bundled_engine: CTranslate2Engine) -> None:
-    sample = next((Path(__file__).parents[3] / "cli" / "samples").glob("fatiha_clean.*"))
-    pcm = to_float(decode_file(sample))
-    items = [
-        EngineItem(pcm[start : start + int(2.5 * RATE)]) for start in range(0, pcm.size - 3 * RATE, 2 * RATE)
-    ]
-    together = _decode(bundled_engine, *items)
-    alone = [_decode(bundled_engine, item)[0] for item in items]
-    assert [output.text for output in together] == [output.text for output in alone]
-    assert [[p.symbol for p in output.phones or ()] for output in together] == [
-        [p.symbol for p in output.phones or ()] for output in alone
-    ]
-    heard = sum(len(output.phones or ()) for output in together)
-    assert heard > 5 * len(items), "a window of 2.5 s of recitation has more than a few sounds"

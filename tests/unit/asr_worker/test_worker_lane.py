@@ -33,6 +33,9 @@ class _GatedEngine:
     def bucket(self, samples: int) -> int:
         return samples
 
+    def prepare(self, items: Sequence[EngineItem]) -> list[EngineItem]:
+        return list(items)
+
     def decode(self, items: Sequence[EngineItem]) -> list[EngineOutput | Exception]:
         self.at_once += 1
         assert self.at_once == 1

@@ -46,6 +46,9 @@ class _HeldEngine:
     def bucket(self, samples: int) -> int:
         return self._inner.bucket(samples)
 
+    def prepare(self, items: Sequence[EngineItem]) -> list[EngineItem]:
+        return list(items)
+
     def decode(self, items: Sequence[EngineItem]) -> list[EngineOutput | Exception]:
         self.batches.append(len(items))
         assert self.go.wait(10)
@@ -161,7 +164,9 @@ class _DyingEngine(_HeldEngine):
         self.died = threading.Event()
 
     def decode(self, items: Sequence[EngineItem]) -> list[EngineOutput | Exception]:
-        if any((abs(item.pcm) * 32768).round().max() == FAIL_BATCH for item in items):
+        if any(
+            item.pcm is not None and (abs(item.pcm) * 32768).round().max() == FAIL_BATCH for item in items
+        ):
             self.died.set()
             threading.Event().wait(0.5)
             return [RuntimeError("nobody listens any more") for _ in items]
@@ -257,17 +262,19 @@ async def test_expired_partials_may_be_dropped_but_finals_never(bus: MemoryBus) 
     assert [results[seq].outcome for seq in (1, 2)] == ["result", "result"]
 
 
-async def test_languages_do_not_mix(bus: MemoryBus) -> None:
+async def test_languages_share_a_batch_and_do_not_mix(bus: MemoryBus) -> None:
     engine = _HeldEngine()
-    arabic, english = await reciter(bus), await reciter(bus)
+    first, arabic, english = [await reciter(bus) for _ in range(3)]
     async with running(bus, engine=engine) as worker:
+        await first.push(WINDOW)
+        await until(lambda: len(engine.batches) == 1)
         await arabic.push(WINDOW)
         await english.push(WINDOW, options=TaskOptions(language="en"))
-        await until(lambda: worker.worker.in_flight == 2)
+        await until(lambda: worker.worker.in_flight == 3)
         engine.go.set()
         assert (await arabic.results(1))[0].language == "ar"
         assert (await english.results(1))[0].language == "en"
-    assert engine.batches == [1, 1]
+    assert engine.batches == [1, 2]
 
 
 async def test_long_batches_are_not_taken_over(bus: MemoryBus) -> None:

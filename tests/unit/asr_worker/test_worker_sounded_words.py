@@ -57,7 +57,7 @@ def test_where_nothing_was_heard_nothing_was_said() -> None:
 
 
 def test_words_come_in_order_and_within_what_was_heard() -> None:
-    words = timed_by_sounds("قل هو الله أحد".split(), IKHLAS, 0.5)
+    words = timed_by_sounds(["قل", "هو", "الله", "أحد"], IKHLAS, 0.5)
     starts = [word.start_ms or 0 for word in words]
     assert starts == sorted(starts)
     assert all(word.confidence == 0.5 for word in words)

@@ -5,24 +5,33 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
 from starlette.testclient import TestClient
 
 from asr_worker.__main__ import main
-from asr_worker.app import build_worker
+from asr_worker.app import build_worker, measured_capacity
+from asr_worker.capacity import BatchCost, CapacityModel
 from asr_worker.engines.scripted import ScriptedEngine
 from asr_worker.heartbeat import Heartbeat
 from asr_worker.http import build_http
 from asr_worker.lane import EngineLane
 from asr_worker.metrics import WorkerMetrics
 from asr_worker.settings import WorkerSettings
-from asr_worker.standing import SESSIONS_PER_CPU_THREAD, SESSIONS_PER_GPU, Standing, capacity, new_worker_id
+from asr_worker.standing import (
+    SESSIONS_PER_CPU_THREAD,
+    SESSIONS_PER_GPU,
+    CapacityMeter,
+    Standing,
+    capacity_policy,
+    fixed_capacity,
+    new_worker_id,
+)
 from shared.bus.memory_queue import MemoryWorkQueue
 from shared.bus.memory_state import MemoryBus
 from shared.clock import ManualClock
 from shared.errors import BusUnavailable
 from shared.ids import ConnectionId, Epoch, PoolName, SessionId, TraceId, WorkerId
-from shared.protocol.segments import SegmentResult
+from shared.protocol.segments import Outcome, SegmentResult, StageTimings
 from shared.protocol.workers import WorkerReport
 
 
@@ -32,12 +41,14 @@ class _Registry:
     def __init__(self) -> None:
         self.reports: list[tuple[WorkerReport, float]] = []
         self.withdrawn: list[WorkerId] = []
+        self.leased = 0
         self.away = False
 
-    async def publish(self, report: WorkerReport, ttl_s: float) -> None:
+    async def publish(self, report: WorkerReport, ttl_s: float) -> int:
         if self.away:
             raise BusUnavailable("away")
         self.reports.append((report, ttl_s))
+        return self.leased
 
     async def withdraw(self, worker_id: WorkerId) -> None:
         if self.away:
@@ -127,11 +138,83 @@ def test_failures_are_counted_by_outcome(setup: _Setup) -> None:
     assert (setup.metrics.answered, setup.metrics.failures) == (1, 1)
 
 
-def test_capacity_by_device_and_threads() -> None:
-    assert capacity(WorkerSettings(max_sessions=3), "cpu") == 3
-    assert capacity(WorkerSettings(threads=2), "cpu") == 2 * SESSIONS_PER_CPU_THREAD
-    assert capacity(WorkerSettings(), "cpu") >= SESSIONS_PER_CPU_THREAD
-    assert capacity(WorkerSettings(), "cuda") == SESSIONS_PER_GPU
+def test_fixed_capacity_by_device_and_threads() -> None:
+    assert fixed_capacity(WorkerSettings(max_sessions=3), "cpu") == 3
+    assert fixed_capacity(WorkerSettings(threads=2), "cpu") == 2 * SESSIONS_PER_CPU_THREAD
+    assert fixed_capacity(WorkerSettings(), "cpu") >= SESSIONS_PER_CPU_THREAD
+    assert fixed_capacity(WorkerSettings(), "cuda") == SESSIONS_PER_GPU
+
+
+def _measuring(setup: _Setup, settings: WorkerSettings) -> Standing:
+    standing = Standing(settings, WorkerId("w1"), ScriptedEngine().capabilities, setup.clock)
+    policy = capacity_policy(settings, "cpu")
+    model = CapacityModel(policy, BatchCost(2.0, 1.0), setup.clock.monotonic())
+    standing.meter = CapacityMeter(model, setup.clock)
+    setup.metrics.watch(standing.meter)
+    standing.metrics = setup.metrics
+    standing.heartbeat = Heartbeat(setup.registry, standing.report, setup.metrics, setup.clock, every_s=2)
+    return standing
+
+
+async def test_a_report_says_what_was_measured(setup: _Setup) -> None:
+    standing = _measuring(setup, WorkerSettings())
+    assert standing.heartbeat is not None
+    setup.registry.leased = 40
+    for _ in range(3):
+        for _ in range(40):
+            setup.metrics.decoded(1, 2.5, 5)
+            setup.metrics.committed(_answer(StageTimings(queued_ms=2, batch_ms=7, inference_ms=5)))
+        setup.clock.advance(2.0)
+        await standing.heartbeat.beat()
+    report, _ = setup.registry.reports[-1]
+    assert standing.heartbeat.leased == 40
+    assert report.capacity > 100
+    assert report.service_rate > 300
+    assert report.latency_p95_ms == 12.0
+    exposed = generate_latest(setup.metrics.registry).decode()
+    assert "rattil_worker_latency_p95_ms 12.0" in exposed
+    assert f"rattil_worker_service_rate_segments {report.service_rate}" in exposed
+    assert f"rattil_worker_capacity_sessions {report.capacity:.1f}" in exposed
+
+
+def test_what_is_set_counts_more_than_what_is_measured(setup: _Setup) -> None:
+    assert _measuring(setup, WorkerSettings(max_sessions=5)).report(0.0).capacity == 5
+    assert _measuring(setup, WorkerSettings(max_sessions=1)).report(0.0).capacity == 1
+    assert _measuring(setup, WorkerSettings(max_sessions=9000)).report(0.0).capacity < 1000
+    fixed = _measuring(setup, WorkerSettings(max_sessions=9000, capacity="fixed"))
+    assert fixed.report(0.0).capacity == 9000
+    assert fixed.report(0.0).service_rate > 0
+
+
+def test_errors_and_drops_say_nothing_about_latency(setup: _Setup) -> None:
+    standing = _measuring(setup, WorkerSettings())
+    for _ in range(50):
+        setup.metrics.committed(_answer(StageTimings(queued_ms=90_000), "dropped"))
+    setup.clock.advance(2.0)
+    assert standing.report(0.0).latency_p95_ms == 0.0
+
+
+async def test_the_scripted_engine_is_believed_not_measured() -> None:
+    clock = ManualClock()
+    lane = EngineLane(ScriptedEngine(), clock)
+    slow = WorkerSettings(engine="scripted", scripted_delay_ms=60_000)
+    quick = WorkerSettings(engine="scripted")
+    assert (await measured_capacity(slow, lane, clock)).assess(0).sessions == slow.min_sessions
+    assert (await measured_capacity(quick, lane, clock)).assess(0).sessions > 1000
+
+
+def _answer(timings: StageTimings, outcome: Outcome = "result") -> SegmentResult:
+    return SegmentResult(
+        SessionId("s"),
+        ConnectionId("c"),
+        Epoch("e"),
+        0,
+        0,
+        1,
+        TraceId("t"),
+        outcome,
+        timings=timings,
+    )
 
 
 def test_every_process_is_a_new_worker() -> None:

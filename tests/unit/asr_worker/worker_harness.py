@@ -62,8 +62,10 @@ class Reciter:
         deadline_ms: int = 2**60,
         options: TaskOptions | None = None,
         samples: int | None = None,
+        codec: str = "pcm16",
     ) -> int:
-        """Queue one window and return its seq. `samples` claims another length than the audio has."""
+        """Queue one window and return its seq. `samples` claims another length than the audio has, `codec`
+        another form."""
         seq = self.next_seq
         self.next_seq += 1
         segment = Segment(
@@ -78,6 +80,7 @@ class Reciter:
             trace_id=new_trace_id(),
             created_ms=SystemClock().wall_ms(),
             deadline_ms=deadline_ms,
+            codec=codec,
             priority=priority,
             options=options or TaskOptions(),
         )

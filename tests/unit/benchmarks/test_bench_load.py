@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.load.reciter import Arrival
 from benchmarks.load.results import (
+    ends_of_answered,
     failures,
     order_faults,
     segment_ends,
@@ -68,6 +69,17 @@ def test_latency_runs_from_the_frame_with_the_last_sample() -> None:
     assert due == 2
     assert [(one.session, one.seq, one.inference_ms) for one in found] == [(3, 0, 40)]
     assert found[0].latency_ms == pytest.approx(250)  # the tenth frame went out at 2.25 s
+
+
+def test_joined_windows_are_as_long_as_their_answers_say() -> None:
+    arrivals = [Arrival(0, 2.5, "", 9, 2500), Arrival(1, 7.0, "", 9, 4500), Arrival(2, 9.0, "", 9, 2500)]
+    assert ends_of_answered(16_000 * 9, 2.5, arrivals) == [40_000, 104_000, 136_000]
+    assert ends_of_answered(16_000 * 11, 2.5, arrivals) == [40_000, 104_000, 136_000, 168_000]
+    assert ends_of_answered(16_000 * 9, 2.5, []) == segment_ends(16_000 * 9, 2.5)
+    sent_s = [0.25 * place for place in range(36)]
+    found, due = session_latencies(0, 2.5, 4000, sent_s, arrivals)
+    assert due == 3
+    assert found[1].latency_ms == pytest.approx(1000 * (7.0 - 6.25))
 
 
 def test_missing_double_and_disordered_results_are_counted() -> None:

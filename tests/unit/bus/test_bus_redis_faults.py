@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 
+import msgspec
 import pytest
 
 from cli.embedded_redis import EmbeddedRedis
@@ -19,6 +20,7 @@ from shared.bus.redis_sessions import RedisSessionStore, session_keys
 from shared.errors import BusUnavailable, QueueFull, StateLost
 from shared.ids import WorkerId
 from shared.metrics import create_registry, exposition
+from shared.protocol import codec
 from tests.contract.bus_harness import (
     POOL,
     RecordingSink,
@@ -161,6 +163,29 @@ async def test_undecodable_entries_are_buried_and_their_neighbours_served(
     assert await queue.depth() == 1
     assert await command(client, "XLEN", keys.DEAD) == 2
     assert 0 < await command(client, "TTL", keys.DEAD) <= keys.DEAD_TTL_S
+
+
+async def test_a_segment_of_a_newer_version_is_answered_at_once(connections: RedisConnections) -> None:
+    store, queue, record = RedisSessionStore(connections), a_queue(connections), a_record()
+    client = connections.shards[0].commands
+    await queue.start()
+    await store.open(record)
+    newer = msgspec.msgpack.decode(codec.encode_segment(a_segment(record, 0))) | {"v": 99, "codec": 7}
+    await command(client, "XADD", STREAM, "*", "s", msgspec.msgpack.encode(newer))
+    assert await claim_all(queue) == []
+    [logged] = (await store.results_after(record.session_id, record.epoch, 0)).results
+    assert (logged.result.seq, logged.result.outcome, logged.result.code) == (0, "error", "bad_request")
+    assert "update the older service" in logged.result.message
+    assert await queue.depth() == 0
+    assert await command(client, "XLEN", keys.DEAD) == 1
+
+
+async def test_a_push_sends_its_audio_once(connections: RedisConnections) -> None:
+    store, record, client = RedisSessionStore(connections), a_record(), connections.shards[0].commands
+    await store.open(record)
+    before = (await client.info("stats"))["total_net_input_bytes"]
+    await store.push(record, a_segment(record, 0, bytes(80_000)), AudioChunk(0, bytes(64_000)))
+    assert (await client.info("stats"))["total_net_input_bytes"] - before < 90_000
 
 
 async def test_entries_deleted_behind_our_back_are_forgotten(connections: RedisConnections) -> None:

@@ -38,9 +38,9 @@ def test_empty_audio_stays_empty() -> None:
 @pytest.mark.parametrize("codec", ["flac", "pcm16"])
 def test_a_packed_chunk_names_its_codec(codec: AudioCodec) -> None:
     pcm = noise(1_000)
-    assert stored_audio.unpack(stored_audio.pack(pcm, codec)) == pcm
+    assert stored_audio.unpack(stored_audio.pack(AudioChunk(0, pcm), codec)) == pcm
     with pytest.raises(BadAudio, match="even"):
-        stored_audio.pack(b"\x00\x01\x02", codec)
+        stored_audio.pack(AudioChunk(0, b"\x00\x01\x02"), codec)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from gateway.adaptive import AdaptiveWindow, adaptive_policy
 from gateway.auth import Authenticator
 from gateway.dependencies import GatewayPorts
 from gateway.drain import Connections
+from gateway.encoding import open_encoder
 from gateway.http import health, metrics
 from gateway.leases import LeaseKeeper
 from gateway.metrics import GatewayMetrics
@@ -238,13 +239,14 @@ class Gateway:
             store=store,
             feed=feed,
             admission=admission,
-            leases=LeaseKeeper(admission, settings.lease_renew_s),
+            leases=LeaseKeeper(admission, settings.lease_renew_s, settings.refusal_memory_s),
             batch=batch,
             auth=Authenticator(settings.api_keys),
             adaptive=AdaptiveWindow(adaptive_policy(settings)),
             metrics=GatewayMetrics(CollectorRegistry()),
             connections=Connections(settings.max_connections),
             workers_ready=admission.workers_ready,
+            encoder=open_encoder(settings),
         )
         self.app = Starlette(
             routes=[

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -158,3 +160,78 @@ def test_one_loud_moment_opens_the_gate() -> None:
 def test_a_window_must_be_longer_than_its_overlap(position: IntakePosition) -> None:
     with pytest.raises(ValueError, match="overlap"):
         Intake(position, NO_GATE)
+
+
+LONGEST = 3000
+
+
+@settings(max_examples=80, deadline=None)
+@given(data=st.data(), samples=st.integers(0, 9000))
+def test_windows_that_waited_become_one_and_nothing_is_left_out(data: st.DataObject, samples: int) -> None:
+    pcm = noise(samples)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(pcm)), max_size=8)))
+    intake, windows = new_intake(), []
+    for start, end in zip([0, *cuts], [*cuts, len(pcm)], strict=True):
+        intake.feed(pcm[start:end])
+        if data.draw(st.booleans()):
+            window = intake.cut(data.draw(st.sampled_from([0, LONGEST])))
+            windows += [window] if window else []
+    intake.end()
+    while window := intake.cut(LONGEST):
+        windows.append(window)
+    assert b"".join(window.fresh for window in windows) == pcm
+    assert [window.final for window in windows] == [False] * (len(windows) - 1) + [True]
+    for before, after in pairwise(windows):
+        assert after.start_sample == before.after.next_start
+    assert all(len(window.pcm) <= LONGEST * 2 for window in windows)
+    seqs = [window.seq for window in windows if window.seq is not None]
+    assert seqs == list(range(len(seqs)))
+
+
+def test_a_joined_window_ends_where_one_of_them_would_have() -> None:
+    intake = new_intake()
+    intake.feed(noise(WINDOW + 4 * (WINDOW - OVERLAP) + 300))
+    joined, after = intake.cut(LONGEST), intake.cut()
+    assert joined is not None
+    assert after is not None
+    assert (joined.start_sample, joined.after.cut) == (0, 2600)
+    assert (after.start_sample, after.after.cut) == (2400, 3400)
+
+
+@pytest.mark.parametrize("longest", [0, WINDOW - 1, WINDOW, WINDOW + 799])
+def test_one_window_stays_one_window(longest: int) -> None:
+    pcm = noise(5000)
+    intake, windows = new_intake(), []
+    intake.feed(pcm)
+    intake.end()
+    while window := intake.cut(longest):
+        windows.append(window)
+    assert windows == whole(pcm)
+
+
+@pytest.mark.parametrize("stop", [0, 1, 2])
+def test_a_resume_after_a_joined_window_goes_on_with_the_same_audio(stop: int) -> None:
+    pcm = noise(7000)
+    intake, windows = new_intake(), []
+    intake.feed(pcm)
+    intake.end()
+    while window := intake.cut(LONGEST):
+        windows.append(window)
+    position = windows[stop].after
+    resumed = Intake(position, NO_GATE, pcm[position.next_start * 2 : position.cut * 2])
+    resumed.feed(pcm[resumed.received * 2 :])
+    resumed.end()
+    rest = []
+    while window := resumed.cut(LONGEST):
+        rest.append(window)
+    assert rest == windows[stop + 1 :]
+
+
+def test_a_flush_is_not_joined_with_what_comes_after() -> None:
+    intake = new_intake()
+    intake.feed(noise(500))
+    intake.flush()
+    intake.feed(noise(4000))
+    window = intake.cut(LONGEST)
+    assert window is not None
+    assert window.after.cut == 500

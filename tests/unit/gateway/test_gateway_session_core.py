@@ -28,9 +28,9 @@ WINDOW, OVERLAP = 2 * SAMPLE_RATE, SAMPLE_RATE // 2
 POLICY = IntakePolicy()
 
 
-def new_core(max_queue: int = 3) -> SessionCore:
+def new_core(max_queue: int = 3, longest_window: int = 0) -> SessionCore:
     intake = Intake(IntakePosition(WINDOW, OVERLAP), POLICY)
-    policy = CorePolicy(max_queue=max_queue)
+    policy = CorePolicy(max_queue=max_queue, longest_window=longest_window)
     return SessionCore(IDENTITY, Epoch("e1"), policy, intake, ResultOrder(), Progress(Follower(FATIHA)))
 
 
@@ -142,6 +142,55 @@ def test_at_the_bound_windows_are_kept_and_busy_is_said() -> None:
     driver.answer_all()
     assert told(driver.events) == told(EXPECTED.events)
     assert not driver.core.server_busy
+
+
+LONGEST = 5 * SAMPLE_RATE
+
+
+def test_audio_held_back_at_the_bound_becomes_one_longer_window() -> None:
+    driver = Driver(new_core(max_queue=1, longest_window=LONGEST))
+    driver.do(driver.core.accept_audio(PCM))
+    assert [len(window.pcm) // 2 for window in driver.pushed] == [WINDOW]
+    driver.answer()
+    assert [len(window.pcm) // 2 for window in driver.pushed] == [WINDOW, LONGEST]
+    driver.do(driver.core.end())
+    driver.answer_all()
+    assert len(driver.pushed) < len(EXPECTED.pushed)
+    assert b"".join(window.fresh for window in driver.pushed) == PCM
+    assert driver.finished == 1
+
+
+def test_audio_that_comes_in_time_is_never_joined() -> None:
+    driver = Driver(new_core(max_queue=2, longest_window=LONGEST))
+    for start in range(0, len(PCM), 8000):
+        driver.do(driver.core.accept_audio(PCM[start : start + 8000]))
+        driver.answer_all()
+    driver.do(driver.core.end())
+    driver.answer_all()
+    assert told(driver.events) == told(EXPECTED.events)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.data())
+def test_a_resume_between_joined_windows_loses_and_repeats_nothing(data: st.DataObject) -> None:
+    driver = Driver(new_core(max_queue=1, longest_window=LONGEST))
+    driver.do(driver.core.accept_audio(PCM))
+    for _ in range(data.draw(st.integers(0, 3))):
+        if driver.pending:
+            driver.answer()
+    record = driver.record
+    later = restored(record, PCM, max_queue=1)
+    seen = len(driver.events)
+    driver.core = later
+    for logged in driver.log:
+        driver.do(later.apply(logged, 4))
+    driver.do(later.accept_audio(PCM[later.intake.received * 2 :]))
+    driver.do(later.end())
+    driver.answer_all()
+    assert b"".join(window.fresh for window in driver.pushed) == PCM
+    assert [window.seq for window in driver.pushed] == list(range(len(driver.pushed)))
+    assert len(driver.events) > seen
+    assert driver.finished == 1
 
 
 @settings(max_examples=40, deadline=None)

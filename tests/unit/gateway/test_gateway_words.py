@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
+from gateway import words as module
 from gateway.words import WordEntries, word_entry
+from shared.protocol.server import WordEntry
 from shared.recitation.feedback import WordFeedback
 
 
@@ -12,17 +15,29 @@ def words(count: int) -> tuple[WordFeedback, ...]:
     return tuple(WordFeedback(index, f"w{index}", "1:1") for index in range(count))
 
 
-def test_only_changed_words_get_new_entries() -> None:
+def plain(feedback: tuple[WordFeedback, ...]) -> bytes:
+    return msgspec.json.encode(tuple(map(word_entry, feedback)))
+
+
+def test_only_changed_words_are_encoded_again(monkeypatch: pytest.MonkeyPatch) -> None:
     entries, first = WordEntries(), words(3)
-    before = entries.of(first)
+    assert bytes(entries.of(first)) == plain(first)
     changed = msgspec.structs.replace(first[1], status="correct", heard="w1", confidence=0.9)
-    after = entries.of((first[0], changed, first[2]))
-    assert after == tuple(map(word_entry, (first[0], changed, first[2])))
-    assert after[0] is before[0]
-    assert after[1].status == "correct"
+    made: list[WordFeedback] = []
+
+    def note(word: WordFeedback) -> WordEntry:
+        made.append(word)
+        return word_entry(word)
+
+    monkeypatch.setattr(module, "word_entry", note)
+    second = (first[0], changed, first[2])
+    assert bytes(entries.of(second)) == plain(second)
+    assert bytes(entries.of(second)) == plain(second)
+    assert made == [changed]
 
 
 def test_another_number_of_words_starts_anew() -> None:
     entries = WordEntries()
     entries.of(words(3))
-    assert entries.of(words(2)) == tuple(map(word_entry, words(2)))
+    assert bytes(entries.of(words(2))) == plain(words(2))
+    assert bytes(entries.of(())) == b"[]"

@@ -71,8 +71,8 @@ def test_fields_of_a_newer_service_are_ignored() -> None:
 
 @pytest.mark.parametrize("change", [{}, {"audio": 5}], ids=["same shape", "other shape"])
 def test_another_version_is_named(change: dict[str, object]) -> None:
-    other = msgspec.msgpack.decode(codec.encode_segment(SEGMENT)) | {"v": 2, **change}
-    with pytest.raises(BadRequest, match="bus version 2"):
+    other = msgspec.msgpack.decode(codec.encode_segment(SEGMENT)) | {"v": 3, **change}
+    with pytest.raises(BadRequest, match="bus version 3"):
         codec.decode_segment(msgspec.msgpack.encode(other))
 
 

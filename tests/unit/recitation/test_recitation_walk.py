@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.recitation.track import Row, Track, WalkCosts, entry_prices, lay_out
 from shared.recitation.visits import tell
-from shared.recitation.walk import Path, Row, Step, Track, Walk, WalkCosts, entry_prices, lay_out
+from shared.recitation.walk import Path, Step, Walk
 
 COSTS = WalkCosts(back=150, back_per_word=7, skip_cap=900, inside=10)
 
@@ -18,10 +21,10 @@ class LetterCosts:
     def __init__(self, letters: str) -> None:
         self._letters = letters
 
-    def substitution(self, unit: str, first: int, last: int) -> Row:
-        return np.array(
-            [0 if letter == unit else 100 for letter in self._letters[first:last]], dtype=np.int32
-        )
+    def substitutions(self, units: Sequence[str], first: int, last: int) -> Row:
+        letters = self._letters[first:last]
+        prices = [[0 if letter == unit else 100 for letter in letters] for unit in units]
+        return np.array(prices, dtype=np.int32).reshape(len(units), last - first)
 
     def insertion(self, unit: str) -> int:
         return 70
@@ -53,7 +56,7 @@ def price(track: Track[str], path: Path, heard: str) -> int:
     for unit, step in zip(heard, path.steps, strict=True):
         total += moved(track, position, step.position)
         if step.matched:
-            total += int(track.costs.substitution(unit, step.position, step.position + 1)[0])
+            total += int(track.costs.substitutions(unit, step.position, step.position + 1)[0, 0])
             position = step.position + 1
         else:
             total += track.costs.insertion(unit) + (0 if step.position in track.starts else COSTS.inside)

@@ -12,12 +12,12 @@ import pytest
 from session_router.app import Router, build_router
 from session_router.backlog import NoBacklog
 from session_router.memory_registry import MemoryRegistry
-from session_router.registry import Census
+from session_router.registry import Census, RefreshOutcome
 from session_router.settings import RouterSettings
 from shared.clock import ManualClock
 from shared.errors import BusUnavailable
 from shared.ids import PoolName, WorkerId
-from shared.protocol.workers import WorkerReport, WorkerStatus
+from shared.protocol.workers import Lease, WorkerReport, WorkerStatus
 
 
 class FailingRegistry(MemoryRegistry):
@@ -127,6 +127,8 @@ async def test_capacity_and_workers_are_shown(new_bench: NewBench) -> None:
         "waiting": 0,
         "utilisation": 0.25,
         "segments_per_s": 0.0,
+        "service_rate": 0.0,
+        "latency_p95_ms": 0.0,
         "queue_depth": 0,
         "oldest_age_ms": 0,
         "desired_replicas": 1,
@@ -140,6 +142,66 @@ async def test_capacity_and_workers_are_shown(new_bench: NewBench) -> None:
     assert shown == [("w1", 1, 3), ("w2", 0, 0), ("w3", 0, 1)]
     only = (await bench.client.get("/v1/workers", params={"pool": "large"})).json()["workers"]
     assert [worker["worker_id"] for worker in only] == ["w3"]
+
+
+async def test_what_workers_measure_is_shown(new_bench: NewBench) -> None:
+    bench = new_bench()
+    for name, rate, p95_ms in (("w1", 300.0, 40.0), ("w2", 100.0, 90.0)):
+        report = WorkerReport(
+            WorkerId(name), PoolName("default"), "ready", 10, service_rate=rate, latency_p95_ms=p95_ms
+        )
+        bench.registry.heartbeat(report)
+    await bench.admit("session-1")
+    workers = (await bench.client.get("/v1/workers")).json()["workers"]
+    assert [(worker["service_rate"], worker["latency_p95_ms"]) for worker in workers] == [
+        (300.0, 40.0),
+        (100.0, 90.0),
+    ]
+    pool = await bench.pool()
+    assert (pool["service_rate"], pool["latency_p95_ms"]) == (400.0, 90.0)
+    text = (await bench.client.get("/metrics")).text
+    assert 'rattil_router_pool_utilisation_ratio{pool="default"} 0.05' in text
+    assert 'rattil_router_pool_latency_p95_ms{pool="default"} 90.0' in text
+
+
+async def test_sessions_are_admitted_by_the_capacity_reported_last(new_bench: NewBench) -> None:
+    bench = new_bench()
+    bench.worker("w1", 2)
+    answers = [(await bench.admit(f"session-{number}")).status_code for number in range(3)]
+    assert answers == [200, 200, 503]
+    bench.worker("w1", 3)
+    bench.clock.advance(1.0)
+    assert (await bench.admit("session-3")).status_code == 200
+    bench.worker("w1", 1)
+    bench.clock.advance(1.0)
+    assert (await bench.admit("session-4")).status_code == 503
+    assert (await bench.admit("session-1")).status_code == 200  # who is in stays in
+    assert (await bench.pool())["utilisation"] == 3.0
+
+
+async def test_refusals_soon_after_another_do_not_look_for_workers_again(
+    new_bench: NewBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = new_bench()
+    bench.worker("w1", 0)
+    asked: list[str] = []
+    refresh, lease = bench.registry.refresh, bench.registry.lease
+
+    async def counted_refresh(*, force: bool) -> RefreshOutcome:
+        asked.append("refresh")
+        return await refresh(force=force)
+
+    async def counted_lease(*args: Any) -> Lease | None:
+        asked.append("lease")
+        bench.clock.advance(0.001)
+        return await lease(*args)
+
+    monkeypatch.setattr(bench.registry, "refresh", counted_refresh)
+    monkeypatch.setattr(bench.registry, "lease", counted_lease)
+    for number in range(3):
+        assert (await bench.admit(f"session-{number}")).status_code == 503
+        bench.clock.advance(0.01)
+    assert asked == ["lease", "refresh", "lease", "lease", "lease"]
 
 
 async def test_sessions_that_ask_together_all_see_a_worker_that_has_just_come(new_bench: NewBench) -> None:

@@ -134,6 +134,12 @@ async def test_workers_ready(admission: HttpAdmission) -> None:
     assert await admission.workers_ready() == 1
 
 
+async def test_utilisation_of_a_pool(admission: HttpAdmission) -> None:
+    await admission.admit(AdmitRequest(ONE))
+    assert await admission.utilisation(PoolName("default")) == 1.0
+    assert await admission.utilisation(PoolName("huge")) == 0.0
+
+
 @pytest.mark.parametrize("urls", [[], ["router:8100"]])
 def test_router_urls_are_checked(urls: list[str]) -> None:
     with pytest.raises(ValueError, match="ROUTER_URL"):
@@ -147,4 +153,5 @@ async def test_open_admission_lets_everybody_in() -> None:
     assert len((await admission.renew([ONE])).leases) == 1
     await admission.release(ONE)
     assert await admission.workers_ready() == 1
+    assert await admission.utilisation(PoolName("large")) == 0.0
     await admission.close()

@@ -66,4 +66,4 @@ async def test_an_outage_on_demand_is_the_callers_to_know() -> None:
     registry.away = True
     reaper, _ = _reaper(registry)
     with pytest.raises(BusUnavailable):
-        await reaper.refresh_now()
+        await reaper.refresh_now(0.0)
