@@ -51,6 +51,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--processes", type=int, default=2, help="one core each")
     parser.add_argument("--synthetic", type=int, default=prepare.SYNTHETIC_CLIPS, help="clips to synthesise")
     parser.add_argument("--version", default="0.1.0", help="written to model.json")
+    parser.add_argument(
+        "--float32", type=Path, help="also write it here unquantised, for rattil model quantize"
+    )
     parser.add_argument("--limit", type=int, default=150, help="evaluated verses of each reciter")
     return parser.parse_args()
 
@@ -80,6 +83,8 @@ def _publish(options: argparse.Namespace, checkpoint: Path) -> None:
     results = evaluate(fresh, options.data, options.limit)
     export(student, fresh, card(name, options.version, marks, results))
     swap(fresh, options.out)
+    if options.float32 is not None:
+        export(student, options.float32, card(name, options.version, marks, results), quantization=None)
     for group, rates in results.items():
         print(f"{group}: {rates}")
 

@@ -156,14 +156,16 @@ def write_json(path: Path, content: object) -> None:
     path.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 
-def export(student: Student, folder: Path, description: Mapping[str, object]) -> None:
-    """Write all files of the model into ``folder`` (int8 weights), replacing what is there."""
+def export(
+    student: Student, folder: Path, description: Mapping[str, object], quantization: str | None = "int8"
+) -> None:
+    """Write all files of the model into ``folder``, replacing what is there; float32 without a type."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     spec = _specification(student)
     _configure(spec, student)
     spec.validate()
-    spec.optimize(quantization="int8")
+    spec.optimize(quantization=quantization)
     spec.save(str(folder))
     tokenizer().save(str(folder / "tokenizer.json"), pretty=False)
     head = CtcHead(_array(student.ctc.weight).T.copy(), _array(student.ctc.bias), SYMBOLS, 0, FRAME_MS)
