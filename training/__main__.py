@@ -20,6 +20,8 @@ from training.export import card, export, swap
 from training.learn import Plan
 from training.passages import Letters
 from training.realign import realign
+from training.restore import as_checkpoint, deepened, restore
+from training.student import Shape
 from training.workers import Job, load_student, train
 
 FIRST = Plan(minutes=25)
@@ -46,6 +48,9 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--out", type=Path, default=Path("models/rattil-tiny"))
     parser.add_argument("--work", type=Path, default=Path(".run/training"), help="caches, checkpoints")
+    parser.add_argument(
+        "--start-from", type=Path, help="a model made by this command: train it on, in place of the first run"
+    )
     parser.add_argument("--first-minutes", type=float, default=FIRST.minutes)
     parser.add_argument("--second-minutes", type=float, default=SECOND.minutes)
     parser.add_argument("--processes", type=int, default=2, help="one core each")
@@ -104,7 +109,10 @@ def main() -> None:
         replace(FIRST, minutes=options.first_minutes),
         options.processes,
     )
-    train(job)
+    if options.start_from is None:
+        train(job)
+    elif not first.exists():
+        as_checkpoint(deepened(restore(options.start_from), Shape().encoder_layers), first)
     if not sharpened.exists():
         _sharpen(options.data, work, first)
         sharpened.touch()
