@@ -76,7 +76,14 @@ class Connection:
         self._stir.set()
 
     async def run(self) -> Close | None:
-        """Until the end of the connection; the socket is closed then."""
+        """Until the end of the connection; the socket is closed then, the core released."""
+        try:
+            return await self._until_closed()
+        finally:
+            self._effects.clear()
+            self._core.release()
+
+    async def _until_closed(self) -> Close | None:
         self._show(self._opened)  # before anything is read, so that no answer can come before it
         self._inbox.connect(self._wake.set, lambda: self.ask_to_close(SUPERSEDED))
         closing = await self._live()

@@ -37,7 +37,8 @@ class IntakePosition(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Window(NamedTuple):
-    """One cut. `seq` is None for audio that is stored but not decoded (silence, a short rest).
+    """One cut. `seq` is None for audio that is stored but not decoded (silence, a short rest),
+    unless something was heard before and this is the end.
 
     `fresh` is the audio from `fresh_start` on that no earlier window had; `after` is the position
     once this window is pushed.
@@ -163,7 +164,9 @@ class Intake:
         last = self._end_at is not None and end >= self._end_at
         short = last and end - position.cut < max(self._policy.min_rest, 1)
         silent = not short and is_silent(pcm, self._policy.silence_dbfs)
-        seq = None if short or silent else position.next_seq
+        # The end of what was heard is always a segment: its result settles the last words.
+        closing = last and position.next_seq > 0 and len(pcm) > 0
+        seq = position.next_seq if closing or not (short or silent) else None
         after = msgspec.structs.replace(
             position,
             cut=end,

@@ -201,6 +201,14 @@ class SessionCore:
         self._audio_start = self._stored.cut
         return settled
 
+    def release(self) -> None:
+        """Give back buffer and walk when nobody drives the session any more; it cannot be used afterwards.
+
+        A connection ends within circles of tasks, tracebacks and callbacks, and the collector comes rarely:
+        its full runs stall a gateway of a thousand sessions. What is heavy must not wait for it.
+        """
+        del self.intake, self.order, self.progress
+
     # -- what the driver writes --------------------------------------------------------------------
     def dropped(self, seq: int, code: str) -> SegmentResult:
         """The explicit end of a segment whose result does not come."""

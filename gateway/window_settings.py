@@ -80,7 +80,8 @@ class WindowSettings(BusSettings):
         validation_alias="WS_MIN_REST_SECONDS",
         ge=0,
         le=5,
-        description="New audio at the end (or a flush) shorter than this is stored but not decoded.",
+        description="New audio at the end (or a flush) shorter than this is stored but not decoded, "
+        "except to close what was heard.",
     )
     segment_codec: Codec = Field(
         default="pcm16",

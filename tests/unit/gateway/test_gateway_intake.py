@@ -117,9 +117,30 @@ def test_flush_cuts_what_is_there(fed: int, expected: list[int]) -> None:
 
 
 def test_a_short_rest_is_stored_but_not_decoded() -> None:
-    windows = whole(noise(WINDOW + REST - 1))
-    assert [(window.seq, window.final) for window in windows] == [(0, False), (None, True)]
-    assert len(windows[1].fresh) // 2 == REST - 1
+    windows = whole(noise(REST - 1))
+    assert [(window.seq, window.final) for window in windows] == [(None, True)]
+    assert len(windows[0].fresh) // 2 == REST - 1
+
+
+@pytest.mark.parametrize("rest", [noise(REST - 1), b"", bytes(2 * REST)])
+def test_what_was_heard_ends_with_a_segment_however_little_follows(rest: bytes) -> None:
+    """Its result settles the last words: nothing else would say that no more comes."""
+    intake = new_intake()
+    intake.feed(noise(WINDOW))
+    heard = drain(intake)
+    intake.feed(rest)
+    intake.end()
+    closing = drain(intake)
+    assert [(window.seq, window.final) for window in (*heard, *closing)] == [(0, False), (1, True)]
+    assert closing[-1].after.final_seq == 1
+    assert closing[-1].fresh == rest
+
+
+def test_nothing_but_silence_has_no_segment() -> None:
+    intake = new_intake(IntakePolicy(silence_dbfs=-60, min_rest=REST))
+    intake.feed(bytes(6 * WINDOW))
+    intake.end()
+    assert {window.seq for window in drain(intake)} == {None}
 
 
 def test_silent_windows_take_no_seq() -> None:

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+from typing import Any
+
+import pytest
+
+from gateway import opening
+from shared.recitation.follow import Follower
 from tests.unit.gateway import speech
-from tests.unit.gateway.harness import world
+from tests.unit.gateway.harness import eventually, world
 
 
 async def test_a_recitation_is_judged_word_by_word_and_ends_with_a_report() -> None:
@@ -87,3 +95,30 @@ async def test_words_have_every_field_of_the_dialect() -> None:
     assert (first["index"], first["verse_key"], first["status"]) == (0, "1:1", "correct")
     assert (last["index"], last["verse_key"], last["status"]) == (28, "1:7", "pending")
     assert last["heard"] is last["start_time"] is last["confidence"] is None
+
+
+async def test_the_walk_of_an_ended_session_does_not_wait_for_the_collector() -> None:
+    """Full collections are rare in a gateway; what is heavy goes with the connection."""
+    born: list[weakref.ref[Follower]] = []
+
+    class Counted(Follower):
+        """Tells that it was made."""
+
+        def __init__(self, *given: Any, **named: Any) -> None:
+            super().__init__(*given, **named)
+            born.append(weakref.ref(self))
+
+    gc.collect()
+    gc.disable()
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(opening, "Follower", Counted)
+            async with world() as w:
+                client = w.gateway().connect()
+                await client.stream(speech.recite(range(6)))
+                await client.send("end")
+                await client.rest()
+                assert born
+                await eventually(lambda: all(walk() is None for walk in born))
+    finally:
+        gc.enable()
