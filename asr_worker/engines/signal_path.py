@@ -71,7 +71,8 @@ class HostPath:
 
     def posteriors(self, encoded: ctranslate2.StorageView) -> Floats:
         assert self._head is not None
-        return self._head.log_probs(on_host(encoded))
+        # Item by item: a matrix product of all at once may round otherwise with other batch-mates.
+        return np.stack([self._head.log_probs(states) for states in on_host(encoded)])
 
     def rows(self, encoded: ctranslate2.StorageView, places: Sequence[int]) -> ctranslate2.StorageView:
         return ctranslate2.StorageView.from_array(np.ascontiguousarray(on_host(encoded)[list(places)]))

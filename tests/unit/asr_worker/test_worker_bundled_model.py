@@ -126,7 +126,7 @@ def test_text_that_the_decoder_invents_in_noise_is_not_shown(
     items = [EngineItem(_noise(2.5, seed)) for seed in range(8)]
     invented = sum(len(output.text) for output in _decode(ungated_engine, *items))
     shown = _decode(bundled_engine, *items)
-    assert invented > 80, "white noise makes this model's decoder recite; without that nothing is tested"
+    assert invented > 30, "white noise makes this model's decoder recite; without that nothing is tested"
     assert sum(len(output.text) for output in shown) < invented / 2
     assert all(len(output.text) <= 1.25 * len(output.phones or ()) + 8 for output in shown)
     assert shown == [_decode(bundled_engine, item)[0] for item in items], "no item depends on its batch"

@@ -215,7 +215,14 @@ def test_prompts_of_other_lengths_share_the_encoder(
     items = [EngineItem(_noise(2.5, seed), each) for seed, each in enumerate(options)]
     together = _decode(plain, *items)
     assert counting.encoded == [3]
-    assert together == [_decode(plain, item)[0] for item in items]
+    alone = [_decode(plain, item)[0] for item in items]
+    assert [output.text for output in together] == [output.text for output in alone]
+    for mine, theirs in zip(together, alone, strict=True):
+        # A matrix library may round the last digit otherwise in a batch of another size.
+        assert [phone.symbol for phone in mine.phones or ()] == [p.symbol for p in theirs.phones or ()]
+        assert [word.confidence for word in mine.words] == pytest.approx(
+            [word.confidence for word in theirs.words], rel=1e-3
+        )
 
 
 def test_text_never_holds_special_tokens(plain: CTranslate2Engine) -> None:
