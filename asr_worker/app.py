@@ -24,6 +24,7 @@ from shared.bus.redis_connections import ConnectionLimits, RedisConnections, ope
 from shared.bus.redis_queue import RedisWorkQueue
 from shared.bus.redis_sessions import RedisSessionStore
 from shared.clock import Clock, SystemClock
+from shared.garbage import tidied
 from shared.http_server import serve
 from shared.ids import PoolName, WorkerId
 from shared.logging import get_logger
@@ -95,7 +96,8 @@ async def run_worker(settings: WorkerSettings, engine: Engine) -> None:
         async with redis_worker(settings, lane) as parts:
             parts.standing.meter = meter
             parts.metrics.watch(meter)
-            await _run(settings, parts)
+            async with tidied():
+                await _run(settings, parts)
     finally:
         lane.close()
 

@@ -28,6 +28,7 @@ from gateway.intake import Intake, IntakePolicy, IntakePosition, Window
 from shared.audio.decode import decode_file
 from shared.audio.pcm import samples_of
 from shared.bus import segment_entries, stored_audio
+from shared.bus.limits import AudioCodec
 from shared.errors import DecodeFailed
 from shared.hearing import Hearing
 from shared.ids import ConnectionId, Epoch, PoolName, SessionId, TraceId
@@ -129,7 +130,8 @@ def measure_cost(plan: EncodingPlan, windows: Sequence[Window], seconds: float, 
     for window, one, entry in zip(windows, encoded, stored, strict=True):
         apart = len(one.audio) if window.seq is not None else 0
         if window.seq is not None:
-            sent = segment_entries.pushed(_segment(window, one), entry)
+            stored_as: AudioCodec = "flac" if plan.store_flac else "pcm16"
+            sent = segment_entries.pushed(_segment(window, one), one.fresh, stored_as)
             apart = len(sent.overlap) if sent.split else apart
         pushed += apart + len(entry)
     return CodecCost(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,6 +13,7 @@ from gateway.batch import ArqVerifier
 from gateway.dependencies import GatewayPorts
 from gateway.drain import Connections
 from gateway.encoding import open_encoder
+from gateway.garbage import EndedConnections, relax_collector
 from gateway.leases import LeaseKeeper
 from gateway.metrics import GatewayMetrics
 from gateway.router_client import Admission, HttpAdmission, OpenAdmission
@@ -42,7 +42,7 @@ def main(argv: list[str] | None = None) -> None:
 
 async def _serve(settings: GatewaySettings) -> None:
     async with open_ports(settings) as ports:
-        _relax_garbage_collection()
+        relax_collector()
         await serve(
             build_app(ports),
             settings.host,
@@ -53,13 +53,6 @@ async def _serve(settings: GatewaySettings) -> None:
             ws_max_size=2 * settings.max_frame_bytes,
             send_buffer_bytes=settings.send_buffer_bytes,
         )
-
-
-def _relax_garbage_collection() -> None:
-    """Windows and events go by reference count; looking for cycles among them took 5 % of the CPU."""
-    gc.collect()
-    gc.freeze()  # modules and tables live as long as the process
-    gc.set_threshold(20_000, 10, 20)
 
 
 @asynccontextmanager
@@ -90,7 +83,7 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
             auth=Authenticator(settings.api_keys),
             adaptive=AdaptiveWindow(adaptive_policy(settings)),
             metrics=GatewayMetrics(registry),
-            connections=Connections(settings.max_connections),
+            connections=Connections(settings.max_connections, EndedConnections().note),
             workers_ready=admission.workers_ready,
             encoder=encoder,
         )

@@ -110,7 +110,10 @@ class ArqVerifier:
         reply = decode_reply(answer)
         failure = reply.error()
         if failure is not None:
-            raise failure
+            try:
+                raise failure
+            finally:
+                del failure  # this frame is in its traceback: the two would wait for the collector
         return msgspec.msgpack.decode(reply.report, type=VerifyReport)
 
     async def _wait(self, job_id: str) -> object:

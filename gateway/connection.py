@@ -82,6 +82,8 @@ class Connection:
         finally:
             self._effects.clear()
             self._core.release()
+            # Both call back into this connection: without them it goes at once, not when the collector comes.
+            del self._reader, self._inbox
 
     async def _until_closed(self) -> Close | None:
         self._show(self._opened)  # before anything is read, so that no answer can come before it
@@ -116,6 +118,8 @@ class Connection:
                 tasks.create_task(self._reader.run(), name=f"read-{name}")
                 await self._watch()
         except ExceptionGroup as group:
+            # The task group's frame still holds the group, and its traceback that frame (until Python 3.13).
+            group.__traceback__ = None
             return self._why(list(_leaves(group)))
         return None
 

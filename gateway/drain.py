@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -32,8 +32,10 @@ class Draining(NoCapacity):
 class Connections:
     """Counts and lists live connections; refuses new ones at the limit and while draining."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, on_ended: Callable[[int], None] = lambda live: None) -> None:
+        """`on_ended` hears of every connection that was live and has ended, and how many are left."""
         self._limit = limit
+        self._on_ended = on_ended
         self._live: dict[ConnectionId, Closable] = {}
         self._reserved = 0
         self._draining = False
@@ -74,6 +76,7 @@ class Connections:
             yield
         finally:
             del self._live[connection_id]
+            self._on_ended(len(self._live))
 
     def stop_accepting(self) -> None:
         self._draining = True

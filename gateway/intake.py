@@ -15,11 +15,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from gateway.audio_buffer import AudioBuffer
+from gateway.audio_buffer import BYTES_PER_SAMPLE, AudioBuffer
 from gateway.silence import is_silent
 
 
-class IntakePosition(msgspec.Struct, frozen=True, array_like=True):
+class IntakePosition(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """How far a session's audio has been cut; all in samples. Saved with every push.
 
     `cut`: end of the last window, and of the stored audio. `next_start`: start of the next window.
@@ -40,8 +40,8 @@ class Window(NamedTuple):
     """One cut. `seq` is None for audio that is stored but not decoded (silence, a short rest),
     unless something was heard before and this is the end.
 
-    `fresh` is the audio from `fresh_start` on that no earlier window had; `after` is the position
-    once this window is pushed.
+    `fresh` is the audio from `fresh_start` on that no earlier window had, a part of `pcm` or all of it;
+    `after` is the position once this window is pushed.
     """
 
     seq: int | None
@@ -160,7 +160,8 @@ class Intake:
     def _make(self, end: int) -> Window:
         position = self._position
         pcm = self._buffer.read(position.next_start, end)
-        fresh = self._buffer.read(position.cut, end)
+        heard = (position.cut - position.next_start) * BYTES_PER_SAMPLE
+        fresh = pcm[heard:]
         last = self._end_at is not None and end >= self._end_at
         short = last and end - position.cut < max(self._policy.min_rest, 1)
         silent = not short and is_silent(pcm, self._policy.silence_dbfs)

@@ -15,6 +15,10 @@ from shared.protocol.workers import AdmitRequest, Lease
 
 _log = get_logger(__name__)
 
+_RELEASED_AT_ONCE = 16
+"""When a crowd leaves at once its leases go back in turn: all together they would time out waiting for
+connections to the router, and their slots stay taken until the leases run out."""
+
 
 class LeaseKeeper:
     """Sessions of live connections. Bounded by the number of connections."""
@@ -33,6 +37,7 @@ class LeaseKeeper:
         self._refusals = RefusalMemory(refusal_memory_s)
         self._tell_load: Callable[[float], None] = lambda load: None
         self._held: dict[SessionId, tuple[ConnectionId, AdmitRequest]] = {}
+        self._releasing = asyncio.Semaphore(_RELEASED_AT_ONCE)
 
     @property
     def count(self) -> int:
@@ -45,7 +50,10 @@ class LeaseKeeper:
         """
         refusal = self._refusals.recall(self._clock.monotonic())
         if refusal is not None:
-            raise refusal
+            try:
+                raise refusal
+            finally:
+                del refusal  # this frame is in its traceback: the two would wait for the collector
 
     async def admit(self, request: AdmitRequest, connection_id: ConnectionId) -> Lease:
         """Raises `NoCapacity` or `RouterUnavailable`."""
@@ -68,7 +76,8 @@ class LeaseKeeper:
         del self._held[session_id]
         self._refusals.forget()
         try:
-            await self._admission.release(session_id, connection_id)
+            async with self._releasing:
+                await self._admission.release(session_id, connection_id)
         except RattilError as error:
             _log.info("lease_not_released", session_id=session_id, error=error.message)
 

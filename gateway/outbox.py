@@ -1,5 +1,6 @@
 """Events waiting for one client: bounded in bytes and count, sent by one writer.
 
+A client that reads what it gets is sent each event at once, and the writer sleeps.
 Nothing is ever dropped from it: a client that reads too slowly is closed and may resume, and then
 gets from the result log what it has not seen.
 """
@@ -26,13 +27,16 @@ class Outbox:
         self._waiting: deque[str] = deque()
         self._bytes = 0
         self._filled = asyncio.Event()
+        self._socket: Socket | None = None
 
     @property
     def waiting_bytes(self) -> int:
         return self._bytes
 
     def put(self, text: str) -> None:
-        """Queue one frame. Raises `SlowConsumer` at the bound (one frame always fits)."""
+        """Send or queue one frame. Raises `SlowConsumer` at the bound (one frame always fits)."""
+        if not self._waiting and self._socket is not None and self._socket.send_now(text):
+            return
         size = len(text)
         full = self._bytes + size > self._max_bytes or len(self._waiting) >= self._max_events
         if full and self._waiting:
@@ -43,17 +47,31 @@ class Outbox:
 
     async def write(self, socket: Socket) -> None:
         """Send for ever. Raises `SlowConsumer` when one frame takes too long, or `PeerGone`."""
-        while True:
-            await self._filled.wait()
-            await self.flush(socket, self._send_timeout_s)
+        self._socket = socket
+        try:
+            while True:
+                await self._filled.wait()
+                await self.flush(socket, self._send_timeout_s)
+        finally:
+            self._socket = None
 
     async def flush(self, socket: Socket, timeout_s: float) -> None:
         """Send what is there. A frame leaves the box only once it was sent."""
         while self._waiting:
-            try:
-                async with asyncio.timeout(timeout_s):
-                    await socket.send(self._waiting[0])
-            except TimeoutError as error:
-                raise SlowConsumer from error
+            if not await _sent(socket, self._waiting[0], timeout_s):
+                raise SlowConsumer
             self._bytes -= len(self._waiting.popleft())
         self._filled.clear()
+
+
+async def _sent(socket: Socket, text: str, timeout_s: float) -> bool:
+    """Whether it went in time. Raises `PeerGone`.
+
+    The timeout is not raised on: its traceback leads to the task that failed, and that to it again.
+    """
+    try:
+        async with asyncio.timeout(timeout_s):
+            await socket.send(text)
+    except TimeoutError:
+        return False
+    return True

@@ -60,7 +60,7 @@ def hearing_of(result: SegmentResult) -> Hearing:
         end_ms=(result.start_sample + result.samples) // _SAMPLES_PER_MS,
         text=result.text,
         words=tuple(_moved_word(word, start_ms) for word in result.words),
-        phones=None if result.phones is None else tuple(_moved(phone, start_ms) for phone in result.phones),
+        phones=None if result.phones is None else tuple([_moved(phone, start_ms) for phone in result.phones]),
         script=result.script,
     )
 

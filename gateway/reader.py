@@ -43,7 +43,12 @@ class Reader:
         self._rate = AudioRate(self._settings.audio_rate, self._settings.audio_burst_s, self._active_s)
         self._bad_messages = 0
         self._told_busy = False
+        self._monotonic = ports.clock.monotonic
+        self._max_frame_bytes = self._settings.max_frame_bytes
         self._max_backlog = ports.settings.max_buffer_samples
+        self._longest_samples = self._settings.max_session_s * SAMPLE_RATE
+        self._delay_s = 0.0
+        self._uncounted = 0
         self._room = asyncio.Event()
 
     def idle_s(self) -> float:
@@ -59,40 +64,59 @@ class Reader:
             self._room.set()
 
     async def run(self) -> None:
-        """For ever. Raises `PeerGone` when the client left, `CloseConnection` when it must."""
-        while True:
-            frame = await self._socket.receive()
-            if isinstance(frame, bytes):
-                await self._on_audio(frame)
-            else:
-                self._on_text(frame)
+        """For ever. Raises `PeerGone` when the client left, `CloseConnection` when it must.
+
+        No task is resumed for a frame: the socket calls `_take` as it comes.
+        """
+        try:
+            while True:
+                await self._socket.pour(self._take)
+                if self._delay_s > 0:
+                    await self._slow_down(self._delay_s)
+                if self._crowded():
+                    await self._wait_for_room()
+        finally:
+            self._count(0)
+
+    def _take(self, frame: bytes | str) -> bool:
+        """One frame; whether the next one may come."""
+        if isinstance(frame, bytes):
+            return self._on_audio(frame)
+        self._on_text(frame)
+        return True
 
     # -- audio -----------------------------------------------------------------------------------------
-    async def _on_audio(self, pcm: bytes) -> None:
+    def _on_audio(self, pcm: bytes) -> bool:
         if not pcm:
-            return
-        if len(pcm) > self._settings.max_frame_bytes:
+            return True
+        if len(pcm) > self._max_frame_bytes:
             raise CloseConnection(
                 TOO_BIG,
                 "frame_too_big",
-                f"a frame of {len(pcm)} bytes; send at most {self._settings.max_frame_bytes}, "
-                "200-500 ms are good",
+                f"a frame of {len(pcm)} bytes; send at most {self._max_frame_bytes}, 200-500 ms are good",
             )
-        now_s = self._ports.clock.monotonic()
+        now_s = self._monotonic()
         self._active_s = now_s
         samples = len(pcm) // 2
-        self._ports.metrics.audio_seconds.inc(samples / SAMPLE_RATE)
-        self._do(self._core.accept_audio(pcm))
-        longest_s = self._settings.max_session_s
-        if self._core.intake.received > longest_s * SAMPLE_RATE:
+        self._uncounted += samples
+        effects = self._core.accept_audio(pcm)
+        if effects:
+            self._do(effects)
+            self._count(SAMPLE_RATE)
+        intake = self._core.intake
+        if intake.received > self._longest_samples:
+            longest_s = self._settings.max_session_s
             raise CloseConnection(
                 TOO_LONG, "session_too_long", f"a session holds {longest_s:g} s of audio; start a new one"
             )
-        delay_s = self._rate.delay_s(samples, now_s)
-        if delay_s > 0:
-            await self._slow_down(delay_s)
-        if self._crowded():
-            await self._wait_for_room()
+        self._delay_s = self._rate.delay_s(samples, now_s)
+        return self._delay_s <= 0 and intake.backlog < self._max_backlog
+
+    def _count(self, least: int) -> None:
+        """Measure the audio that came since the last time, if it is at least so many samples."""
+        if self._uncounted >= max(least, 1):
+            self._ports.metrics.audio_seconds.inc(self._uncounted / SAMPLE_RATE)
+            self._uncounted = 0
 
     async def _slow_down(self, delay_s: float) -> None:
         self._say_once("audio_too_fast", "audio comes faster than it is read; send in real time")

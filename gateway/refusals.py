@@ -17,7 +17,8 @@ class RefusalMemory:
     def __init__(self, hold_s: float, chance: random.Random | None = None) -> None:
         self._hold_s = hold_s
         self._chance = chance or random.Random()
-        self._refusal: NoCapacity | None = None
+        # Not the exception: its traceback would keep the refused connection.
+        self._retry_after_s: float | None = None
         self._until_s = 0.0
 
     def remember(self, refusal: NoCapacity, asked_s: float, now_s: float) -> None:
@@ -29,23 +30,22 @@ class RefusalMemory:
         hold_s = min(self._hold_s, refusal.retry_after_s)
         if now_s - asked_s >= hold_s:
             return
-        self._refusal = refusal
+        self._retry_after_s = refusal.retry_after_s
         self._until_s = now_s + hold_s * self._chance.uniform(0.5, 1.0)
 
     def forget(self) -> None:
         """A slot has become free, or somebody was let in."""
-        self._refusal = None
+        self._retry_after_s = None
 
     def recall(self, now_s: float) -> NoCapacity | None:
         """The refusal for one more newcomer, None if the routers should be asked.
 
         Newcomers are told different times to come back, so that they do not come back together.
         """
-        refusal = self._refusal
-        if refusal is None:
+        if self._retry_after_s is None:
             return None
         if now_s >= self._until_s:
-            self._refusal = None
+            self._retry_after_s = None
             return None
-        retry_after_s = round(refusal.retry_after_s * self._chance.uniform(1.0, 1.5), 1)
+        retry_after_s = round(self._retry_after_s * self._chance.uniform(1.0, 1.5), 1)
         return NoCapacity(f"all workers are full; try again in {retry_after_s:g} s", max(retry_after_s, 0.1))

@@ -157,6 +157,8 @@ class HttpAdmission:
             except httpx.HTTPError as error:
                 failures.append(f"{url}: {type(error).__name__} {error}".strip())
                 continue
+            # httpx binds a response and its stream to one another: both would wait for the collector.
+            response.stream = httpx.ByteStream(b"")
             if response.status_code < 500 or _is_no_capacity(response):
                 self._preferred = index
                 return _checked(response)

@@ -10,7 +10,7 @@ from shared.errors import StateLost
 SNAPSHOT_VERSION = 1
 
 
-class Flight(msgspec.Struct, frozen=True, array_like=True):
+class Flight(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A segment without an event yet. `pushed_ms`: this process's time of its push, 0: not yet."""
 
     seq: int

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from shared.protocol.close_codes import Close
+from shared.websocket_frames import FrameProtocol, Take
 
 _REASON_BYTES = 123
 """A close frame holds 125 bytes, two of them the code (RFC 6455, 5.5)."""
@@ -18,11 +19,17 @@ class PeerGone(Exception):
 
 
 class Socket(Protocol):
-    """Text and binary frames. `receive` and `send` raise `PeerGone`."""
+    """Text and binary frames. `pour` and `send` raise `PeerGone`."""
 
-    async def receive(self) -> bytes | str: ...
+    async def pour(self, take: Take) -> None:
+        """Give `take` every frame as it comes, in order, until it returns False. Raises what it raises."""
+        ...
 
     async def send(self, text: str) -> None: ...
+
+    def send_now(self, text: str) -> bool:
+        """Send if that needs no waiting; False: it was not sent, `send` must be asked."""
+        ...
 
     async def close(self, close: Close) -> None: ...
 
@@ -38,9 +45,20 @@ class StarletteSocket:
         self._websocket = websocket
         # Starlette's own checks the order of messages each time; once accepted, none can be wrong.
         self._receive = websocket.scope.get(_RECEIVE_KEY, websocket.receive)
+        protocol = getattr(self._receive, "__self__", None)
+        self._frames = protocol if isinstance(protocol, FrameProtocol) else None
         self._gone = False
 
-    async def receive(self) -> bytes | str:
+    async def pour(self, take: Take) -> None:
+        if self._frames is None:
+            while take(await self._next()):
+                pass
+            return
+        if self._gone or not await self._frames.pour(take):
+            self._gone = True
+            raise PeerGone
+
+    async def _next(self) -> bytes | str:
         if self._gone:
             raise PeerGone
         try:
@@ -59,6 +77,9 @@ class StarletteSocket:
             await self._websocket.send_text(text)
         except (WebSocketDisconnect, RuntimeError, OSError) as error:
             raise PeerGone from error
+
+    def send_now(self, text: str) -> bool:
+        return self._frames is not None and self._frames.send_now(text)
 
     async def close(self, close: Close) -> None:
         try:
@@ -86,7 +107,10 @@ class TransportFinder:
         if scope["type"] == "websocket":
             scope[_SCOPE_KEY] = getattr(getattr(send, "__self__", None), "transport", None)
             scope[_RECEIVE_KEY] = receive
-        await self._app(scope, receive, send)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            scope.pop(_RECEIVE_KEY, None)  # a method of what holds the scope
 
 
 _SCOPE_KEY = "rattil.transport"

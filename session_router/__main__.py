@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from session_router.app import redis_router
 from session_router.settings import RouterSettings
+from shared.garbage import tidied
 from shared.http_server import CannotListen, StartupFailed, run, serve
 from shared.logging import configure_logging, get_logger
 from shared.settings_help import load_settings
@@ -18,7 +19,7 @@ _log = get_logger(__name__)
 
 
 async def _serve(settings: RouterSettings) -> None:
-    async with redis_router(settings) as router:
+    async with redis_router(settings) as router, tidied():
         await serve(
             router.app,
             settings.host,

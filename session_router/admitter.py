@@ -80,7 +80,10 @@ class Admitter:
                     lease = await self._wait(request, pool, for_s)
                     attempt = replace(attempt, waited_s=attempt.waited_s + for_s)
                 case Refuse(error):
-                    raise error
+                    try:
+                        raise error
+                    finally:
+                        del error, step  # this frame is in its traceback: they would wait for the collector
             if lease is not None:
                 return lease
 

@@ -1,11 +1,14 @@
-"""What an engine heard: words and phones with times. Shared by messages and the recitation domain."""
+"""What an engine heard: words and phones with times. Shared by messages and the recitation domain.
+
+Thousands a second are made and none can be part of a cycle: the garbage collector need not see them.
+"""
 
 from __future__ import annotations
 
 import msgspec
 
 
-class Phone(msgspec.Struct, frozen=True, array_like=True):
+class Phone(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One heard sound. Times in ms from the start of the segment (or of the session, once placed).
 
     `symbol` is a phoneme of the connected recitation (IPA, see docs/models.md); `alternatives` are
@@ -19,7 +22,7 @@ class Phone(msgspec.Struct, frozen=True, array_like=True):
     alternatives: tuple[tuple[str, float], ...] = ()
 
 
-class HeardWord(msgspec.Struct, frozen=True, array_like=True):
+class HeardWord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One word of the decoder's text. Times in ms; `None` when the engine gives no word times."""
 
     text: str
@@ -28,7 +31,7 @@ class HeardWord(msgspec.Struct, frozen=True, array_like=True):
     confidence: float = 1.0
 
 
-class Hearing(msgspec.Struct, frozen=True):
+class Hearing(msgspec.Struct, frozen=True, gc=False):
     """Everything heard in one window of the session, times in ms from the start of the session.
 
     `start_ms`/`end_ms` are the window's extent. Consecutive windows overlap. `script` names the

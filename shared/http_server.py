@@ -18,9 +18,11 @@ from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from shared.errors import RattilError
 from shared.logging import get_logger
+from shared.websocket_frames import FrameProtocol
 
 DEFAULT_WS_MAX_SIZE = 256 * 1024
 """Largest WebSocket message accepted, bytes; a larger one is answered with close code 1009."""
@@ -123,6 +125,17 @@ def bind(host: str, port: int, send_buffer_bytes: int | None = None) -> socket.s
     return listener
 
 
+class _HttpProtocol(HttpToolsProtocol):
+    """Lets go of its parser, which calls it back, when a WebSocket takes over.
+
+    Without that the two, with the request's headers, outlive the WebSocket until the collector comes.
+    """
+
+    def handle_websocket_upgrade(self) -> None:
+        super().handle_websocket_upgrade()
+        self.parser = None  # type: ignore[assignment]
+
+
 class _Server(uvicorn.Server):
     """uvicorn that leaves the signals to us and reports failures as exceptions, not as exits."""
 
@@ -149,8 +162,8 @@ class _Server(uvicorn.Server):
 def _configure(app: ASGIApp, ws_max_size: int, shutdown_timeout_s: int) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="httptools",
-        ws="websockets-sansio",
+        http=_HttpProtocol,
+        ws=FrameProtocol,
         ws_max_size=ws_max_size,
         # On PCM, deflate saves 9 % of the bytes and costs 5 to 25 times the CPU.
         ws_per_message_deflate=False,

@@ -31,9 +31,12 @@ def shift_pitch(samples: Floats, rate: float) -> Floats:
 
 
 def room(samples: Floats, rng: Rng) -> Floats:
-    """A synthetic impulse response: direct sound, then decaying noise of 0.15 to 1.6 s."""
-    decay_s = float(np.exp(rng.uniform(np.log(0.15), np.log(1.6))))
-    length = int(min(decay_s, 1.2) * SAMPLE_RATE)
+    """A synthetic impulse response: direct sound, then noise that decays in 0.15 to 6 s.
+
+    The long ones are mosques and courtyards with loudspeakers, where the words before still sound.
+    """
+    decay_s = float(np.exp(rng.uniform(np.log(0.15), np.log(6.0))))
+    length = int(min(decay_s, 2.5) * SAMPLE_RATE)
     time = np.arange(length) / SAMPLE_RATE
     tail = rng.standard_normal(length) * 10.0 ** (-3.0 * time / decay_s)
     tail[: int(rng.uniform(0.002, 0.03) * SAMPLE_RATE)] = 0.0
@@ -96,6 +99,22 @@ def equalise(samples: Floats, rng: Rng) -> Floats:
     return shaped.astype(np.float32)
 
 
+def compress(samples: Floats, rng: Rng) -> Floats:
+    """A broadcast limiter or a phone's automatic gain: the quiet rises towards the loud.
+
+    Levels over 30 to 250 ms, ratios of 1.3 to 4 (in decibels: how many in for one out).
+    """
+    hop = int(rng.uniform(0.03, 0.25) * SAMPLE_RATE)
+    count = -(-samples.size // hop)
+    squares = np.pad(samples.astype(np.float64), (0, count * hop - samples.size)) ** 2
+    levels = np.sqrt(squares.reshape(count, hop).mean(axis=1))
+    levels = np.maximum(levels, levels.max() * 10.0 ** (-rng.uniform(25.0, 50.0) / 20.0) + 1e-9)
+    gains = levels ** (1.0 / rng.uniform(1.3, 4.0) - 1.0)
+    at = np.interp(np.arange(samples.size), (np.arange(count) + 0.5) * hop, gains)
+    changed: Floats = (samples * (at / gains.max())).astype(np.float32)
+    return changed
+
+
 def clip_peaks(samples: Floats, rng: Rng) -> Floats:
     """Overdrive a microphone: peaks cut at 25 to 80 % of the loudest sample."""
     limit = np.abs(samples).max() * rng.uniform(0.25, 0.8)
@@ -124,6 +143,7 @@ def distort(samples: Floats, rng: Rng) -> Distorted:
         (0.5, room),
         (0.6, equalise),
         (0.6, add_noise),
+        (0.35, compress),
         (0.1, clip_peaks),
         (0.3, code),
         (1.0, set_level),

@@ -10,12 +10,11 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from rapidfuzz.distance import Levenshtein
 
 from asr_worker.engines.ctranslate2 import CTranslate2Engine
 from asr_worker.engines.model_parts import ComputeOptions
@@ -26,6 +25,7 @@ from shared.recitation.policy import DEFAULT, FeedbackPolicy
 from shared.recitation.review import review
 from training import audio, manifest
 from training.audio import SAMPLE_RATE, Floats
+from training.likeness import difference, in_doubt, shared
 from training.passages import verse
 from training.word_cuts import LONGEST_S, WordCutter
 
@@ -40,7 +40,9 @@ FADE = 80
 LEAST_WORDS = 4
 FOREIGN_SOUNDS = 3
 FOREIGN_DISTANCE = 0.6
-"""A swapped-in word has at least this share of its sounds different: a mistake nobody would overlook."""
+"""A swapped-in word differs in at least this share of its sounds: a mistake nobody would overlook."""
+LIKE_SHARE = 0.5
+"""A verse of which this share of the words, in order, is in another one too may be taken for that one."""
 ACCUSED = ("wrong", "missing")
 
 
@@ -62,12 +64,14 @@ class Verse:
 @dataclass(frozen=True, slots=True)
 class Case:
     """A recitation to judge. `mistaken` are the words recited wrongly on purpose, `unsaid` those
-    after the point where the reciter stopped."""
+    after the point where the reciter stopped, `unclear` those of which nobody could tell: with the first
+    of two equal words left out or with the second, the same is said."""
 
     verses: VerseRange
     samples: Floats
     mistaken: frozenset[Place] = frozenset()
     unsaid: frozenset[Place] = frozenset()
+    unclear: frozenset[Place] = frozenset()
 
 
 @dataclass(slots=True)
@@ -128,6 +132,24 @@ class Scene:
             frozenset((self.here.aya, word) for word in wrong),
         )
 
+    def without(self, samples: Floats, *left_out: int) -> Case:
+        """Words of the middle verse left out, as far as it can be told which."""
+        words = [
+            (verse.aya, at)
+            for verse in (self.before, self.here, self.after)
+            for at in range(1, len(verse.words) + 1)
+        ]
+        sounds = [*self.before.words, *self.here.words, *self.after.words]
+        missed = {place for place, (aya, at) in enumerate(words) if aya == self.here.aya and at in left_out}
+        unclear = in_doubt(sounds, missed)
+        verses = VerseRange.of(self.here.sura, self.before.aya, self.after.aya)
+        return Case(
+            verses,
+            samples,
+            mistaken=frozenset(words[place] for place in missed - unclear),
+            unclear=frozenset(words[place] for place in unclear),
+        )
+
 
 def _inner_word(scene: Scene, rng: Rng) -> int:
     return int(rng.integers(2, len(scene.here.words)))
@@ -138,10 +160,12 @@ def clean(scene: Scene, rng: Rng) -> Case:
     return scene.case(scene.here.samples)
 
 
-def skip_word(scene: Scene, rng: Rng) -> Case:
+def skip_word(scene: Scene, rng: Rng) -> Case | None:
     """A word inside the verse left out."""
     word, here = _inner_word(scene, rng), scene.here
-    return scene.case(np.concatenate([here.part(1, word - 1), here.part(word + 1, len(here.words))]), word)
+    edited = np.concatenate([here.part(1, word - 1), here.part(word + 1, len(here.words))])
+    case = scene.without(_joined(scene.before.samples, edited, scene.after.samples), word)
+    return case if case.mistaken else None
 
 
 def swap_word(scene: Scene, rng: Rng) -> Case | None:
@@ -150,8 +174,7 @@ def swap_word(scene: Scene, rng: Rng) -> Case | None:
     usable = [
         at
         for at, sounds in enumerate(foreign.words, start=1)
-        if len(sounds) >= FOREIGN_SOUNDS
-        and Levenshtein.normalized_distance(sounds, here.words[word - 1]) >= FOREIGN_DISTANCE
+        if len(sounds) >= FOREIGN_SOUNDS and difference(sounds, here.words[word - 1]) >= FOREIGN_DISTANCE
     ]
     if not usable:
         return None
@@ -177,10 +200,13 @@ def stop_early(scene: Scene, rng: Rng) -> Case:
     return Case(scene.case(samples).verses, samples, unsaid=frozenset(unsaid))
 
 
-def skip_verse(scene: Scene, rng: Rng) -> Case:
-    """The second verse left out."""
-    case = scene.case(scene.here.samples, *range(1, len(scene.here.words) + 1))
-    return Case(case.verses, _joined(scene.before.samples, scene.after.samples), case.mistaken)
+def skip_verse(scene: Scene, rng: Rng) -> Case | None:
+    """The second verse left out, unless the third passes for the first said again, or for the second."""
+    before, here, after = scene.before, scene.here, scene.after
+    if max(shared(after.words, before.words), shared(after.words, here.words)) >= LIKE_SHARE:
+        return None
+    case = scene.without(_joined(before.samples, after.samples), *range(1, len(here.words) + 1))
+    return case if case.mistaken else None
 
 
 KINDS: dict[str, Callable[[Scene, Rng], Case | None]] = {
@@ -229,10 +255,16 @@ def scenes(verses: dict[Place, Verse], limit: int, rng: Rng) -> list[Scene]:
     ]
 
 
-def cases(found: Sequence[Scene], seed: int) -> Iterator[tuple[str, Case]]:
+DRAWN = tuple(kind for kind in KINDS if kind not in ("clean", "skip_verse"))
+"""Kinds of which a scene gives another case at every draw."""
+
+
+def cases(
+    found: Sequence[Scene], seed: int, kinds: Collection[str] = tuple(KINDS)
+) -> Iterator[tuple[str, Case]]:
     """Every kind of mistake made of every scene that allows it."""
     for number, (kind, make) in enumerate(KINDS.items()):
-        for at, scene in enumerate(found):
+        for at, scene in enumerate(found if kind in kinds else ()):
             case = make(scene, np.random.default_rng([seed, number, at]))
             if case is not None:
                 yield kind, case
@@ -245,6 +277,8 @@ def judge(listener: Listener, case: Case, tally: Tally, policy: FeedbackPolicy =
     passage = load_passage(case.verses)
     for word, reference in zip(review(passage, hearings, policy).words, passage.words, strict=True):
         place = (reference.verse.ayah, reference.position)
+        if place in case.unclear:
+            continue
         counts = (
             tally.mistaken
             if place in case.mistaken
@@ -255,13 +289,15 @@ def judge(listener: Listener, case: Case, tally: Tally, policy: FeedbackPolicy =
         counts[word.status] += 1
 
 
-def measure(model: Path, data: Path, reciter: str, limit: int, seed: int) -> dict[str, Tally]:
-    """Counts for every kind of mistake."""
+def measure(model: Path, data: Path, reciter: str, limit: int, seed: int, draws: int = 1) -> dict[str, Tally]:
+    """Counts for every kind of mistake, with `draws` words drawn from each verse."""
     listener = Listener(CTranslate2Engine(model, ComputeOptions("cpu", "int8", threads=1)))
     verses = aligned_verses(data, reciter, WordCutter(model))
     tallies: dict[str, Tally] = {kind: Tally() for kind in KINDS}
-    for kind, case in cases(scenes(verses, limit, np.random.default_rng(seed)), seed):
-        judge(listener, case, tallies[kind])
+    for draw in range(seed, seed + draws):
+        found = scenes(verses, limit, np.random.default_rng(draw))
+        for kind, case in cases(found, draw, KINDS if draw == seed else DRAWN):
+            judge(listener, case, tallies[kind])
     return tallies
 
 
@@ -271,13 +307,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with manifest.tsv")
     parser.add_argument("--reciter", action="append", choices=manifest.HELD_OUT, help="default: all held out")
     parser.add_argument("--model", type=Path, default=Path("models/rattil-tiny"))
-    parser.add_argument("--limit", type=int, default=60, help="cases of each kind")
+    parser.add_argument("--limit", type=int, default=60, help="verses to take (default 60)")
+    parser.add_argument("--draws", type=int, default=1, help="words drawn from each verse (default 1)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path, help="also write the figures here")
     options = parser.parse_args()
     figures: dict[str, dict[str, dict[str, float | None]]] = {}
     for reciter in options.reciter or manifest.HELD_OUT:
-        tallies = measure(options.model, options.data, reciter, options.limit, options.seed)
+        tallies = measure(options.model, options.data, reciter, options.limit, options.seed, options.draws)
         figures[reciter] = {kind: tally.rates() for kind, tally in tallies.items()}
         print(f"{reciter:<16}{'cases':>7}{'reported':>10}{'minor':>8}{'false alarms':>14}{'punished':>10}")
         for kind, rates in figures[reciter].items():

@@ -17,7 +17,7 @@ from training.passages import SYMBOLS, Letters, Said, phrase, verse
 Ints = NDArray[np.int64]
 
 RECITED, SYNTHETIC = "recited", "synthetic"
-DISTORTED_COPIES = {RECITED: 4, SYNTHETIC: 1}
+DISTORTED_COPIES = {RECITED: 7, SYNTHETIC: 1}
 SYNTHETIC_CLIPS = 3200
 SYNTHETIC_SEED = 100_000
 RECITED_SEED = 1

@@ -9,15 +9,13 @@ from pathlib import Path
 import ctranslate2
 import numpy as np
 
-from asr_worker.ctc import CtcHead
+from asr_worker.ctc import CtcHead, Span
 from asr_worker.features import FeatureConfig, log_mel
 from training.audio import SAMPLE_RATE, Floats
 
-FRAME = 160
-"""10 ms: how finely the quietest place between two words is sought."""
-REACH_S = 0.06
-"""How far beyond the gap between two words a cut may be moved to a quieter place."""
 LONGEST_S = 9.5
+EARLIER = 1
+"""Feature frames by which a cut is moved ahead of the change: a frame looks around itself."""
 
 
 class WordCutter:
@@ -40,24 +38,37 @@ class WordCutter:
         encoded = self._model.encode(ctranslate2.StorageView.from_array(np.ascontiguousarray(even[None])))
         scores = self._head.log_probs(np.array(encoded)[0])
         spans = self._head.align(scores, [self._ids[sound] for word in words for sound in word])
-        step = self._head.frame_ms * SAMPLE_RATE / 1000
         lasts = np.cumsum([len(word) for word in words]) - 1
-        cuts = [
-            _quietest(samples, spans[last].end_frame * step, spans[last + 1].start_frame * step)
-            for last in lasts[:-1].tolist()
-        ]
+        cuts = [self._cut(features, spans[last], spans[last + 1]) for last in lasts[:-1].tolist()]
         if any(after <= before for before, after in pairwise([0, *cuts, samples.size])):
             raise ValueError("two words fall on one place")
         return [0, *cuts, samples.size]
 
+    def _cut(self, features: Floats, last: Span, following: Span) -> int:
+        """The sample between a word's last sound and the next one's first.
 
-def _quietest(samples: Floats, after: float, before: float) -> int:
-    """The quietest 10 ms around the gap between two words."""
-    reach = REACH_S * SAMPLE_RATE
-    low = max(0, int(min(after, before) - reach))
-    high = min(samples.size, int(max(after, before) + reach))
-    frames = samples[low : low + max(1, (high - low) // FRAME) * FRAME]
-    if frames.size < FRAME:
-        return (low + high) // 2
-    levels = np.square(frames[: frames.size // FRAME * FRAME].reshape(-1, FRAME)).mean(axis=1)
-    return low + int(levels.argmin()) * FRAME + FRAME // 2
+        Not the quietest place: that lies within a soft first consonant (f, s, t), half of which then
+        stays with the word before.
+        """
+        per_frame = self._head.frame_ms * SAMPLE_RATE / 1000 / self._features.hop_length
+        low = round((last.start_frame + last.end_frame) / 2 * per_frame)
+        # The head tells a sound once it has begun.
+        high = max(low + 2, round(following.start_frame * per_frame))
+        change = low + strongest_change(features[:, low:high]) - EARLIER
+        return max(0, change * self._features.hop_length - self._features.hop_length // 2)
+
+
+def strongest_change(features: Floats) -> int:
+    """The frame at which ``[bands, frames]`` fall into two halves that are each as even as can be.
+
+    0 where there are not two frames.
+    """
+    frames = features.shape[1]
+    if frames < 2:
+        return 0
+    counts = np.arange(1, frames)
+    sums = np.cumsum(features, axis=1, dtype=np.float64)
+    first, rest = sums[:, :-1], sums[:, -1:] - sums[:, :-1]
+    # The even-ness of a half is its squares less this; the squares of both halves are always the same.
+    explained = (np.square(first) / counts + np.square(rest) / (frames - counts)).sum(axis=0)
+    return int(explained.argmax()) + 1

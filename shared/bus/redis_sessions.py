@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from shared.bus import keys, segment_entries, stored_audio
 from shared.bus.keys import WORKER_GROUP
-from shared.bus.limits import BusLimits
+from shared.bus.limits import AudioCodec, BusLimits
 from shared.bus.metrics import BusMetrics
 from shared.bus.ports import AudioChunk, CommitOutcome, ResultPage, SessionKind, SessionRecord
 from shared.bus.records import from_fields, to_fields
@@ -116,7 +116,8 @@ class RedisSessionStore:
         pool = segment.pool if segment is not None else record.pool
         args: list[ScriptArgument] = [self._limits.session_ttl_s, record.connection_id, record.epoch]
         stored = self._audio_args(audio)
-        args += [*_segment_args(segment, stored.entry), self._limits.max_stream_length]
+        taken = audio if stored.entry else None
+        args += [*_segment_args(segment, taken, self._limits.audio_codec), self._limits.max_stream_length]
         args += [*stored, *to_fields(record)]
         script_keys = [*session_keys(record.session_id), keys.segments(pool)]
         try:
@@ -128,7 +129,11 @@ class RedisSessionStore:
         refusal = _refusal(said, record, pool)
         if refusal is not None:
             self._metrics.refused.labels(said.decode()).inc()
-            raise refusal
+            try:
+                raise refusal
+            finally:
+                # This frame, with the audio, is in its traceback: the two would wait for the collector.
+                del refusal
 
     async def settle(self, result: SegmentResult) -> CommitOutcome:
         script_keys, args = commit_call(result, self._limits)
@@ -192,11 +197,13 @@ class RedisSessionStore:
         return _AudioArguments(entry, audio.start_sample, end, limits.max_audio_bytes)
 
 
-def _segment_args(segment: Segment | None, stored: bytes) -> list[ScriptArgument]:
+def _segment_args(
+    segment: Segment | None, stored: AudioChunk | None, stored_as: AudioCodec
+) -> list[ScriptArgument]:
     """Envelope, seq, overlap, and whether the stored entry is the rest of the segment's audio."""
     if segment is None:
         return [b"", 0, b"", 0]
-    sent = segment_entries.pushed(segment, stored)
+    sent = segment_entries.pushed(segment, stored, stored_as)
     return [sent.envelope, segment.seq, sent.overlap, int(sent.split)]
 
 

@@ -12,6 +12,8 @@ from typing import NamedTuple
 import msgspec
 
 from shared.bus import stored_audio
+from shared.bus.limits import AudioCodec
+from shared.bus.ports import AudioChunk
 from shared.errors import BadRequest
 from shared.protocol import codec
 from shared.protocol.segments import BUS_VERSION, SEGMENT_VERSION, Segment
@@ -31,9 +33,11 @@ class PushedSegment(NamedTuple):
     split: bool = False
 
 
-def pushed(segment: Segment, stored: bytes) -> PushedSegment:
-    """The segment for a push that stores this entry (empty: none)."""
-    fresh = stored_audio.payload(stored, segment.codec)
+def pushed(segment: Segment, stored: AudioChunk | None, stored_as: AudioCodec) -> PushedSegment:
+    """The segment for a push that also stores this audio, in this codec."""
+    fresh = b""
+    if stored is not None and segment.codec == stored_as:
+        fresh = stored.flac if stored_as == "flac" else stored.pcm
     if fresh and segment.audio.endswith(fresh):
         bare = msgspec.structs.replace(segment, audio=b"", v=SEGMENT_VERSION)
         return PushedSegment(codec.encode_segment(bare), segment.audio[: -len(fresh)], split=True)

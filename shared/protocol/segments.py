@@ -58,7 +58,7 @@ class Segment(msgspec.Struct, frozen=True):
     v: int = BUS_VERSION
 
 
-class StageTimings(msgspec.Struct, frozen=True):
+class StageTimings(msgspec.Struct, frozen=True, gc=False):
     """How long a segment spent where, ms."""
 
     queued_ms: int = 0
@@ -66,7 +66,7 @@ class StageTimings(msgspec.Struct, frozen=True):
     inference_ms: int = 0
 
 
-class SegmentResult(msgspec.Struct, frozen=True):
+class SegmentResult(msgspec.Struct, frozen=True, gc=False):
     """The one terminal outcome of a segment. Word and phone times are ms from the segment's start."""
 
     session_id: SessionId
@@ -90,7 +90,7 @@ class SegmentResult(msgspec.Struct, frozen=True):
     v: int = BUS_VERSION
 
 
-class LoggedResult(msgspec.Struct, frozen=True):
+class LoggedResult(msgspec.Struct, frozen=True, gc=False):
     """A result with its place in the session's result log: `(epoch, offset)`, offsets from 1, no hole."""
 
     offset: int

@@ -7,11 +7,12 @@ recognised, the amount said in their place tells the two apart.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, TypeVar
 
 from shared.recitation.ear import WRONG, Ear, Judgement
+from shared.recitation.strays import spoilt
 from shared.recitation.track import Track
 from shared.recitation.visits import Account, Visit
 
@@ -51,26 +52,43 @@ def better(verdicts: dict[int, Judgement], index: int, judgement: Judgement) -> 
 
 
 def book(
-    ear: Ear[U], account: Account, visits: Sequence[Visit], units: Sequence[U], noise: float, enough: float
+    ear: Ear[U],
+    account: Account,
+    visits: Sequence[Visit],
+    units: Sequence[U],
+    noise: float | None,
+    enough: float,
 ) -> Booking:
     """Judge `visits` of an account; `enough` is the share of a stretch that makes it replaced."""
     track = ear.track
     entries: list[Entry] = []
     recognised: list[Visit] = []
-    for visit in visits:
-        index = track.word_index[visit.word]
-        judgement = None if index is None else ear.judge(visit, units, noise)
+    explained: list[tuple[int, int]] = []
+    judgements = [_judged(ear, visit, units, noise) for visit in visits]
+    owned = spoilt(ear, account, visits, judgements, units)
+    for place, (visit, judgement) in enumerate(zip(visits, judgements, strict=True)):
+        index, last = track.word_index[visit.word], visit.last_unit
+        if judgement is not None and place in owned:
+            whole = replace(visit, strays=owned[place])
+            worse = ear.spoilt(judgement, whole, units, noise)
+            if worse is not None:
+                judgement, last = worse, whole.span.stop - 1
+                explained.append((whole.span.start, last))
         if index is not None and judgement is not None:
-            entries.append(Entry(index, judgement, visit.last_unit))
+            entries.append(Entry(index, judgement, last))
         if index is None or (judgement is not None and judgement.grade != WRONG):
             recognised.append(visit)
-    explained = []
     judged = {entry.index for entry in entries}
     for words, first, last in _replaced(track, account, recognised, judged, enough):
         verdict = ear.mistaken(units[first : last + 1])
         entries.extend(Entry(index, verdict, last) for index in words)
         explained.append((first, last))
     return Booking(tuple(entries), tuple(explained))
+
+
+def _judged(ear: Ear[U], visit: Visit, units: Sequence[U], noise: float | None) -> Judgement | None:
+    """The verdict on a visit to a word of the passage; formulas get none."""
+    return None if ear.track.word_index[visit.word] is None else ear.judge(visit, units, noise)
 
 
 def _replaced(

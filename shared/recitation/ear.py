@@ -19,7 +19,7 @@ MINOR: Grade = 1
 WRONG: Grade = 2
 
 
-class Judgement(msgspec.Struct, frozen=True, array_like=True):
+class Judgement(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """How one visit to a word went. `error` and `confidence` in hundredths; times in session ms."""
 
     grade: Grade
@@ -73,8 +73,18 @@ class Ear(Protocol[U]):
         """The units as the track spells them, each with how many heard units it is made of."""
         ...
 
-    def judge(self, visit: Visit, units: Sequence[U], noise: float) -> Judgement | None:
+    def judge(self, visit: Visit, units: Sequence[U], noise: float | None) -> Judgement | None:
         """The grade of a visit; `None` when too little of the word was heard to call it said."""
+        ...
+
+    def stray(self, units: Sequence[U]) -> bool:
+        """Whether units that fit no word may be the rest of another word, said in the place of one beside."""
+        ...
+
+    def spoilt(
+        self, own: Judgement, visit: Visit, units: Sequence[U], noise: float | None
+    ) -> Judgement | None:
+        """The verdict on a visit with its strays, `own` without them; `None` if they change nothing."""
         ...
 
     def mistaken(self, units: Sequence[U]) -> Judgement:

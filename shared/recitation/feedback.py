@@ -9,7 +9,7 @@ import msgspec
 WordStatus = Literal["correct", "minor_mistake", "wrong", "missing", "pending"]
 
 
-class WordFeedback(msgspec.Struct, frozen=True):
+class WordFeedback(msgspec.Struct, frozen=True, gc=False):
     """One reference word. `final`: it will not get worse, though a correct repetition may heal it.
 
     `heard`/`expected` are sounds (IPA, spaced) for phoneme engines, words otherwise; `heard` is
@@ -29,14 +29,14 @@ class WordFeedback(msgspec.Struct, frozen=True):
     end_ms: int | None = None
 
 
-class Repeat(msgspec.Struct, frozen=True, array_like=True):
+class Repeat(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The reciter went back: from word `left` (0-based) to word `resumed`. Never a mistake."""
 
     left: int
     resumed: int
 
 
-class Feedback(msgspec.Struct, frozen=True):
+class Feedback(msgspec.Struct, frozen=True, gc=False):
     """The whole passage as it stands. `words` has one entry per reference word, always.
 
     `pointer` is the index of the word expected next (the number of words once all are said);

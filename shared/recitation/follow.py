@@ -26,6 +26,10 @@ SNAPSHOT_VERSION: Final = 1
 _WINDOW_BITS: Final = 12
 _MEMORY_LEVEL: Final = 5
 """zlib's tables for a state of a few kB: 32 kB to clear for each snapshot instead of 256."""
+_SMALL: Final = 4096
+"""Bytes of a state up to which compressing it costs more time than it saves bytes: a passage of 200 words."""
+_ARRAY_MARK: Final = 0x90
+"""MessagePack arrays of up to 15 begin with 0x90 to 0x9F, zlib's data never does (RFC 1950, 2.2)."""
 _NOTHING_READ: Final = Reading((), (), (), 0, False)
 _NOT_JUDGED: Final = Judgement(CORRECT, 0, 0, "", None, None)
 
@@ -39,6 +43,10 @@ class _Snapshot(msgspec.Struct, frozen=True, array_like=True):
     reading: Reading
     sounds: PackedTracker[HeardSound] | None
     words: PackedTracker[HeardToken] | None
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(_Snapshot)
 
 
 class Follower:
@@ -126,7 +134,7 @@ class Follower:
 
     # -- moving between processes ---------------------------------------------------------------
     def snapshot(self) -> bytes:
-        """Everything needed to go on elsewhere: compressed MessagePack, versioned."""
+        """Everything needed to go on elsewhere: MessagePack, versioned, compressed if it is large."""
         state = _Snapshot(
             SNAPSHOT_VERSION,
             str(self._passage.range),
@@ -135,8 +143,11 @@ class Follower:
             None if self._sounds is None else pack(self._sounds.state, self._sounds.expected),
             None if self._spoken is None else pack(self._spoken.state, self._spoken.expected),
         )
+        packed = _encoder.encode(state)
+        if len(packed) <= _SMALL:
+            return packed
         packer = zlib.compressobj(level=1, wbits=_WINDOW_BITS, memLevel=_MEMORY_LEVEL)
-        return packer.compress(msgspec.msgpack.encode(state)) + packer.flush()
+        return packer.compress(packed) + packer.flush()
 
     @classmethod
     def restore(cls, passage: Passage, policy: FeedbackPolicy, data: bytes) -> Follower:
@@ -145,7 +156,8 @@ class Follower:
         Raises `BadRequest` for a snapshot that is damaged, of another version or another passage.
         """
         try:
-            saved = msgspec.msgpack.decode(zlib.decompress(data), type=_Snapshot)
+            plain = data[0] & 0xF0 == _ARRAY_MARK if data else False
+            saved = _decoder.decode(data if plain else zlib.decompress(data))
         except (zlib.error, msgspec.DecodeError) as error:
             raise BadRequest(f"The saved state cannot be read: {error}. Start the session anew.") from error
         if saved.v != SNAPSHOT_VERSION or saved.passage != str(passage.range):

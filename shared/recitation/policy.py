@@ -32,12 +32,21 @@ class SoundGrading:
     minor_error: float = 0.30
     """One clear error in a word of two consonants (0.36), not in one of three (0.24-0.26): recognisers
     miss a sound now and then, and a false alarm costs more trust than a miss."""
-    wrong_error: float = 0.58
+    wrong_error: float = 0.42
+    """The least error that makes a word wrong, however long."""
+    wrong_spread: float = 0.9
+    """A word that weighs w consonants is wrong from an error of `wrong_spread` / sqrt(w) on: the error of a
+    word said correctly is a mean over its sounds, so it scatters with their number. 0.76 for ma: (m a:), 0.54
+    for three consonants, 0.42 from eight sounds on: one in two hundred of the correct words of two voices
+    never trained on is above it. A flat 0.58 would be too low for short words and too high for long ones."""
     wrong_consonants: float = 0.45
     """Share of consonants clearly different; half of them makes another word."""
     noise_allowance: float = 0.8
     """How much of the median error of the words around is added to the thresholds: a voice or
     microphone the model knows less well must not turn every word red."""
+    unknown_allowance: float = 0.15
+    """Added to the thresholds for a wrong word while the voice is not known: its errors may be the
+    microphone's. What is over the usual ones is a minor mistake until then."""
     noise_cap: float = 0.3
     """The allowance's limit, so that wrong words stay wrong in noise."""
     noise_limit: float = 0.45
@@ -55,6 +64,12 @@ class SoundGrading:
     """A word of which less than this was heard was not said."""
     replaced_share: float = 0.8
     """If this share of the sounds of a stretch was said, differently, no word of it was left out."""
+    chance_sounds: int = 3
+    """So many sounds of a word are found in many another one by chance, in their order. Beside a word of
+    which more were heard, and rightly, strays are an extra word."""
+    stray_noise: float = 0.25
+    """In a voice heard worse than this (median error) recognisers invent so many sounds that a word with such
+    a rest beside it is a minor mistake at most."""
     shortest_extra: int = 4
     """Fewer sounds than this between words are a breath or a slip, not an extra word."""
 

@@ -13,7 +13,7 @@ STATUS_OF_GRADE: dict[int, WordStatus] = {CORRECT: "correct", MINOR: "minor_mist
 _RANK: dict[WordStatus, int] = {"correct": 0, "minor_mistake": 1, "wrong": 2, "missing": 3, "pending": 4}
 
 
-class WordState(msgspec.Struct, frozen=True, array_like=True):
+class WordState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One word as shown, and how long the windows have agreed on the latest suggestion."""
 
     status: WordStatus = "pending"

@@ -10,7 +10,7 @@ from shared.recitation.ear import WRONG, Judgement
 from shared.recitation.passage import Passage
 from shared.recitation.policy import FeedbackPolicy
 from shared.recitation.sound_grading import Weighed, weigh_sounds
-from shared.recitation.sound_walk import HeardSound, heard_sound, sound_track
+from shared.recitation.sound_walk import HeardSound, expected_sounds, heard_sound, sound_track
 from shared.recitation.sounds import INVENTORY, is_consonant
 from shared.recitation.track import Track, WalkCosts
 from shared.recitation.visits import Visit
@@ -31,6 +31,7 @@ class SoundEar:
         self._passage = passage
         self._policy = policy
         self._track, self._reference = sound_track(passage.range)
+        self._expected = expected_sounds(passage.range)
         # What the visits of the newest two windows weighed: bounded by their open units.
         self._now: dict[_Said, tuple[Sequence[HeardSound], Weighed | None]] = {}
         self._before: dict[_Said, tuple[Sequence[HeardSound], Weighed | None]] = {}
@@ -67,14 +68,23 @@ class SoundEar:
     def composed(self, units: Sequence[HeardSound]) -> list[tuple[HeardSound, int]]:
         return [(unit, 1) for unit in units]
 
-    def judge(self, visit: Visit, units: Sequence[HeardSound], noise: float) -> Judgement | None:
+    def judge(self, visit: Visit, units: Sequence[HeardSound], noise: float | None) -> Judgement | None:
         weighed = self._weighed(visit, units)
         return None if weighed is None else weighed.judgement(noise, self._policy.sounds)
 
+    def spoilt(
+        self, own: Judgement, visit: Visit, units: Sequence[HeardSound], noise: float | None
+    ) -> Judgement | None:
+        weighed = self._weighed(visit, units)
+        return None if weighed is None else weighed.spoilt(own.grade, noise, self._policy.sounds)
+
+    def stray(self, units: Sequence[HeardSound]) -> bool:
+        return any(is_consonant(INVENTORY[unit.sound]) for unit in units)
+
     def _weighed(self, visit: Visit, units: Sequence[HeardSound]) -> Weighed | None:
         """Looked up: most visits are those of the window before, and all are judged again with the noise."""
-        said = units[visit.first_unit : visit.last_unit + 1]
-        key = (visit.matched, visit.inserted, *map(id, said))
+        said = units[visit.span]
+        key = (visit.matched, visit.inserted, visit.strays, *map(id, said))
         found = self._now.get(key) or self._before.get(key)
         if found is None:
             start, stop = self._track.starts[visit.word : visit.word + 2].tolist()
@@ -101,7 +111,7 @@ class SoundEar:
         return " ".join(unit.symbol for unit in units)
 
     def expected(self, index: int) -> str:
-        return " ".join(self._passage.words[index].phones)
+        return self._expected[index]
 
 
 def join_sounds(
@@ -132,19 +142,30 @@ def _shared_sound(
 ) -> tuple[int, int] | None:
     start_ms, end_ms = overlap
     middle = (start_ms + end_ms) / 2
+    heard = _centres_by_sound(new, end_ms + _SAME_MOMENT_MS)
     best: tuple[float, int, int] | None = None
     for i in range(len(old) - 1, -1, -1):
-        if old[i].centre_ms < start_ms - _SAME_MOMENT_MS:
+        mine = old[i].centre_ms
+        if mine < start_ms - _SAME_MOMENT_MS:
             break
-        for j, unit in enumerate(new):
-            if unit.centre_ms > end_ms + _SAME_MOMENT_MS:
-                break
-            apart = abs(unit.centre_ms - old[i].centre_ms)
-            if unit.sound != old[i].sound or apart > _SAME_MOMENT_MS:
+        for j, centre in heard.get(old[i].sound, ()):
+            apart = abs(centre - mine)
+            if apart > _SAME_MOMENT_MS:
                 continue
-            off_centre = abs((unit.centre_ms + old[i].centre_ms) / 2 - middle)
+            off_centre = abs((centre + mine) / 2 - middle)
             # Distance apart counts double: of two equal sounds in a row, pair the ones that coincide.
             rank = (off_centre + 2 * apart, i, j)
             if best is None or rank < best:
                 best = rank
     return None if best is None else (best[1], best[2])
+
+
+def _centres_by_sound(units: Sequence[HeardSound], until_ms: int) -> dict[int, list[tuple[int, float]]]:
+    """Place and centre (ms) of the units up to that time, by sound."""
+    centres: dict[int, list[tuple[int, float]]] = {}
+    for at, unit in enumerate(units):
+        centre = unit.centre_ms
+        if centre > until_ms:
+            break
+        centres.setdefault(unit.sound, []).append((at, centre))
+    return centres

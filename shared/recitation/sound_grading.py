@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import sqrt
 from typing import Final
 
 import msgspec
@@ -37,13 +38,29 @@ class Weighed:
 
     tally: _Tally
     error: float
+    matched: int
     as_correct: Judgement
 
-    def judgement(self, noise: float, policy: SoundGrading) -> Judgement | None:
-        """The verdict in a stretch heard with this `noise` (0-1); None where no honest one is possible."""
-        if noise > policy.noise_limit and self.error >= policy.minor_error:
+    def judgement(self, noise: float | None, policy: SoundGrading) -> Judgement | None:
+        """The verdict in a stretch heard with this `noise` (0-1, `None` if the voice is not known yet).
+
+        `None` where no honest one is possible.
+        """
+        if noise is not None and noise > policy.noise_limit and self.error >= policy.minor_error:
             return None
         grade = _grade(self.tally, self.error, noise, policy)
+        return self._graded(grade)
+
+    def spoilt(self, own: Grade, noise: float | None, policy: SoundGrading) -> Judgement | None:
+        """The verdict with strays, on a word graded `own` without them; `None` if they change nothing."""
+        if _grade(self.tally, self.error, noise, policy) != WRONG:
+            return None
+        if own == CORRECT and self.matched > policy.chance_sounds:
+            return None
+        grade = WRONG if noise is None or noise <= policy.stray_noise else MINOR
+        return self._graded(grade) if grade > own else None
+
+    def _graded(self, grade: Grade) -> Judgement:
         return self.as_correct if grade == CORRECT else msgspec.structs.replace(self.as_correct, grade=grade)
 
 
@@ -57,10 +74,11 @@ def weigh_sounds(
     heard_at = {position - start: units[unit] for position, unit in visit.matched}
     if len(heard_at) < policy.heard_share * len(reference):
         return None
-    tally = _tally(heard_at, [units[unit] for unit in visit.inserted], reference, policy)
+    added = [units[unit] for unit in (*visit.inserted, *visit.strays)]
+    tally = _tally(heard_at, added, reference, policy)
     if tally.consonants and not tally.consonants_heard and len(heard_at) <= len(reference) / 2:
         return None
-    span = units[visit.first_unit : visit.last_unit + 1]
+    span = units[visit.span]
     error = tally.error / tally.weight
     heard = Judgement(
         grade=CORRECT,
@@ -70,13 +88,15 @@ def weigh_sounds(
         start_ms=span[0].start_ms,
         end_ms=span[-1].end_ms,
     )
-    return Weighed(tally, error, heard)
+    return Weighed(tally, error, len(heard_at), heard)
 
 
-def _grade(tally: _Tally, error: float, noise: float, policy: SoundGrading) -> Grade:
-    allowance = min(noise * policy.noise_allowance, policy.noise_cap)
+def _grade(tally: _Tally, error: float, noise: float | None, policy: SoundGrading) -> Grade:
+    allowance = 0.0 if noise is None else min(noise * policy.noise_allowance, policy.noise_cap)
+    leniency = policy.unknown_allowance if noise is None else allowance
     consonant_error = tally.consonant_error / tally.consonants if tally.consonants >= 2 else 0.0
-    if error >= policy.wrong_error + allowance or consonant_error >= policy.wrong_consonants + allowance:
+    wrong_error = max(policy.wrong_error, policy.wrong_spread / sqrt(tally.weight))
+    if error >= wrong_error + leniency or consonant_error >= policy.wrong_consonants + leniency:
         return WRONG
     return MINOR if error >= policy.minor_error + allowance else CORRECT
 

@@ -47,9 +47,8 @@ def heard_sound(phone: Phone) -> HeardSound:
     if phone.alternatives:
         found = phone.alternatives[:_MAX_ALTERNATIVES]
         others = tuple([(sound_id(symbol), _hundredths(share)) for symbol, share in found])
-    return HeardSound(
-        sound_id(phone.symbol), phone.start_ms, phone.end_ms, _hundredths(phone.confidence), others
-    )
+    certainty = 100 if phone.confidence == 1 else _hundredths(phone.confidence)
+    return HeardSound(sound_id(phone.symbol), phone.start_ms, phone.end_ms, certainty, others)
 
 
 def _hundredths(share: float) -> int:
@@ -88,7 +87,8 @@ class SoundCosts:
         return prices.take(self._reference[first:last], axis=1)
 
     def insertion(self, unit: HeardSound) -> int:
-        return doubted(INSERTION[unit.sound], unit.certainty)
+        cost = INSERTION[unit.sound]
+        return cost if unit.certainty == 100 else doubted(cost, unit.certainty)
 
 
 def _best_readings(units: Sequence[HeardSound]) -> Row:
@@ -109,6 +109,12 @@ def _best_readings(units: Sequence[HeardSound]) -> Row:
     readings += np.array(doubts, np.int32)[:, np.newaxis]
     best: Row = np.minimum.reduceat(readings, starts, axis=0)
     return best
+
+
+@lru_cache(maxsize=64)
+def expected_sounds(verses: VerseRange) -> tuple[str, ...]:
+    """The sounds of each word of a passage, as remarks show them; shared."""
+    return tuple(" ".join(word.phones) for word in load_passage(verses).words)
 
 
 @lru_cache(maxsize=64)

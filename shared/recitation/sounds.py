@@ -34,6 +34,8 @@ INVENTORY: Final[tuple[str, ...]] = (
 )
 """Every symbol that can occur, in a fixed order: a symbol's index is its id in snapshots. Append only."""
 
+_VOWELS: Final = frozenset((*SHORT_VOWELS, *LONG_VOWELS))
+_NO_CONSONANTS: Final = _VOWELS | {ECHO, UNKNOWN}
 _IDS: Final = {symbol: index for index, symbol in enumerate(INVENTORY)}
 
 SAME_SOUND_CLASSES: Final[tuple[tuple[int, tuple[str, ...]], ...]] = (
@@ -81,11 +83,11 @@ def sound_id(symbol: str) -> int:
 
 
 def is_vowel(symbol: str) -> bool:
-    return symbol in SHORT_VOWELS or symbol in LONG_VOWELS
+    return symbol in _VOWELS
 
 
 def is_consonant(symbol: str) -> bool:
-    return not is_vowel(symbol) and symbol not in (ECHO, UNKNOWN)
+    return symbol not in _NO_CONSONANTS
 
 
 def _single(symbol: str) -> str:

@@ -17,6 +17,7 @@ from shared.recitation.ear import WRONG, Ear, Judgement
 from shared.recitation.feedback import Repeat
 from shared.recitation.policy import FeedbackPolicy
 from shared.recitation.smoothing import UNTOUCHED, Evidence, WordState, next_state
+from shared.recitation.strays import strays, unfinished
 from shared.recitation.visits import Account, Visit, tell
 from shared.recitation.walk import Path, Walk
 
@@ -43,7 +44,7 @@ class TrackerState(msgspec.Struct, Generic[U], array_like=True):
     """No word behind this one has ever been touched."""
 
 
-class Reading(msgspec.Struct, frozen=True):
+class Reading(msgspec.Struct, frozen=True, gc=False):
     """What one pass over the open units says."""
 
     changed: tuple[int, ...]
@@ -123,13 +124,18 @@ class Tracker(Generic[U]):
         visits = account.visits
         if visits and not account.complete and (not done or self._cut_short(visits[-1])):
             visits = visits[:-1]
+        if not done and unfinished(self._ear, account, visits, units):
+            visits = visits[:-1]
         enough = self._ear.replaced_share
         booking = book(self._ear, account, visits, units, 0.0, enough)
         noise = self._noise(booking)
         return booking if noise == 0 else book(self._ear, account, visits, units, noise, enough)
 
-    def _noise(self, booking: Booking) -> float:
-        """The median error of the words recited lately: how badly this voice is heard, 0-1."""
+    def _noise(self, booking: Booking) -> float | None:
+        """The median error of the words recited lately: how badly this voice is heard, 0-1.
+
+        `None` while the voice is not known.
+        """
         grading = self._policy.sounds
         errors = {index: verdict.error for index, verdict in booking.best().items()}
         latest = max([self.state.reach, *errors])
@@ -139,7 +145,7 @@ class Tracker(Generic[U]):
             for index in recent
             if index in errors or index in self.state.settled
         ]
-        return median(known) / 100 if len(known) >= grading.noise_least_words else 0.0
+        return median(known) / 100 if len(known) >= grading.noise_least_words else None
 
     def _judged(self, booking: Booking) -> dict[int, Judgement]:
         """The best verdict on every word of the open stretch, settled visits included."""
@@ -228,7 +234,7 @@ class Tracker(Generic[U]):
         self, account: Account, booking: Booking, path: Path, units: list[U], sizes: list[int]
     ) -> None:
         """Book what is old enough and start the walk afresh behind it."""
-        border, start = self._border(account, path, len(units), self._settled_by(sizes))
+        border, start = self._border(account, path, units, self._settled_by(sizes))
         if border is None:
             return
         state, kept = self.state, self._policy.remarks
@@ -254,16 +260,17 @@ class Tracker(Generic[U]):
                 return count
         return len(sizes)
 
-    def _border(self, account: Account, path: Path, units: int, revisable: int) -> tuple[int | None, int]:
+    def _border(self, account: Account, path: Path, units: list[U], revisable: int) -> tuple[int | None, int]:
         """The unit from which the walk may start afresh, and its track position."""
-        latest = min(revisable, units - self._ear.settle_units)
+        latest = min(revisable, len(units) - self._ear.settle_units)
         starts = self._ear.track.starts
-        for visit in reversed(account.visits):
-            if visit.first_unit <= latest:
-                if visit.first_unit < self._ear.settle_batch:
-                    break
-                return visit.first_unit, int(starts[visit.word])
-        if units <= self._policy.open_units:
+        # A word is judged by the strays before it, too.
+        torn = {last + 1 for _, last in strays(self._ear, account, units)}
+        due = [visit for visit in account.visits if self._ear.settle_batch <= visit.first_unit <= latest]
+        if due:
+            visit = max(due, key=lambda visit: (visit.first_unit not in torn, visit.first_unit))
+            return visit.first_unit, int(starts[visit.word])
+        if len(units) <= self._policy.open_units:
             return None, 0
-        border = units - self._ear.settle_units
+        border = len(units) - self._ear.settle_units
         return border, path.steps[border].position

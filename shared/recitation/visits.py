@@ -11,11 +11,15 @@ from shared.recitation.walk import Path
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Visit:
-    """One passing through a word: its matched (position, unit) pairs and the units inserted inside."""
+    """One passing through a word: its matched (position, unit) pairs and the units inserted inside.
+
+    `strays` are units beside it that fit no word and may belong to what was said in its place.
+    """
 
     word: int
     matched: tuple[tuple[int, int], ...]
     inserted: tuple[int, ...]
+    strays: tuple[int, ...] = ()
 
     @property
     def first_unit(self) -> int:
@@ -24,6 +28,13 @@ class Visit:
     @property
     def last_unit(self) -> int:
         return self.matched[-1][1]
+
+    @property
+    def span(self) -> slice:
+        """All its units, the strays included."""
+        if not self.strays:
+            return slice(self.first_unit, self.last_unit + 1)
+        return slice(min(self.first_unit, self.strays[0]), max(self.last_unit, self.strays[-1]) + 1)
 
 
 @dataclass(frozen=True, slots=True)

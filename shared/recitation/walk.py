@@ -6,8 +6,9 @@ are skipped; the reciter may jump back to a word; the end is free.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -23,12 +24,23 @@ _SLACK: Final = 12
 _NEWEST: Final = 16
 """How many units tell whether the reciter is being followed easily: about three words."""
 
+_MATCHED: Final = 1
+_INSERTED: Final = 2
+_DELETED: Final = 4
+"""How a position may have been reached at its price, as bits; none of them: by a skip or a jump."""
+
 
 class Step(NamedTuple):
     """Where one heard unit went: matched to `position`, or inserted before it."""
 
     position: int
     matched: bool
+
+
+@lru_cache(maxsize=16_384)
+def _step(position: int, matched: bool) -> Step:
+    """The same few thousand over and over, kept by every session of a passage: made once."""
+    return Step(position, matched)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,27 +61,63 @@ class _Lines:
     def __init__(self, row: Row) -> None:
         self.firsts = [0]
         self.rows = [row]
-        self.matching = [row[:0].astype(np.int16)]
-        """Per line, what its unit costs when matched to the position before; counted as its row.
-        Only steps are read from it: half as wide, as there are many lines in every session."""
-        self.inserting = [0]
+        self.moves = [b""]
+        """Per line and position, the moves that may have led there."""
+        self.bests = [0]
+        """Per line, the least price; of the first one it is known to be nothing."""
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def cut(self, count: int) -> None:
-        for column in (self.firsts, self.rows, self.matching, self.inserting):
+        for column in (self.firsts, self.rows, self.moves, self.bests):
             del column[count:]
 
-    def extend(self, first: int, rows: Row, matching: Row, inserting: Row) -> None:
+    def extend(self, first: int, rows: Row, moves: bytes, bests: list[int]) -> None:
+        width = rows.shape[1]
         self.firsts.extend([first] * len(rows))
         self.rows.extend(rows)
-        self.matching.extend(matching.astype(np.int16))
-        self.inserting.extend(inserting.tolist())
+        self.moves.extend([moves[at : at + width] for at in range(0, len(moves), width)])
+        self.bests.extend(bests)
 
-    def at(self, line: int, position: int) -> int:
-        place, row = position - self.firsts[line], self.rows[line]
-        return row.item(place) if 0 <= place < len(row) else UNREACHABLE
+
+class _Block:
+    """Lines made in one go, behind a known one, row by row; then what moves may have led where."""
+
+    def __init__(self, before: Row, matching: Row, staying: Row) -> None:
+        """`matching`: per line, what its unit costs matched up to each position but the first; `staying`:
+        inserted at each position."""
+        count, width = staying.shape
+        self._lines = np.empty((count + 1, width), dtype=np.int32)
+        self._lines[0] = before
+        self._matching = matching
+        self._staying = staying
+        self.rows = self._lines[1:]
+
+    def fill(self, close: Callable[[Row], None] | None = None) -> None:
+        """Make the rows; `close` applies the moves that consume nothing heard, without it only deletions."""
+        lines, rows = self._lines, self.rows
+        columns = (lines, lines[:, :-1], self._staying, self._matching, rows, rows[:, 1:])
+        add, least, running_least = np.add, np.minimum, np.minimum.accumulate
+        for before, left, stay, match, row, after in zip(*columns, strict=False):
+            add(left, match, match)
+            add(before, stay, row)
+            least(after, match, out=after)
+            if close is None:
+                running_least(row, 0, None, row)
+            else:
+                close(row)
+
+    def moves(self) -> bytes:
+        """See `_Lines.moves`. Whatever led to a position of the best path is among the moves of a row."""
+        rows = self.rows
+        moves = np.equal(rows, self._lines[:-1] + self._staying).view(np.uint8)
+        moves *= _INSERTED
+        ways = np.equal(rows[:, 1:], rows[:, :-1]).view(np.uint8)
+        ways *= _DELETED
+        moves[:, 1:] += ways
+        moves[:, 1:] += np.equal(rows[:, 1:], self._matching).view(np.uint8)
+        return moves.tobytes()
 
 
 class Walk(Generic[U]):
@@ -118,19 +166,16 @@ class Walk(Generic[U]):
         """The cheapest path of all `units` from the start position."""
         self._keep_common_prefix(units)
         self._walk_on(units[len(self._units) :])
-        first, prices = self._prices(len(self._units))
-        place = int(prices.argmin())
-        self._trace(first + place)
-        return Path(tuple(self._traced), self._ground.first + first + place, int(prices[place]))
+        count = len(self._units)
+        first, prices = self._prices(count)
+        end = first + int(prices.argmin())
+        self._trace(end)
+        return Path(tuple(self._traced), self._ground.first + end, self._lines.bests[count])
 
     def recent_cost(self, units: int) -> int:
         """What the last `units` of the units walked added to the cost of the best path."""
-        return self._best(len(self._units)) - self._best(max(0, len(self._units) - units))
-
-    def _best(self, count: int) -> int:
-        """The cost of the best path of the first `count` units."""
-        _first, prices = self._prices(count)
-        return int(prices.min())
+        bests = self._lines.bests
+        return bests[-1] - bests[max(0, len(bests) - 1 - units)]
 
     def _prices(self, count: int) -> tuple[int, Row]:
         """What being at each position costs after `count` units, from the first within reach on."""
@@ -170,21 +215,17 @@ class Walk(Generic[U]):
         """Add near lines; False if one of them cannot be trusted."""
         ground = self._ground
         first, before, stop = self._near_start(len(units))
-        matching, inserting = self._priced(units, first, stop)
-        rows = np.empty((len(units), stop - first), dtype=np.int32)
-        staying = inserting[:, np.newaxis] + ground.inside[first:stop]
-        for row, after, match, stay in zip(rows, rows[:, 1:], matching, staying, strict=True):
-            np.add(before, stay, out=row)
-            np.minimum(after, before[:-1] + match, out=after)
-            np.minimum.accumulate(row, out=row)
-            before = row
-        self._lines.extend(first, rows, matching, inserting)
+        block = self._block(units, first, before)
+        block.fill()
+        rows = block.rows
         prices = rows + ground.deleted[first:stop]
+        bests = np.minimum.reduce(prices, axis=1).tolist()
+        self._lines.extend(first, rows, block.moves(), bests)
         leaving = prices + ground.exits[first:stop]
-        self._elsewhere = min(self._elsewhere, int(leaving.min()))
+        self._elsewhere = min(self._elsewhere, int(np.minimum.reduce(leaving, axis=None)))
         if stop < ground.width:
-            self._elsewhere = min(self._elsewhere, int(prices[:, -1].min()))
-        return int(prices[-1].min()) < self._elsewhere
+            self._elsewhere = min(self._elsewhere, int(np.minimum.reduce(prices[:, -1])))
+        return bool(bests[-1] < self._elsewhere)
 
     def _near_start(self, units: int) -> tuple[int, Row, int]:
         """Where the next near rows begin and stop, and the line before them cut to that."""
@@ -201,24 +242,20 @@ class Walk(Generic[U]):
     def _walk_whole(self, units: Sequence[U]) -> None:
         """Add whole rows behind whole rows."""
         ground = self._ground
-        before = self._lines.rows[-1]
-        matching, inserting = self._priced(units, 0, ground.width)
-        rows = np.empty((len(units), ground.width), dtype=np.int32)
-        staying = inserting[:, np.newaxis] + ground.inside
-        for row, after, match, stay in zip(rows, rows[:, 1:], matching, staying, strict=True):
-            np.add(before, stay, out=row)
-            np.minimum(after, before[:-1] + match, out=after)
-            ground.close(row)
-            before = row
-        self._lines.extend(0, rows, matching, inserting)
+        block = self._block(units, 0, self._lines.rows[-1])
+        block.fill(ground.close)
+        bests = np.minimum.reduce(block.rows + ground.deleted, axis=1).tolist()
+        self._lines.extend(0, block.rows, block.moves(), bests)
         self._whole = len(self._lines)
 
-    def _priced(self, units: Sequence[U], first: int, stop: int) -> tuple[Row, Row]:
-        """What matching each unit to each position costs, less its deletion; what inserting it costs."""
+    def _block(self, units: Sequence[U], first: int, before: Row) -> _Block:
+        """Empty lines for these units behind `before`, which begins at position `first`."""
         ground, costs = self._ground, self._costs
+        stop = first + len(before)
         matching = costs.substitutions(units, ground.first + first, ground.first + stop - 1)
         matching -= ground.deletion[first : stop - 1]
-        return matching, np.array([costs.insertion(unit) for unit in units], dtype=np.int32)
+        inserting = np.array([costs.insertion(unit) for unit in units], dtype=np.int32)
+        return _Block(before, matching, inserting[:, np.newaxis] + ground.inside[first:stop])
 
     # -- the way back ----------------------------------------------------------------------------
     def _trace(self, end: int) -> None:
@@ -227,30 +264,21 @@ class Walk(Generic[U]):
         reached: list[int] = []
         position = end
         count = len(self._units)
-        known = self._reached
+        known, base = self._reached, self._ground.first
+        firsts, moves = self._lines.firsts, self._lines.moves
         while count and not (count <= len(known) and known[count - 1] == position):
             reached.append(position)
-            step = self._step_to(count, position)
-            steps.append(step)
-            position = step.position - self._ground.first
+            first, line = firsts[count], moves[count]
+            while (move := line[position - first]) & (_MATCHED | _INSERTED) == 0:
+                # A line that was left out by a skip or a jump is a whole one.
+                position = position - 1 if move else self._ground.origin(self._lines.rows[count], position)
+            if move & _MATCHED:
+                position -= 1
+                steps.append(_step(base + position, True))
+            else:
+                steps.append(_step(base + position, False))
             count -= 1
         del self._traced[count:]
         del self._reached[count:]
         self._traced.extend(reversed(steps))
         self._reached.extend(reversed(reached))
-
-    def _step_to(self, count: int, position: int) -> Step:
-        """The step of unit `count` on the best path that is at `position` after it."""
-        lines, ground = self._lines, self._ground
-        first, row, matching = lines.firsts[count], lines.rows[count], lines.matching[count]
-        while True:
-            here, place = row.item(position - first), position - first
-            if place and here == lines.at(count - 1, position - 1) + matching.item(place - 1):
-                return Step(ground.first + position - 1, True)
-            staying = ground.inside.item(position) + lines.inserting[count]
-            if here == lines.at(count - 1, position) + staying:
-                return Step(ground.first + position, False)
-            if place and here == row.item(place - 1):
-                position -= 1
-            else:
-                position = ground.origin(row, position)

@@ -85,7 +85,7 @@ class WordEar:
                 return _merged(units[at : at + 2], min(same)), 2
         return units[at], 1
 
-    def judge(self, visit: Visit, units: Sequence[HeardToken], noise: float) -> Judgement | None:
+    def judge(self, visit: Visit, units: Sequence[HeardToken], noise: float | None) -> Judgement | None:
         heard = units[visit.first_unit]
         index = self._track.word_index[visit.word]
         expected = self._passage.words[index].display if index is not None else self._reference[visit.word]
@@ -98,6 +98,14 @@ class WordEar:
             start_ms=heard.start_ms,
             end_ms=heard.end_ms,
         )
+
+    def spoilt(
+        self, own: Judgement, visit: Visit, units: Sequence[HeardToken], noise: float | None
+    ) -> Judgement | None:
+        return None
+
+    def stray(self, units: Sequence[HeardToken]) -> bool:
+        return False
 
     def mistaken(self, units: Sequence[HeardToken]) -> Judgement:
         said = _merged(units, "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import socket
 from collections.abc import AsyncIterator
@@ -11,16 +12,22 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.websockets import WebSocket
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.server import ServerProtocol
 
 from gateway.app import build_app
+from gateway.connection import Connection
 from shared.http_server import serve
 from shared.protocol.close_codes import DRAINING
 from tests.unit.gateway import speech
 from tests.unit.gateway.harness import Gateway, eventually, world
 
 FATIHA = "surah=1&ayah=1&to=7"
+_OF_A_CONNECTION = (HttpToolsProtocol, WebSocketsSansIOProtocol, ServerProtocol, WebSocket, Connection)
 
 
 class Served:
@@ -132,6 +139,35 @@ async def test_a_client_that_vanishes_is_noticed() -> None:
             client.transport.abort()
         await eventually(lambda: s.gateway.ports.connections.count == 0)
         assert s.gateway.ports.leases.count == 0
+
+
+@pytest.mark.parametrize("ending", ["end", "cut", "refused"])
+async def test_the_server_s_side_of_a_socket_is_gone_with_it(ending: str) -> None:
+    """No part of it waits for the garbage collector: neither ours nor the web server's."""
+
+    async def once(s: Served) -> None:
+        async with s.client("surah=1&ayah=9" if ending == "refused" else FATIHA) as client:
+            if ending == "cut":
+                await client.recv()
+                client.transport.abort()
+            else:
+                await (recite(client) if ending == "end" else events(client))
+        await eventually(lambda: s.gateway.ports.connections.count == 0)
+
+    async with served() as s:
+        await once(s)
+        before = _server_side()  # other tests may have left some
+        gc.disable()
+        try:
+            await once(s)
+            await eventually(lambda: all(any(one is old for old in before) for one in _server_side()))
+        finally:
+            gc.enable()
+
+
+def _server_side() -> list[object]:
+    """What should live only as long as a connection."""
+    return [thing for thing in gc.get_objects() if issubclass(type(thing), _OF_A_CONNECTION)]
 
 
 async def test_a_drain_tells_clients_to_reconnect_and_stops_the_server() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -125,6 +127,22 @@ async def test_the_jobs_own_failure_is_raised_as_what_it_is(redis_urls: tuple[st
         job.reply = VerifyReply(code="bad_audio", message="only silence")
         with pytest.raises(BadAudio, match="only silence"):
             await batch.verify_upload(bytes(100), "1:1")
+
+
+async def test_a_failure_is_gone_once_it_was_told(redis_urls: tuple[str, ...]) -> None:
+    """It holds the frames it came through; they must not wait for the garbage collector."""
+    left: weakref.ref[BadAudio] | None = None
+    async with job_worker(redis_urls[0]) as job, verifier(redis_urls[0]) as batch:
+        job.reply = VerifyReply(code="bad_audio", message="only silence")
+        gc.disable()
+        try:
+            await batch.verify_upload(bytes(100), "1:1")
+        except BadAudio as failure:
+            left = weakref.ref(failure)
+        finally:
+            gc.enable()
+        assert left is not None
+        assert left() is None
 
 
 async def test_without_a_worker_it_gives_up_in_time(redis_urls: tuple[str, ...]) -> None:

@@ -87,6 +87,16 @@ def test_memory_slope_is_of_the_second_half() -> None:
     assert trace.slope_kb_per_min("gateway-1") == pytest.approx(0, abs=1)
 
 
+def test_memory_slope_is_of_whole_waves() -> None:
+    """Memory that follows the reciters is no growth, wherever the samples happen to end."""
+    trace = MemoryTrace()
+    for second in range(115):
+        trace.add("gateway-1", float(second), 5000 if second % 20 < 10 else 1000)
+    trace.wave_ends = [20.0, 40.0, 60.0, 80.0, 100.0]
+    first, last = trace.second_half("gateway-1")[0][0], trace.second_half("gateway-1")[-1][0]
+    assert (first, last) == (60.0, 100.0)
+
+
 def test_a_process_that_is_gone_is_named() -> None:
     with pytest.raises(ProcessLookupError):
         usage(2**22 + 1)

@@ -31,8 +31,9 @@ def segment(audio: bytes = PCM, name: str = "pcm16") -> Segment:
 
 @pytest.mark.parametrize("overlap", [0, FRESH_FROM])
 def test_pcm_travels_once(overlap: int) -> None:
-    stored = stored_audio.pack(AudioChunk(0, PCM[overlap:]), "pcm16")
-    sent = segment_entries.pushed(segment(), stored)
+    chunk = AudioChunk(0, PCM[overlap:])
+    stored = stored_audio.pack(chunk, "pcm16")
+    sent = segment_entries.pushed(segment(), chunk, "pcm16")
     assert sent.split
     assert sent.overlap == PCM[:overlap]
     assert len(sent.envelope) < 300
@@ -42,14 +43,15 @@ def test_pcm_travels_once(overlap: int) -> None:
 def test_flac_travels_once() -> None:
     fresh = flac.encode(PCM[FRESH_FROM:])
     audio = flac.encode(PCM[:FRESH_FROM]) + fresh
-    stored = stored_audio.pack(AudioChunk(0, PCM[FRESH_FROM:], fresh), "flac")
-    sent = segment_entries.pushed(segment(audio, "flac"), stored)
+    chunk = AudioChunk(0, PCM[FRESH_FROM:], fresh)
+    stored = stored_audio.pack(chunk, "flac")
+    sent = segment_entries.pushed(segment(audio, "flac"), chunk, "flac")
     assert sent.split
     assert segment_entries.claimed(fields(sent, stored)) == segment(audio, "flac")
 
 
 @pytest.mark.parametrize(
-    ("name", "stored_as", "chunk"),
+    ("name", "stored_as", "pcm"),
     [
         ("mel_u8", "pcm16", PCM[FRESH_FROM:]),
         ("pcm16", "flac", PCM[FRESH_FROM:]),
@@ -59,11 +61,11 @@ def test_flac_travels_once() -> None:
     ],
 )
 def test_what_differs_from_the_stored_audio_travels_whole(
-    name: str, stored_as: AudioCodec, chunk: bytes
+    name: str, stored_as: AudioCodec, pcm: bytes
 ) -> None:
-    even = chunk[: len(chunk) // 2 * 2]
-    stored = stored_audio.pack(AudioChunk(0, even), stored_as) if even else b""
-    sent = segment_entries.pushed(segment(name=name), stored)
+    chunk = AudioChunk(0, pcm[: len(pcm) // 2 * 2]) if pcm else None
+    stored = stored_audio.pack(chunk, stored_as) if chunk else b""
+    sent = segment_entries.pushed(segment(name=name), chunk, stored_as)
     assert not sent.split
     assert segment_entries.claimed(fields(sent, stored)) == segment(name=name)
 
@@ -73,17 +75,16 @@ def test_a_segment_of_the_first_version_is_read() -> None:
 
 
 def test_a_whole_segment_of_pcm_is_what_older_workers_read() -> None:
-    envelope = msgspec.msgpack.decode(segment_entries.pushed(segment(), b"").envelope)
+    envelope = msgspec.msgpack.decode(segment_entries.pushed(segment(), None, "pcm16").envelope)
     assert (envelope["v"], envelope["audio"]) == (1, PCM)
 
 
 def test_parts_of_another_codec_are_refused() -> None:
-    stored = stored_audio.pack(AudioChunk(0, PCM), "pcm16")
-    sent = segment_entries.pushed(segment(), stored)
+    sent = segment_entries.pushed(segment(), AudioChunk(0, PCM), "pcm16")
     with pytest.raises(BadRequest, match="another codec"):
         segment_entries.claimed(fields(sent, stored_audio.pack(AudioChunk(0, PCM), "flac")))
 
 
 def test_a_codec_of_the_future_reaches_the_worker_who_says_so() -> None:
     strange = segment(b"...", "neural_v9")
-    assert segment_entries.claimed(fields(segment_entries.pushed(strange, b""), b"")) == strange
+    assert segment_entries.claimed(fields(segment_entries.pushed(strange, None, "pcm16"), b"")) == strange

@@ -8,7 +8,7 @@ import pytest
 from asr_worker.engines.scripted import Script, ScriptedEngine
 from cli.modelling.listening import Listener
 from shared.recitation.passage import VerseRange
-from training.mistakes import KINDS, PAUSE_S, Case, Scene, Tally, Verse, cases, judge, scenes
+from training.mistakes import DRAWN, KINDS, PAUSE_S, Case, Scene, Tally, Verse, cases, judge, scenes
 from training.passages import verse
 
 RATE = 16_000
@@ -25,6 +25,11 @@ def made_up(sura: int, aya: int) -> Verse:
 @pytest.fixture
 def fatiha() -> list[Scene]:
     return scenes({(1, aya): made_up(1, aya) for aya in range(1, 8)}, 10, np.random.default_rng(1))
+
+
+def scenes_of(sura: int, first: int, last: int) -> list[Scene]:
+    verses = {(sura, aya): made_up(sura, aya) for aya in range(first, last + 1)}
+    return scenes(verses, 10, np.random.default_rng(1))
 
 
 def made(found: list[Scene], kind: str) -> list[tuple[Scene, Case]]:
@@ -67,6 +72,30 @@ def test_repeats_and_stopping_are_no_mistakes(fatiha: list[Scene]) -> None:
 def test_a_left_out_verse_is_all_mistaken(fatiha: list[Scene]) -> None:
     for scene, case in made(fatiha, "skip_verse"):
         assert case.mistaken == {(scene.here.aya, at + 1) for at in range(len(scene.here.words))}
+        assert case.unclear == frozenset()
+
+
+def test_a_verse_whose_absence_nobody_could_hear_is_not_left_out() -> None:
+    # 1:3 after 1:1 passes for its end said again; 109:5 is 109:3.
+    found = [*scenes_of(1, 1, 3), *scenes_of(109, 3, 5)]
+    assert [KINDS["skip_verse"](scene, np.random.default_rng(1)) for scene in found] == [None, None]
+
+
+def test_equal_words_around_a_left_out_verse_are_not_counted() -> None:
+    # 97:1 and 97:2 end in the same two words: which pair was left out?
+    (scene,) = scenes_of(97, 1, 3)
+    case = KINDS["skip_verse"](scene, np.random.default_rng(1))
+    assert case is not None
+    assert case.mistaken == {(2, 1), (2, 2), (2, 3)}
+    assert case.unclear >= {(1, 4), (1, 5), (2, 4), (2, 5)}
+    tally = Tally()
+    judge(Listener(ScriptedEngine(Script())), case, tally)
+    words = sum(len(part.words) for part in (scene.before, scene.here, scene.after))
+    assert tally.mistaken.total() + tally.innocent.total() == words - len(case.unclear)
+
+
+def test_more_draws_make_more_cases(fatiha: list[Scene]) -> None:
+    assert {kind for kind, _ in cases(fatiha, 2, DRAWN)} == set(DRAWN)
 
 
 def test_an_engine_that_hears_nothing_accuses_nobody(fatiha: list[Scene]) -> None:

@@ -36,6 +36,8 @@ from shared.ids import ConnectionId, Epoch, SessionId, TraceId
 from shared.protocol.client import BadMessage, Command, UnsupportedSampleRate, parse_command
 from shared.protocol.close_codes import DRAINING, Close
 from shared.protocol.segments import LoggedResult, SegmentResult, Takeover
+from shared.websocket_frames import Take
+from tests.unit.gateway.harness import eventually
 
 POLICY = AdaptivePolicy(start_s=2.5, min_s=1, max_s=5, high_ms=800, low_ms=300, samples=4)
 
@@ -151,8 +153,11 @@ class Sink:
         self.sent: list[str] = []
         self.open = asyncio.Event()
 
-    async def receive(self) -> bytes:
+    async def pour(self, take: Take) -> None:
         raise NotImplementedError
+
+    def send_now(self, text: str) -> bool:
+        return False
 
     async def send(self, text: str) -> None:
         await self.open.wait()
@@ -163,6 +168,36 @@ class Sink:
 
     def abort(self, after_s: float) -> None:
         return None
+
+
+class Eager(Sink):
+    """One that takes frames at once while it is open."""
+
+    def send_now(self, text: str) -> bool:
+        if self.open.is_set():
+            self.sent.append(text)
+        return self.open.is_set()
+
+
+async def test_the_outbox_sends_at_once_to_who_reads_and_keeps_the_order() -> None:
+    outbox, sink = Outbox(max_bytes=10, max_events=3, send_timeout_s=1), Eager()
+    outbox.put("1")  # nobody writes yet
+    sink.open.set()
+    async with asyncio.TaskGroup() as tasks:
+        writer = tasks.create_task(outbox.write(sink))
+        await asyncio.sleep(0)
+        outbox.put("2")
+        assert sink.sent == ["1", "2"]
+        sink.open.clear()
+        outbox.put("3")
+        await asyncio.sleep(0)
+        sink.open.set()
+        outbox.put("4")  # behind the one that waits
+        assert (sink.sent, outbox.waiting_bytes) == (["1", "2"], 2)
+        await eventually(lambda: not outbox.waiting_bytes)
+        writer.cancel()
+    outbox.put("5")  # nobody writes any more
+    assert (sink.sent, outbox.waiting_bytes) == (["1", "2", "3", "4"], 1)
 
 
 async def test_the_outbox_keeps_order_and_its_bounds() -> None:

@@ -20,6 +20,7 @@ from shared.ids import ConnectionId, PoolName, SessionId
 from shared.protocol.close_codes import NO_CAPACITY, Close
 from shared.protocol.workers import AdmitRequest, Lease, RenewReply
 from shared.recitation.passage import VerseRange, load_passage
+from shared.websocket_frames import Take
 from tests.unit.gateway.harness import eventually, stop, world
 
 POOL = PoolName("default")
@@ -121,6 +122,27 @@ async def test_after_the_time_the_router_is_asked_again() -> None:
     assert len(admission.asked) == 3
 
 
+async def test_when_a_crowd_leaves_every_slot_goes_back_a_few_at_a_time() -> None:
+    class SlowRouter(FullAdmission):
+        busy = most = 0
+
+        async def release(self, session_id: SessionId, holder: str | None = None) -> None:
+            self.busy += 1
+            self.most = max(self.most, self.busy)
+            await asyncio.sleep(0)
+            self.busy -= 1
+            await super().release(session_id, holder)
+
+    admission, crowd = SlowRouter(200), [SessionId(f"session-{number}") for number in range(200)]
+    leases = LeaseKeeper(admission, 8.0)
+    for session_id in crowd:
+        await leases.admit(AdmitRequest(session_id, POOL), HERE)
+    await asyncio.gather(*(leases.release(session_id, HERE) for session_id in crowd))
+    assert admission.room == 200
+    assert leases.count == 0
+    assert 1 < admission.most <= 32
+
+
 async def test_the_load_of_the_pool_is_told_with_every_renewal() -> None:
     admission, told = FullAdmission(1), list[float]()
     admission.load, admission.away = 0.75, True
@@ -179,8 +201,11 @@ class _Mouth:
     def __init__(self) -> None:
         self.closed: Close | None = None
 
-    async def receive(self) -> bytes | str:
+    async def pour(self, take: Take) -> None:
         raise AssertionError("nobody may read before there is a place")
+
+    def send_now(self, text: str) -> bool:
+        return False
 
     async def send(self, text: str) -> None:
         assert "no_capacity" in text

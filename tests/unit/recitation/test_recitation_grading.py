@@ -20,7 +20,7 @@ from .reciter import passage
 MUSTAQIM = "l m u s t a q i: m"
 
 
-def judged(heard: str, confidence: float = 1.0, noise: float = 0.0) -> int | None:
+def judged(heard: str, confidence: float = 1.0, noise: float | None = 0.0) -> int | None:
     """The grade of 1:6:3 (al-mustaqim) when these sounds were heard between its neighbours."""
     reference = passage("1:6-7")
     ear = SoundEar(reference, DEFAULT)
@@ -63,6 +63,12 @@ def test_doubtful_sounds_count_less() -> None:
 
 def test_a_badly_heard_voice_is_given_more_room() -> None:
     assert judged("l m u ʃ t a f i: b", noise=0.3) in (CORRECT, MINOR)
+
+
+def test_a_voice_not_known_yet_is_not_accused_as_soon() -> None:
+    half_wrong = "l m u ʃ t a f i: b"
+    assert (judged(half_wrong), judged(half_wrong, noise=None)) == (WRONG, MINOR)
+    assert judged("m u ʔ m i n i: n", noise=None) == WRONG
 
 
 def test_a_word_not_said_is_not_judged() -> None:

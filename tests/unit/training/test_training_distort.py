@@ -7,7 +7,7 @@ import pytest
 
 from training.audio import SAMPLE_RATE, Floats
 from training.codec import CODECS, code
-from training.distort import distort, echo, set_level, shift_pitch
+from training.distort import compress, distort, echo, room, set_level, shift_pitch
 
 
 def bursts() -> Floats:
@@ -49,6 +49,33 @@ def test_an_echo_repeats_what_was_said_later_and_softer() -> None:
     assert 0.02 < later.max() < 0.6
     assert later.argmax() > 0.07 * SAMPLE_RATE
     assert np.abs(heard[:99]).max() < 1e-3
+
+
+def test_compression_raises_the_quiet_towards_the_loud() -> None:
+    time = np.arange(2 * SAMPLE_RATE) / SAMPLE_RATE
+    level = np.where(time < 1.0, 0.05, 0.8)
+    samples = (level * np.sin(2 * np.pi * 300 * time)).astype(np.float32)
+    heard = compress(samples, np.random.default_rng(4))
+
+    def loudness(signal: Floats) -> tuple[float, float]:
+        middle = SAMPLE_RATE // 4
+        return float(np.abs(signal[middle : 3 * middle]).max()), float(np.abs(signal[5 * middle :]).max())
+
+    quiet_before, loud_before = loudness(samples)
+    quiet, loud = loudness(heard)
+    assert heard.size == samples.size
+    assert loud / quiet < 0.8 * loud_before / quiet_before
+    assert np.isfinite(compress(np.zeros(SAMPLE_RATE, dtype=np.float32), np.random.default_rng(4))).all()
+
+
+def test_a_hall_may_sound_on_for_seconds() -> None:
+    click = np.zeros(4 * SAMPLE_RATE, dtype=np.float32)
+    click[0] = 1.0
+    longest = 0.0
+    for seed in range(20):
+        power = np.cumsum(room(click, np.random.default_rng(seed))[1:][::-1].astype(np.float64) ** 2)[::-1]
+        longest = max(longest, float(np.flatnonzero(power > 1e-6 * power[0])[-1]) / SAMPLE_RATE)
+    assert longest > 2.0
 
 
 def test_a_shift_up_is_shorter_by_its_rate() -> None:

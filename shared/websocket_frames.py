@@ -1,0 +1,239 @@
+"""uvicorn's WebSockets with a short way in and out for what a live session does all day.
+
+uvicorn gives each message to its application through a queue: the socket is paused and read again for
+every one (two system calls), a task is resumed, and on the way in lies a general parser. Here a whole
+binary message is cut out of the bytes that came and given to a plain function at once; everything else
+(text in fragments, control frames, whatever breaks a rule) goes uvicorn's way, frame by frame, in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import apply_mask  # type: ignore[attr-defined]
+from websockets.protocol import OPEN
+
+Take = Callable[[bytes | str], bool]
+"""Takes one message; says whether it may be given the next one."""
+
+_WHOLE_BINARY: Final = 0x82
+_LONG_BINARY: Final = b"\x82\xfe"
+_WHOLE_TEXT: Final = 0x81
+_FINAL_BIT: Final = 0x80
+_MASKED_BIT: Final = 0x80
+_OPCODE_BITS: Final = 0x0F
+_FIRST_CONTROL: Final = 0x8
+_CLOSE: Final = 0x8
+_LONG: Final = 126
+_LONGER: Final = 127
+"""Frames as in RFC 6455, 5.2."""
+
+
+class Head(NamedTuple):
+    """Of one frame: its first byte, where its payload begins (its mask lies before that), how long it is."""
+
+    first: int
+    payload_at: int
+    size: int
+    masked: bool
+
+
+def head_at(data: bytes, at: int) -> Head | None:
+    """The head of the client's frame that begins at `at`; None while not all of it has come."""
+    left = len(data) - at
+    if left < 2:
+        return None
+    second = data[at + 1]
+    size, payload_at = second & 0x7F, at + 6
+    if size == _LONG:
+        if left < 4:
+            return None
+        size, payload_at = data[at + 2] << 8 | data[at + 3], at + 8
+    elif size == _LONGER:
+        if left < 10:
+            return None
+        size, payload_at = int.from_bytes(data[at + 2 : at + 10], "big"), at + 14
+    return Head(data[at], payload_at, size, second & _MASKED_BIT != 0)
+
+
+def text_frame(payload: bytes) -> bytes:
+    """A whole text message from a server."""
+    size = len(payload)
+    if size < _LONG:
+        return bytes((_WHOLE_TEXT, size)) + payload
+    if size < 1 << 16:
+        return bytes((_WHOLE_TEXT, _LONG, size >> 8, size & 0xFF)) + payload
+    return bytes((_WHOLE_TEXT, _LONGER)) + size.to_bytes(8, "big") + payload
+
+
+class _Messages(asyncio.Queue[Any]):
+    """Messages that go uvicorn's way; `stirred` is told of the next one."""
+
+    stirred: asyncio.Future[None] | None = None
+
+    def _put(self, item: Any) -> None:
+        super()._put(item)
+        if self.stirred is not None and not self.stirred.done():
+            self.stirred.set_result(None)
+
+
+class FrameProtocol(WebSocketsSansIOProtocol):
+    """See the module. Without `pour` and `send_now` it behaves exactly as uvicorn's own."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.queue: _Messages = _Messages()
+        self._take: Take | None = None
+        self._enough = False
+        self._largest = self.config.ws_max_size
+        self._by_the_book = False
+        """From now on uvicorn's parser reads everything."""
+        self._in_fragments = False
+        self._begun = bytearray()
+        """A frame that has not come whole: at most `_largest` bytes and a head."""
+        self._due = 0
+        """How many bytes of it there must be before it is worth a look."""
+
+    # -- for the application -----------------------------------------------------------------------
+    async def pour(self, take: Take) -> bool:
+        """Give `take` every message as it comes, in order, until it returns False; then return True.
+
+        While it is poured the socket is always read. Returns False when the client is gone. Raises
+        what `take` raises.
+        """
+        while True:
+            while not self.queue.empty():
+                message = await self.receive()
+                if message["type"] != "websocket.receive":
+                    return False
+                data = message.get("bytes")
+                if not take(message.get("text") or "" if data is None else data):
+                    return True
+            stirred = self.queue.stirred = self.loop.create_future()
+            self._take, self._enough = take, False
+            try:
+                await stirred
+            finally:
+                self._take = self.queue.stirred = None
+            if self._enough:
+                return True
+
+    def send_now(self, text: str) -> bool:
+        """Send a text message if that needs no waiting. False: it was not sent, `send` must be asked."""
+        if not self.writable.is_set() or self.disconnected or self.close_sent:
+            return False
+        if not self.handshake_complete or self.conn.state is not OPEN or self.transport.is_closing():
+            return False
+        self.transport.write(text_frame(text.encode()))
+        return True
+
+    # -- asyncio.Protocol --------------------------------------------------------------------------
+    def data_received(self, data: bytes) -> None:
+        if self._by_the_book or not self.handshake_complete:
+            # Who sends more than the request before it is answered leaves a parser midway.
+            self._by_the_book = self._by_the_book or self.handshake_initiated
+            super().data_received(data)
+            return
+        begun = self._begun
+        if not begun and data.startswith(_LONG_BINARY) and not self._in_fragments:
+            # Nearly always: one message of 126 bytes or more, whole.
+            size = len(data) - 8
+            if 0 < size <= self._largest and size == data[2] << 8 | data[3]:
+                self._give(apply_mask(memoryview(data)[8:], data[4:8]))
+                return
+        if begun:
+            begun += data
+            if len(begun) < self._due:
+                return
+            data = bytes(begun)
+            begun.clear()
+        at = 0
+        while at < len(data):
+            end = self._frame(data, at)
+            if end == 0:
+                begun += memoryview(data)[at:]
+                return
+            at = end
+
+    def _frame(self, data: bytes, at: int) -> int:
+        """Handle the frame at `at`. Returns where it ends, 0 if it has not come whole."""
+        head = head_at(data, at)
+        if head is None:
+            self._due = 0
+            return 0
+        first, payload_at, size, masked = head
+        if not masked or size > self._largest:
+            self._by_the_book = True
+            super().data_received(data[at:])
+            return len(data)
+        end = payload_at + size
+        if len(data) < end:
+            self._due = end - at
+            return 0
+        if first == _WHOLE_BINARY and not self._in_fragments:
+            # A copy in any case: what is kept must not keep the frames beside it.
+            self._give(apply_mask(memoryview(data)[payload_at:end], data[payload_at - 4 : payload_at]))
+            return end
+        return self._odd_frame(first, data, at, end)
+
+    def _odd_frame(self, first: int, data: bytes, at: int, end: int) -> int:
+        """Uvicorn's own way, for one frame, or for all that follows."""
+        opcode = first & _OPCODE_BITS
+        if opcode < _FIRST_CONTROL:
+            self._in_fragments = first & _FINAL_BIT == 0
+        if opcode == _CLOSE or self.conn.state is not OPEN:
+            self._by_the_book = True
+            end = len(data)
+        super().data_received(data[at:end])
+        if self.conn.parser_exc is not None:
+            self._by_the_book = True
+            end = len(data)
+        return end
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        # A suspended generator that knows `conn`: the two would wait for the garbage collector.
+        self.conn.parser.close()
+
+    # -- in between --------------------------------------------------------------------------------
+    def send_receive_event_to_app(self) -> None:
+        """A whole text message, or any in fragments."""
+        if self._take is None or self.close_sent:
+            super().send_receive_event_to_app()
+            return
+        data = b"".join(self.frames)
+        if self.curr_msg_data_type == "bytes":
+            self.frames = []
+            self._give(data)
+            return
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:
+            super().send_receive_event_to_app()  # it closes with 1007
+            return
+        self.frames = []
+        self._give(text)
+
+    def _give(self, message: bytes | str) -> None:
+        take = self._take
+        if take is None:
+            self.curr_msg_data_type = "bytes" if isinstance(message, bytes) else "text"
+            self.frames = [message if isinstance(message, bytes) else message.encode()]
+            super().send_receive_event_to_app()
+            return
+        if self.close_sent:
+            return
+        stirred = self.queue.stirred
+        try:
+            if take(message):
+                return
+        except Exception as error:
+            if stirred is not None and not stirred.done():
+                stirred.set_exception(error)
+        else:
+            if stirred is not None and not stirred.done():
+                stirred.set_result(None)
+        self._take, self._enough = None, True

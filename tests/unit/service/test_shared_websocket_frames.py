@@ -1,0 +1,288 @@
+"""The short way through uvicorn's WebSockets says and does what uvicorn's own does, for any bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+import uvicorn
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
+from websockets.frames import Frame, Opcode
+
+from shared.websocket_frames import FrameProtocol, head_at, text_frame
+
+MAX_SIZE = 100_000
+REQUEST = (
+    b"GET / HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+
+
+class Wire(asyncio.Transport):
+    """Keeps what was written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.closed = False
+        self.reading = True
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += data
+
+    def close(self) -> None:
+        self.closed = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+    @property
+    def answer(self) -> bytes:
+        """What came after the handshake."""
+        return self.written.partition(b"\r\n\r\n")[2]
+
+
+App = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+class Peer:
+    """A server's protocol on a wire, and its application's log."""
+
+    def __init__(self, kind: type[WebSocketsSansIOProtocol], app: App) -> None:
+        config = uvicorn.Config(
+            app, log_config=None, ws_max_size=MAX_SIZE, ws_per_message_deflate=False, ws_ping_interval=None
+        )
+        config.load()
+        self.wire = Wire()
+        self.protocol = kind(config, ServerState(), {}, asyncio.get_running_loop())
+        self.protocol.connection_made(self.wire)
+
+    async def hear(self, data: bytes, step: int = 1 << 30) -> None:
+        for at in range(0, len(data), step):
+            if not self.wire.closed:
+                self.protocol.data_received(data[at : at + step])
+            if at % 50 == 0:
+                await turns()
+        await turns()
+
+
+async def turns(count: int = 10) -> None:
+    """Let everything run that can."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+def reader(log: list[object]) -> App:
+    """An application that reads message by message, as ASGI has it."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (message := await receive())["type"] == "websocket.receive":
+            log.append(message.get("bytes") if message.get("text") is None else message["text"])
+        log.append("gone")
+
+    return app
+
+
+def pourer(log: list[object]) -> App:
+    """One that has the messages poured."""
+
+    def take(message: bytes | str) -> bool:
+        log.append(message)
+        return True
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        assert not await receive.__self__.pour(take)
+        log.append("gone")
+
+    return app
+
+
+def frame(opcode: Opcode, data: bytes, fin: bool = True) -> bytes:
+    return Frame(opcode, data, fin).serialize(mask=True)
+
+
+TEXT, BINARY, CONT, PING, CLOSE = Opcode.TEXT, Opcode.BINARY, Opcode.CONT, Opcode.PING, Opcode.CLOSE
+BYE = frame(CLOSE, b"\x03\xe8bye")
+TALK = b"".join(
+    (
+        frame(BINARY, b"ab"),
+        frame(BINARY, bytes(range(256)) * 2),
+        frame(TEXT, "قل".encode()),
+        frame(PING, b"there?"),
+        frame(BINARY, b"x" * 70_000),
+        frame(BINARY, b"one ", fin=False),
+        frame(PING, b"still?"),
+        frame(CONT, b"message"),
+        frame(TEXT, b"two ", fin=False),
+        frame(CONT, b"parts"),
+        frame(BINARY, b""),
+        frame(BINARY, b"last"),
+    )
+)
+BROKEN = {
+    "not masked": Frame(BINARY, b"ab").serialize(mask=False),
+    "too large": frame(BINARY, b"x" * (MAX_SIZE + 1)),
+    "too large in fragments": frame(BINARY, b"x" * 90_000, fin=False) + frame(CONT, b"x" * 90_000),
+    "no such opcode": b"\x83\x80" + bytes(4),
+    "a reserved bit": b"\xc2\x81" + bytes(5),
+    "a long ping": b"\x89\xfe\x00\x80" + bytes(4 + 128),
+    "going on with nothing": frame(CONT, b"ab"),
+    "a message within a message": frame(BINARY, b"a", fin=False) + frame(BINARY, b"b"),
+    "not UTF-8": frame(TEXT, b"\xff\xfe"),
+    "bytes after the close": BYE + frame(BINARY, b"late"),
+}
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 7, 1000, 1448, 1 << 30])
+async def test_every_message_comes_once_and_in_order_however_the_bytes_are_cut(step: int) -> None:
+    there: list[object] = []
+    peer = Peer(FrameProtocol, pourer(there))
+    await peer.hear(REQUEST)
+    await peer.hear(TALK, step)
+    assert there == [
+        b"ab",
+        bytes(range(256)) * 2,
+        "قل",
+        b"x" * 70_000,
+        b"one message",
+        "two parts",
+        b"",
+        b"last",
+    ]
+    assert peer.wire.answer == Frame(Opcode.PONG, b"there?").serialize(mask=False) + Frame(
+        Opcode.PONG, b"still?"
+    ).serialize(mask=False)
+    assert peer.wire.reading
+    await peer.hear(BYE)
+    assert there[-1] == "gone"
+
+
+@pytest.mark.parametrize("step", [3, 1 << 30])
+@pytest.mark.parametrize("sent", BROKEN.values(), ids=BROKEN.keys())
+async def test_what_breaks_a_rule_is_answered_as_uvicorn_does(
+    sent: bytes, step: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL, logger="uvicorn.error")
+    logs: tuple[list[object], list[object]] = ([], [])
+    plain, short = Peer(WebSocketsSansIOProtocol, reader(logs[0])), Peer(FrameProtocol, pourer(logs[1]))
+    for peer in (plain, short):
+        await peer.hear(REQUEST)
+        await peer.hear(frame(BINARY, b"before"))
+        await peer.hear(sent, step)
+    assert short.wire.answer == plain.wire.answer
+    assert (logs[1], short.wire.closed) == (logs[0], plain.wire.closed)
+
+
+async def test_who_does_not_wait_for_the_answer_is_understood_too() -> None:
+    there: list[object] = []
+    peer = Peer(FrameProtocol, pourer(there))
+    peer.protocol.data_received(REQUEST)
+    early = frame(BINARY, b"early")
+    peer.protocol.data_received(early[:4])
+    await turns()
+    await peer.hear(early[4:] + frame(BINARY, b"next"))
+    assert there == [b"early", b"next"]
+
+
+async def test_a_lost_connection_ends_the_pouring() -> None:
+    there: list[object] = []
+    peer = Peer(FrameProtocol, pourer(there))
+    await peer.hear(REQUEST)
+    peer.protocol.connection_lost(None)
+    await turns()
+    assert there == ["gone"]
+
+
+async def test_who_has_enough_is_given_the_rest_later_and_meanwhile_the_socket_is_not_read() -> None:
+    taken: list[bytes | str] = []
+    again = asyncio.Event()
+    pours: list[bool] = []
+
+    def until(enough: int) -> Callable[[bytes | str], bool]:
+        def take(message: bytes | str) -> bool:
+            taken.append(message)
+            return len(taken) < enough
+
+        return take
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        for enough in (2, 3, 9):
+            pours.append(await receive.__self__.pour(until(enough)))
+            await again.wait()
+
+    peer = Peer(FrameProtocol, app)
+    await peer.hear(REQUEST)
+    await peer.hear(b"".join(frame(BINARY, bytes((number,))) for number in range(5)))
+    assert (taken, peer.wire.reading) == ([b"\0", b"\1"], False)
+    again.set()
+    await turns()
+    assert (taken, pours, peer.wire.reading) == ([bytes((n,)) for n in range(5)], [True, True], True)
+    await peer.hear(frame(TEXT, b"end"))
+    assert taken[-1] == "end"
+    await peer.hear(BYE)
+    assert pours == [True, True, False]
+
+
+async def test_what_the_taker_raises_comes_out_of_the_pouring() -> None:
+    raised: list[Exception] = []
+
+    def take(message: bytes | str) -> bool:
+        raise ValueError(message)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        try:
+            await receive.__self__.pour(take)
+        except ValueError as error:
+            raised.append(error)
+
+    peer = Peer(FrameProtocol, app)
+    await peer.hear(REQUEST)
+    await peer.hear(frame(BINARY, b"no") + frame(BINARY, b"more"))
+    assert [error.args for error in raised] == [(b"no",)]
+
+
+@pytest.mark.parametrize("size", [0, 5, 125, 126, 200, 65_535, 65_536, 70_000])
+def test_frames_are_written_and_read_as_the_standard_has_them(size: int) -> None:
+    payload = b"p" * size
+    assert text_frame(payload) == Frame(TEXT, payload).serialize(mask=False)
+    sent = b"??" + frame(BINARY, payload)
+    head = head_at(sent, 2)
+    assert head is not None
+    assert (head.first, head.size, head.masked) == (0x82, size, True)
+    assert head.payload_at + size == len(sent)
+    assert all(head_at(sent[:end], 2) is None for end in (2, 3))
+
+
+async def test_an_event_is_sent_at_once_unless_the_client_does_not_read() -> None:
+    there: list[object] = []
+    peer = Peer(FrameProtocol, pourer(there))
+    protocol = peer.protocol
+    assert isinstance(protocol, FrameProtocol)
+    assert not protocol.send_now("too early")
+    await peer.hear(REQUEST)
+    assert protocol.send_now("سلام")
+    assert peer.wire.answer == text_frame("سلام".encode())
+    protocol.pause_writing()
+    assert not protocol.send_now("full")
+    protocol.resume_writing()
+    assert protocol.send_now("!")
+    await peer.hear(BYE)
+    assert not protocol.send_now("too late")
