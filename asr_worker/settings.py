@@ -95,6 +95,14 @@ class WorkerSettings(BusSettings):
         description="Where the phoneme head hears nothing, do not ask the decoder; bound its text by the "
         "sounds heard. Models without such a head are not affected.",
     )
+    beam_size: int = Field(
+        default=5,
+        ge=1,
+        le=16,
+        validation_alias="ASR_BEAM_SIZE",
+        description="Where the decoder is unsure of a window, so many texts are searched, and the one that "
+        "fits the sounds best is taken; 1: always greedy. Models without a phoneme head are always greedy.",
+    )
     max_sessions: int = Field(
         default=0,
         ge=0,

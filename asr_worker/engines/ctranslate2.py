@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import ctranslate2
 import numpy as np
@@ -30,8 +29,10 @@ from asr_worker.engines.model_parts import (
     load_whisper,
 )
 from asr_worker.engines.prompting import Prompter
+from asr_worker.engines.rescoring import Rescoring
 from asr_worker.engines.signal_path import Features, check_item
 from asr_worker.engines.sounded_words import timed_by_sounds
+from asr_worker.engines.text_search import Question, TextSearch, Written
 from asr_worker.engines.word_times import timed_words
 from asr_worker.voice import VoiceGate, cut_back
 from shared.errors import DecodeFailed
@@ -64,7 +65,11 @@ class CTranslate2Engine:
     """`Engine` over a CTranslate2 Whisper directory; reads what the model is from its card."""
 
     def __init__(
-        self, directory: Path, compute: ComputeOptions | None = None, gate: VoiceGate | None = None
+        self,
+        directory: Path,
+        compute: ComputeOptions | None = None,
+        gate: VoiceGate | None = None,
+        rescoring: Rescoring | None = None,
     ) -> None:
         """Load the model. Raises `ModelNotUsable` if that cannot work, and says why."""
         compute = compute or ComputeOptions()
@@ -76,6 +81,8 @@ class CTranslate2Engine:
         self._ctc = load_head(directory, self._card)
         self._path = choose_path(self._device, self._features, self._ctc)
         self._gate = gate or VoiceGate()
+        self._by_sounds = self._gate.enabled and self._card.languages == (ARABIC,)
+        self._rescoring = rescoring or Rescoring() if self._by_sounds else Rescoring(1)
 
     @property
     def capabilities(self) -> EngineCapabilities:
@@ -87,7 +94,7 @@ class CTranslate2Engine:
             script=self._card.script,
             text=True,
             phones=self._ctc is not None,
-            word_times=self._ctc is None or (self._gate.enabled and self._card.languages == (ARABIC,)),
+            word_times=self._ctc is None or self._by_sounds,
             multilingual=bool(self._model.is_multilingual),
             max_window_s=self._card.context.max_seconds,
             features=self._features,
@@ -153,38 +160,20 @@ class CTranslate2Engine:
         phones = self._phones(encoded, group)
         most = self._most_tokens(group[0].features.shape[1])
         bounds = [self._gate.most_letters(heard, most) for heard in phones]
-        voiced = [place for place, heard in enumerate(phones) if self._gate.lets_through(heard)]
-        texts = self._texts(encoded, group, bounds, voiced)
+        questions = {
+            place: Question(prepared.prompt, bounds[place], heard)
+            for place, (prepared, heard) in enumerate(zip(group, phones, strict=True))
+            if self._gate.lets_through(heard)
+        }
+        search = TextSearch(
+            self._model, self._path.rows, self._prompter.text, self._rescoring, self._card.stock
+        )
+        texts = search.texts(encoded, questions)
         alone = encoded if len(group) == 1 else None
         return [
             self._output(prepared, texts.get(place), bounds[place], heard, alone)
             for place, (prepared, heard) in enumerate(zip(group, phones, strict=True))
         ]
-
-    def _texts(
-        self,
-        encoded: ctranslate2.StorageView,
-        group: Sequence[PreparedItem],
-        bounds: Sequence[int],
-        voiced: Sequence[int],
-    ) -> dict[int, Any]:
-        """The decoder's results for the voiced places of a group. CTranslate2 takes prompts of one length."""
-        by_length: dict[int, list[int]] = {}
-        for place in voiced:
-            by_length.setdefault(len(group[place].prompt), []).append(place)
-        results: dict[int, Any] = {}
-        for places in by_length.values():
-            generated = self._model.generate(
-                encoded if len(places) == len(group) else self._path.rows(encoded, places),
-                [list(group[place].prompt) for place in places],
-                beam_size=1,
-                # CTranslate2 generates at most half of `max_length`.
-                max_length=2 * max(bounds[place] for place in places),
-                return_scores=True,
-                return_no_speech_prob=self._card.stock,
-            )
-            results.update(zip(places, generated, strict=True))
-        return results
 
     def _most_tokens(self, frames: int) -> int:
         """What the card grants a window of its longest length; a shorter one gets a share of it."""
@@ -219,17 +208,17 @@ class CTranslate2Engine:
     def _output(
         self,
         prepared: PreparedItem,
-        result: Any | None,
+        written: Written | None,
         bound: int,
         phones: tuple[Phone, ...] | None,
         encoded: ctranslate2.StorageView | None,
     ) -> EngineOutput:
         language = self._prompter.language(prepared.options)
-        if result is None or self._nobody_spoke(result):
+        if written is None or self._nobody_spoke(written):
             return EngineOutput(phones=phones, language=language)
-        tokens = list(result.sequences_ids[0])[:bound]
+        tokens = list(written.tokens)[:bound]
         text = self._prompter.text(tokens)
-        confidence = math.exp(min(0.0, result.scores[0]))
+        confidence = written.confidence
         if phones is not None and self._gate.enabled and len(tokens) >= bound:
             # How far it ran, and with it its score, depends on its batch-mates.
             text, confidence = cut_back(text, len(phones)), 0.0
@@ -241,12 +230,12 @@ class CTranslate2Engine:
             words = self._aligned(prepared, tokens, encoded)
         return EngineOutput(text=text, words=words, phones=phones, language=language)
 
-    def _nobody_spoke(self, result: Any) -> bool:
+    def _nobody_spoke(self, written: Written) -> bool:
         """Stock checkpoints only: a model with its own card was trained on silence."""
         return (
             self._card.stock
-            and result.no_speech_prob > NO_SPEECH_PROBABILITY
-            and result.scores[0] < NO_SPEECH_LOG_PROBABILITY
+            and written.no_speech_probability > NO_SPEECH_PROBABILITY
+            and written.mean_log_probability < NO_SPEECH_LOG_PROBABILITY
         )
 
     def _aligned(

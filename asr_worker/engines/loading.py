@@ -8,6 +8,7 @@ from asr_worker.engine import Engine, EngineItem
 from asr_worker.engines.ctranslate2 import CTranslate2Engine
 from asr_worker.engines.model_files import ModelNotUsable, locate
 from asr_worker.engines.model_parts import ComputeOptions
+from asr_worker.engines.rescoring import Rescoring
 from asr_worker.engines.scripted import Script, ScriptedEngine
 from asr_worker.practice import syllables
 from asr_worker.settings import WorkerSettings
@@ -25,7 +26,8 @@ def load_engine(settings: WorkerSettings) -> Engine:
             Script(delay_s=settings.scripted_delay_ms / 1000, allow_crash=settings.scripted_crash)
         )
     compute = ComputeOptions(settings.device, settings.compute_type, engine_threads(settings.threads))
-    engine = CTranslate2Engine(locate(settings.model), compute, VoiceGate(settings.voice_gate))
+    gate, rescoring = VoiceGate(settings.voice_gate), Rescoring(settings.beam_size)
+    engine = CTranslate2Engine(locate(settings.model), compute, gate, rescoring)
     _warm_up(engine, settings.model)
     return engine
 

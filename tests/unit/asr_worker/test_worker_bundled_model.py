@@ -14,6 +14,7 @@ from asr_worker.engine import EngineItem, EngineOutput
 from asr_worker.engines.ctranslate2 import CTranslate2Engine
 from asr_worker.engines.model_files import BUNDLED, ModelNotUsable, bundled, locate
 from asr_worker.engines.model_parts import ComputeOptions
+from asr_worker.engines.rescoring import Rescoring
 from asr_worker.practice import syllables
 from asr_worker.voice import VoiceGate
 from shared.audio.decode import decode_file
@@ -70,6 +71,14 @@ def ungated_engine(bundled_engine: CTranslate2Engine) -> Iterator[CTranslate2Eng
     engine.close()
 
 
+@pytest.fixture(scope="module")
+def greedy_engine(bundled_engine: CTranslate2Engine) -> Iterator[CTranslate2Engine]:
+    compute = ComputeOptions("cpu", "auto", 1)
+    engine = CTranslate2Engine(locate(BUNDLED), compute, rescoring=Rescoring(beam_size=1))
+    yield engine
+    engine.close()
+
+
 def _speech() -> NDArray[np.float32]:
     sample = next((Path(__file__).parents[3] / "cli" / "samples").glob("ikhlas_clean.*"))
     return to_float(decode_file(sample))
@@ -107,6 +116,44 @@ def test_speech_is_heard_the_same_with_and_without_the_gate(
     )
     kept, said = (sum(len(output.words) for output in outputs) for outputs in (gated, ungated))
     assert kept >= 0.9 * said
+
+
+def _badly_heard() -> list[EngineItem]:
+    """Windows in more and more noise, in some of which the decoder is unsure of itself."""
+    pcm = _speech()
+    spans = [pcm[start : start + int(2.5 * RATE)] for start in range(0, pcm.size, 2 * RATE)]
+    return [
+        EngineItem(span + _noise(span.size / RATE, seed)[: span.size] * np.float32(level))
+        for level in (0.1, 0.2, 0.4, 0.8)
+        for seed, span in enumerate(spans)
+    ]
+
+
+def test_unsure_texts_are_looked_at_again_each_window_for_itself(
+    bundled_engine: CTranslate2Engine, greedy_engine: CTranslate2Engine
+) -> None:
+    items = _badly_heard()
+    together, greedy = _decode(bundled_engine, *items), _decode(greedy_engine, *items)
+    assert [output.phones for output in together] == [output.phones for output in greedy]
+    assert any(one.text != other.text for one, other in zip(together, greedy, strict=True))
+    alone = [_decode(bundled_engine, item)[0].text for item in items]
+    assert [output.text for output in together] == alone
+
+
+def test_what_is_sure_is_decoded_once(
+    bundled_engine: CTranslate2Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counting = CountingModel(bundled_engine._model)
+    monkeypatch.setattr(bundled_engine, "_model", counting)
+    sure = [
+        item
+        for item, output in zip(_windows(), _decode(bundled_engine, *_windows()), strict=True)
+        if output.words and output.words[0].confidence > 0.95
+    ]
+    assert sure
+    counting.asked = 0
+    _decode(bundled_engine, *sure)
+    assert counting.asked == len(sure)
 
 
 def test_words_have_the_times_of_their_sounds_asked_for_or_not(bundled_engine: CTranslate2Engine) -> None:
