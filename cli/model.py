@@ -113,6 +113,7 @@ def evaluate_command(
     all_flags: Annotated[bool, typer.Option(help="Use flagged rows of a manifest as well.")] = False,
     window: Annotated[float, typer.Option(min=0.5, max=30, help="Live windows, seconds.")] = 2.5,
     overlap: Annotated[float, typer.Option(min=0, max=5, help="Their overlap, seconds.")] = 0.5,
+    beam_size: Annotated[int, typer.Option(min=1, max=16, help="As ASR_BEAM_SIZE; 1: greedy.")] = 5,
     device: Device = "auto",
     compute_type: ComputeType = "auto",
     threads: Threads = 1,
@@ -130,10 +131,12 @@ def evaluate_command(
 
       rattil model evaluate recordings/
       rattil model evaluate data/manifest.tsv --reciter ajmy --limit 60 --json figures.json
+      rattil model evaluate recordings/ --beam-size 1   # what the text is like without a second look
       rattil model evaluate recordings/ --model /models/my-ct2-whisper --device cuda
     """
     from asr_worker.engines.ctranslate2 import CTranslate2Engine
     from asr_worker.engines.model_parts import ComputeOptions
+    from asr_worker.engines.rescoring import Rescoring
     from cli.modelling import tables
     from cli.modelling.evaluation import evaluate
     from cli.modelling.listening import Listener, LiveWindows
@@ -142,7 +145,8 @@ def evaluate_command(
         _fail("The overlap may be at most half of the window.", USAGE)
     try:
         recordings = find_recordings(source, Choice(tuple(reciter or ()), limit, all_flags))
-        engine = CTranslate2Engine(locate(model), ComputeOptions(device, compute_type, threads))
+        compute = ComputeOptions(device, compute_type, threads)
+        engine = CTranslate2Engine(locate(model), compute, rescoring=Rescoring(beam_size))
         watched = track(recordings, "listening", console=Console(stderr=True), transient=True)
         figures = evaluate(Listener(engine, LiveWindows(window, overlap)), watched)
     except RattilError as error:

@@ -204,8 +204,8 @@ class SessionCore:
     def release(self) -> None:
         """Give back buffer and walk when nobody drives the session any more; it cannot be used afterwards.
 
-        A connection ends within circles of tasks, tracebacks and callbacks, and the collector comes rarely:
-        its full runs stall a gateway of a thousand sessions. What is heavy must not wait for it.
+        An ended connection should leave no circles behind; if one way of ending does, what is heavy must not
+        wait for the collector, whose full runs stall a gateway of a thousand sessions and so come rarely.
         """
         del self.intake, self.order, self.progress
 
