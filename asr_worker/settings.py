@@ -96,7 +96,7 @@ class WorkerSettings(BusSettings):
         "sounds heard. Models without such a head are not affected.",
     )
     beam_size: int = Field(
-        default=5,
+        default=8,
         ge=1,
         le=16,
         validation_alias="ASR_BEAM_SIZE",

@@ -113,7 +113,7 @@ def evaluate_command(
     all_flags: Annotated[bool, typer.Option(help="Use flagged rows of a manifest as well.")] = False,
     window: Annotated[float, typer.Option(min=0.5, max=30, help="Live windows, seconds.")] = 2.5,
     overlap: Annotated[float, typer.Option(min=0, max=5, help="Their overlap, seconds.")] = 0.5,
-    beam_size: Annotated[int, typer.Option(min=1, max=16, help="As ASR_BEAM_SIZE; 1: greedy.")] = 5,
+    beam_size: Annotated[int, typer.Option(min=1, max=16, help="As ASR_BEAM_SIZE; 1: greedy.")] = 8,
     device: Device = "auto",
     compute_type: ComputeType = "auto",
     threads: Threads = 1,

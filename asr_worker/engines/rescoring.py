@@ -43,7 +43,7 @@ class Hypothesis(NamedTuple):
 class Rescoring:
     """How many texts are searched for where the greedy one is unsure; 1: it is never looked at again."""
 
-    beam_size: int = 5
+    beam_size: int = 8
 
     def wanted(self, confidence: float, phones: Sequence[Phone] | None) -> bool:
         """Whether a window deserves a second look. Without a phoneme head there is nothing to weigh by."""
