@@ -1,4 +1,5 @@
-"""The ways to decode live windows that are compared. All greedy, same model, same audio, same threads.
+"""The ways to decode live windows that are compared. Same model, same audio, same threads; all greedy, but
+that Rattil looks again at windows it is unsure of, as it ships.
 
 * `rattil-bN`: Rattil's own engine, windows at their own length, N sessions as one batch.
 * `single-lock`: what a naive live server does: one window at a time, padded to 30 s, behind one lock.
