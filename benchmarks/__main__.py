@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from asr_worker.engines.model_files import BUNDLED, locate
+from benchmarks.machine import ROOT
 from benchmarks.report import publish
 
 app = typer.Typer(
@@ -19,6 +20,8 @@ app = typer.Typer(
 )
 
 WIDTH = 140
+MEASURED = ROOT / "docs" / "performance"
+"""What the other benchmarks saved."""
 Quick = Annotated[bool, typer.Option("--quick", help="Fewer and shorter rounds: a first impression.")]
 Json = Annotated[Path | None, typer.Option("--json", help="Save everything measured to this file.")]
 Model = Annotated[str, typer.Option(envvar="ASR_MODEL", help="Model directory or name.")]
@@ -134,8 +137,13 @@ def capacity(
     quick: Quick = False,
     json: Json = None,
     folder: Annotated[
-        Path | None, typer.Option("--from", help="Folder with asr.json, gateway.json, bus.json, serve.json.")
-    ] = None,
+        Path,
+        typer.Option(
+            "--from",
+            help="Folder with asr.json, gateway.json, bus.json, serve.json; what is missing is assumed.",
+            show_default="docs/performance",
+        ),
+    ] = MEASURED,
     gpu_segments_per_s: Annotated[
         float, typer.Option(min=0, help="Segments per second of one GPU worker; 0: no table for GPUs.")
     ] = 0.0,
