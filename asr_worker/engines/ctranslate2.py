@@ -82,7 +82,7 @@ class CTranslate2Engine:
         self._path = choose_path(self._device, self._features, self._ctc)
         self._gate = gate or VoiceGate()
         self._by_sounds = self._gate.enabled and self._card.languages == (ARABIC,)
-        self._rescoring = rescoring or Rescoring() if self._by_sounds else Rescoring(1)
+        self._rescoring = (rescoring or Rescoring()) if self._by_sounds else Rescoring(beam_size=1)
 
     @property
     def capabilities(self) -> EngineCapabilities:
@@ -235,7 +235,7 @@ class CTranslate2Engine:
         return (
             self._card.stock
             and written.no_speech_probability > NO_SPEECH_PROBABILITY
-            and written.mean_log_probability < NO_SPEECH_LOG_PROBABILITY
+            and written.confidence < math.exp(NO_SPEECH_LOG_PROBABILITY)
         )
 
     def _aligned(

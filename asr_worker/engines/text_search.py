@@ -26,13 +26,9 @@ class Written:
     """The decoder's text of one window, as tokens."""
 
     tokens: Sequence[int]
-    mean_log_probability: float
+    confidence: float
+    """Mean probability of a token, geometric."""
     no_speech_probability: float = 0.0
-
-    @property
-    def confidence(self) -> float:
-        """Mean probability of a token."""
-        return math.exp(min(0.0, self.mean_log_probability))
 
     def confidence_within(self, bound: int) -> float:
         """The same, 0 for a text that did not end within its bound."""
@@ -58,7 +54,7 @@ class TextSearch:
     ) -> dict[int, Written]:
         """The text of each window asked about, by its row in `encoded`."""
         texts = {
-            row: Written(result.sequences_ids[0], result.scores[0], result.no_speech_prob)
+            row: Written(result.sequences_ids[0], math.exp(min(0.0, result.scores[0])), result.no_speech_prob)
             for row, result in self._generated(encoded, questions, beam_size=1).items()
         }
         unsure = {
@@ -86,7 +82,7 @@ class TextSearch:
             ]
             if ended:
                 best = self.rescoring.best(ended, question.phones or ())
-                better[row] = Written(best.tokens, math.log(max(best.confidence, 1e-9)))
+                better[row] = Written(best.tokens, best.confidence)
         return better
 
     def _generated(
