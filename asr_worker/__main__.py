@@ -10,9 +10,9 @@ from asr_worker.app import run_worker
 from asr_worker.engines.loading import load_engine
 from asr_worker.engines.model_files import ModelNotUsable
 from asr_worker.settings import WorkerSettings
-from shared.http_server import CannotListen, StartupFailed, run
-from shared.logging import configure_logging, get_logger
-from shared.settings_help import load_settings
+from shared.service.http_server import CannotListen, StartupFailed, run
+from shared.service.logging import configure_logging, get_logger
+from shared.service.settings_help import load_settings
 
 ABOUT = """The ASR worker: takes segments of many sessions from its pool's streams, decodes them in batches,
 commits each result exactly once, and runs the verify jobs. Start as many as there are GPUs or cores."""

@@ -7,28 +7,28 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from asr_worker.calibration import measure_cost
-from asr_worker.capacity import BatchCost, CapacityModel
-from asr_worker.engine import Engine
-from asr_worker.heartbeat import Heartbeat, RedisRegistration, Registration
+from asr_worker.batching.executor import EngineLane
+from asr_worker.capacity.calibration import measure_cost
+from asr_worker.capacity.estimator import BatchCost, CapacityModel
+from asr_worker.capacity.heartbeat import Heartbeat, RedisRegistration, Registration
+from asr_worker.capacity.status import CapacityMeter, Standing, capacity_policy, new_worker_id
+from asr_worker.engines.engine import Engine
 from asr_worker.http import build_http
-from asr_worker.jobs import JobPolicy, RedisUploads, VerifyJobs
-from asr_worker.lane import EngineLane
 from asr_worker.metrics import WorkerMetrics
+from asr_worker.offline.arq_jobs import JobPolicy, RedisUploads, VerifyJobs
+from asr_worker.offline.verify import Verifier
 from asr_worker.settings import WorkerSettings
-from asr_worker.standing import CapacityMeter, Standing, capacity_policy, new_worker_id
-from asr_worker.verifier import Verifier
 from asr_worker.worker import Worker, WorkerPolicy
 from shared.bus.ports import WorkQueue
 from shared.bus.redis_connections import ConnectionLimits, RedisConnections, open_client
 from shared.bus.redis_queue import RedisWorkQueue
 from shared.bus.redis_sessions import RedisSessionStore
 from shared.clock import Clock, SystemClock
-from shared.garbage import tidied
-from shared.http_server import serve
 from shared.ids import PoolName, WorkerId
-from shared.logging import get_logger
-from shared.metrics import create_registry
+from shared.service.garbage_collector import tidied
+from shared.service.http_server import serve
+from shared.service.logging import get_logger
+from shared.service.metrics import create_registry
 
 _log = get_logger(__name__)
 

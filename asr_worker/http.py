@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from shared.metrics import CONTENT_TYPE, exposition
+from shared.service.metrics import CONTENT_TYPE, exposition
 
 
 class Condition(Protocol):

@@ -6,8 +6,8 @@ from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from shared.metrics import BATCH_SIZE_BUCKETS, latency_histogram
 from shared.protocol.segments import SegmentResult
+from shared.service.metrics import BATCH_SIZE_BUCKETS, latency_histogram
 
 
 class LoadObserver(Protocol):

@@ -9,7 +9,7 @@ from pydantic_settings import SettingsConfigDict
 
 from asr_worker.engines.model_files import BUNDLED
 from shared.bus.settings import BusSettings
-from shared.logging import LogFormat
+from shared.service.logging import LogFormat
 
 
 class WorkerSettings(BusSettings):

@@ -6,23 +6,23 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from asr_worker import outcomes
-from asr_worker.ahead import Job, PrepareAhead
-from asr_worker.batcher import Batcher, BatchPolicy, GroupKey, Waiting
-from asr_worker.committer import ShardCommitter
-from asr_worker.company import Company
-from asr_worker.intake import Intake
-from asr_worker.lane import EngineLane
-from asr_worker.ledger import Ledger
+from asr_worker.batching import outcomes
+from asr_worker.batching.batcher import Batcher, BatchPolicy, GroupKey, Waiting
+from asr_worker.batching.executor import EngineLane
+from asr_worker.batching.linger import Company
+from asr_worker.batching.outcomes import Stages
+from asr_worker.batching.prefetch import Job, PrepareAhead
 from asr_worker.metrics import WorkerMetrics
-from asr_worker.outcomes import Stages
-from asr_worker.waiting import pause
+from asr_worker.queue.committer import ShardCommitter
+from asr_worker.queue.consumer import Intake
+from asr_worker.queue.in_flight import Ledger
+from asr_worker.stop_waits import pause
 from shared.bus.ports import Claim, WorkQueue
 from shared.clock import Clock
 from shared.errors import BadRequest, BusUnavailable
 from shared.ids import WorkerId
-from shared.logging import get_logger
 from shared.protocol.segments import SAMPLE_RATE, SegmentResult
+from shared.service.logging import get_logger
 
 _log = get_logger(__name__)
 

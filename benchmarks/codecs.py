@@ -16,15 +16,15 @@ import msgspec
 import numpy as np
 from rich.console import Console
 
-from asr_worker import recording
-from asr_worker.engine import Engine, EngineItem
+from asr_worker.batching.outcomes import engine_item
 from asr_worker.engines.ctranslate2 import CTranslate2Engine
-from asr_worker.outcomes import engine_item
+from asr_worker.engines.engine import Engine, EngineItem
+from asr_worker.offline import chunking
 from benchmarks.report import Report, Table
 from cli.modelling.measures import Rates, Tally
 from cli.modelling.recordings import Choice, Recording, bundled_recordings, find_recordings
-from gateway.encoding import EncodedWindow, EncodingPlan, encode_window
-from gateway.intake import Intake, IntakePolicy, IntakePosition, Window
+from gateway.connection.window_encoder import EncodedWindow, EncodingPlan, encode_window
+from gateway.session.fixed_windows import Intake, IntakePolicy, IntakePosition, Window
 from shared.audio.decode import decode_file
 from shared.audio.pcm import samples_of
 from shared.bus import segment_entries, stored_audio
@@ -33,8 +33,8 @@ from shared.errors import DecodeFailed
 from shared.hearing import Hearing
 from shared.ids import ConnectionId, Epoch, PoolName, SessionId, TraceId
 from shared.protocol.segments import SAMPLE_RATE, Codec, Segment
-from shared.recitation.passage import load_passage
-from shared.recitation.review import review
+from shared.recitation.reference.passage import load_passage
+from shared.recitation.report.review import review
 
 WINDOW = IntakePosition(SAMPLE_RATE * 5 // 2, SAMPLE_RATE // 2)
 """The gateway's defaults: windows of 2.5 s that share 0.5 s."""
@@ -192,8 +192,8 @@ def _hear(one: Recording, pcm: bytes, plan: EncodingPlan, engine: Engine) -> _He
         for window, output in zip(voiced[start : start + BATCH], engine.decode(batch), strict=True):
             if isinstance(output, Exception):
                 raise DecodeFailed(f"a window of {one.path} could not be decoded: {output}") from output
-            span = recording.Window(window.start_sample, window.start_sample + len(window.pcm) // 2)
-            hearings.append(recording.hearing(span, output, engine.capabilities.script))
+            span = chunking.Window(window.start_sample, window.start_sample + len(window.pcm) // 2)
+            hearings.append(chunking.hearing(span, output, engine.capabilities.script))
     feedback = review(load_passage(one.verses), hearings)
     states = tuple(word.status for word in feedback.words)
     return _Heard(one, len(pcm) / 2 / SAMPLE_RATE, tuple(hearings), states)

@@ -81,7 +81,8 @@ SECTIONS: Mapping[str, tuple[str, str]] = {
         "Reciters come and go; anonymous memory is sampled every second, the slope is of the second half. "
         "A connection that has ended leaves nothing for the garbage collector. Workers and routers collect "
         "once a minute and give free pages back, in a millisecond; a gateway does after 200 ended "
-        "connections, or ten for each live one if that is more (`gateway/garbage.py` says what it costs).",
+        "connections, or ten for each live one if that is more "
+        "(`gateway/connection/ended_connections.py` says what it costs).",
     ),
 }
 

@@ -24,7 +24,7 @@ from cli.client import RecitationClient, Target
 from cli.dialect import Final, Partial, ServerEvent
 from cli.modelling.recordings import Recording
 from cli.sound_source import pieces, read_file
-from shared.recitation.passage import load_passage
+from shared.recitation.reference.passage import load_passage
 
 STATUSES = ("correct", "minor_mistake", "wrong", "missing", "pending")
 LIVE = {"WS_ADAPTIVE": "true", "ASR_MAX_SESSIONS": "0", "WS_SILENCE_DBFS": "-60"}

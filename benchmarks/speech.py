@@ -17,10 +17,10 @@ from cli.sample_files import Sample, load_samples
 from shared.audio.decode import decode_file
 from shared.audio.pcm import to_float
 from shared.hearing import Hearing, Phone
-from shared.recitation.follow import Follower
-from shared.recitation.normalise import bones, skeleton, spoken_words
-from shared.recitation.passage import VerseRange, load_passage
-from shared.recitation.transcript import Transcript
+from shared.recitation.live.follower import Follower
+from shared.recitation.live.transcript import Transcript
+from shared.recitation.reference.normalise import bones, skeleton, spoken_words
+from shared.recitation.reference.passage import VerseRange, load_passage
 
 SAMPLE_RATE = 16_000
 WINDOW_S = 2.5

@@ -21,7 +21,7 @@ from cli.sound_source import pieces, read_file, standard_input
 from cli.stack import LOOPBACK, Counts, Plan, Ports
 from cli.up import up as run_up
 from shared.errors import BadRequest, RattilError
-from shared.recitation.passage import VerseRange, load_passage
+from shared.recitation.reference.passage import VerseRange, load_passage
 
 app = typer.Typer(
     name="rattil",

@@ -17,7 +17,7 @@ from cli.screen import final_words, score_table
 from cli.sound_source import pieces, read_file
 from cli.stack import Counts, Plan, Ports, running
 from cli.up import ProgressPrinter, log_printer
-from shared.recitation.passage import VerseRange, load_passage
+from shared.recitation.reference.passage import VerseRange, load_passage
 
 CLEAN_CORRECT_SHARE = 0.95
 """Least share of `correct` words in a recitation without mistakes."""

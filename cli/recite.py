@@ -12,7 +12,7 @@ from rich.console import Console
 from cli.client import Ended, GaveUp, RecitationClient, Refused, Target
 from cli.dialect import Final, Partial, Ready, Report, ServerError, ServerEvent, UnreadableEvent
 from cli.screen import Screen, final_words, open_screen, score_table
-from shared.recitation.passage import VerseRange
+from shared.recitation.reference.passage import VerseRange
 
 
 class Exit(IntEnum):

@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings
 from asr_worker.settings import WorkerSettings
 from gateway.settings import GatewaySettings
 from session_router.settings import RouterSettings
-from shared.settings_help import markdown_table
+from shared.service.settings_help import markdown_table
 
 PAGE = Path(__file__).parent.parent / "docs" / "configuration.md"
 

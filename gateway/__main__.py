@@ -6,27 +6,27 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from gateway.adaptive import AdaptiveWindow, adaptive_policy
+from gateway.admission.adaptive_window import AdaptiveWindow, adaptive_policy
+from gateway.admission.lease_keeper import LeaseKeeper
+from gateway.admission.router_client import Admission, HttpAdmission, OpenAdmission
 from gateway.app import build_app
-from gateway.auth import Authenticator
-from gateway.batch import ArqVerifier
+from gateway.auth.api_keys import Authenticator
+from gateway.connection.ended_connections import EndedConnections, relax_collector
+from gateway.connection.registry import Connections
+from gateway.connection.window_encoder import open_encoder
 from gateway.dependencies import GatewayPorts
-from gateway.drain import Connections
-from gateway.encoding import open_encoder
-from gateway.garbage import EndedConnections, relax_collector
-from gateway.leases import LeaseKeeper
 from gateway.metrics import GatewayMetrics
-from gateway.router_client import Admission, HttpAdmission, OpenAdmission
+from gateway.offline.arq_client import ArqVerifier
 from gateway.settings import GatewaySettings
 from shared.bus.metrics import BusMetrics
 from shared.bus.redis_connections import ConnectionLimits, RedisConnections
 from shared.bus.redis_feed import RedisResultFeed
 from shared.bus.redis_sessions import RedisSessionStore
 from shared.clock import SystemClock
-from shared.http_server import run, serve
-from shared.logging import configure_logging, get_logger
-from shared.metrics import create_registry
-from shared.settings_help import load_settings
+from shared.service.http_server import run, serve
+from shared.service.logging import configure_logging, get_logger
+from shared.service.metrics import create_registry
+from shared.service.settings_help import load_settings
 
 _log = get_logger(__name__)
 

@@ -12,10 +12,11 @@ from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.types import ASGIApp
 
 from gateway.dependencies import GatewayPorts
+from gateway.dialects.recite import dialect as recite
+from gateway.dialects.verify import dialect as verify_ws
 from gateway.http import health, metrics, page, verify, verses
 from gateway.http.answers import no_such_socket, on_http_error
-from gateway.protocols import recite, verify_ws
-from gateway.sockets import TransportFinder
+from gateway.transport.websocket import TransportFinder
 from shared.ids import PoolName
 
 

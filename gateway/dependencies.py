@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from gateway.adaptive import AdaptiveWindow
-from gateway.auth import Authenticator
-from gateway.batch import BatchVerifier
-from gateway.drain import Connections
-from gateway.encoding import PlainEncoder, WindowEncoder
-from gateway.leases import LeaseKeeper
+from gateway.admission.adaptive_window import AdaptiveWindow
+from gateway.admission.lease_keeper import LeaseKeeper
+from gateway.admission.router_client import Admission
+from gateway.auth.api_keys import Authenticator
+from gateway.connection.registry import Connections
+from gateway.connection.window_encoder import PlainEncoder, WindowEncoder
 from gateway.metrics import GatewayMetrics
-from gateway.router_client import Admission
+from gateway.offline.arq_client import BatchVerifier
 from gateway.settings import GatewaySettings
 from shared.bus.ports import ResultFeed, SessionStore
 from shared.clock import Clock

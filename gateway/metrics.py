@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from shared.metrics import LATENCY_BUCKETS_MS
+from shared.service.metrics import LATENCY_BUCKETS_MS
 
 
 class GatewayMetrics:

@@ -6,8 +6,8 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from gateway.window_settings import WindowSettings
-from shared.logging import LogFormat
 from shared.protocol.segments import SAMPLE_RATE
+from shared.service.logging import LogFormat
 
 
 class GatewaySettings(WindowSettings):

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from session_router.app import redis_router
 from session_router.settings import RouterSettings
-from shared.garbage import tidied
-from shared.http_server import CannotListen, StartupFailed, run, serve
-from shared.logging import configure_logging, get_logger
-from shared.settings_help import load_settings
+from shared.service.garbage_collector import tidied
+from shared.service.http_server import CannotListen, StartupFailed, run, serve
+from shared.service.logging import configure_logging, get_logger
+from shared.service.settings_help import load_settings
 
 ABOUT = """The session router: knows which workers live and how many sessions they can take, admits sessions
 into pools, moves the sessions of dead workers, and says how many workers a pool should have."""

@@ -12,8 +12,8 @@ from session_router.waiting import WaitingRoom
 from shared.clock import Clock
 from shared.errors import RattilError
 from shared.ids import PoolName, SessionId
-from shared.logging import get_logger
 from shared.protocol.workers import AdmitRequest, Lease
+from shared.service.logging import get_logger
 
 _log = get_logger(__name__)
 

@@ -14,7 +14,7 @@ from shared.bus import keys
 from shared.bus.redis_errors import redis_errors
 from shared.errors import BusUnavailable
 from shared.ids import PoolName
-from shared.logging import get_logger
+from shared.service.logging import get_logger
 
 _log = get_logger(__name__)
 

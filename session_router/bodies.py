@@ -15,7 +15,7 @@ from session_router.admission import WaitingRoomFull
 from session_router.registry import LeaseConflict, UnknownPool, UnknownSession
 from shared.errors import BadRequest, NoCapacity, RattilError, Unavailable
 from shared.ids import PoolName, SessionId, is_session_id
-from shared.logging import get_logger
+from shared.service.logging import get_logger
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{0,64}")
 _STATUS: tuple[tuple[type[RattilError], int], ...] = (

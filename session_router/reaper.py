@@ -9,7 +9,7 @@ from session_router.registry import RefreshOutcome, Registry
 from session_router.waiting import WaitingRoom
 from shared.clock import Clock
 from shared.errors import BusUnavailable
-from shared.logging import get_logger
+from shared.service.logging import get_logger
 
 MIN_INTERVAL_S = 0.1
 """An overloaded router asks for a refresh with every refusal; this many seconds apart is enough."""

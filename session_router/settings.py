@@ -12,7 +12,7 @@ from session_router.admission import AdmissionRules, OverflowPolicy
 from session_router.scaling import ScalingRules
 from shared.bus.redis_connections import parse_urls
 from shared.ids import PoolName
-from shared.logging import LogFormat
+from shared.service.logging import LogFormat
 
 
 class RouterSettings(BaseSettings):

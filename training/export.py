@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 from torch import nn
 
-from asr_worker.ctc import CtcHead
+from asr_worker.engines.ctc_head import CtcHead
 from training.cache import FEATURES
 from training.passages import SYMBOLS
 from training.student import Attention, Block, Student

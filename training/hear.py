@@ -9,7 +9,7 @@ from pathlib import Path
 import ctranslate2
 import numpy as np
 
-from asr_worker.ctc import CtcHead, Phone
+from asr_worker.engines.ctc_head import CtcHead, Phone
 from asr_worker.features import FeatureConfig, log_mel
 from training.audio import SAMPLE_RATE, Floats
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 from rapidfuzz.distance import LCSseq
 
-from shared.recitation.sounds import ECHO, HAMZA, SHORT_VOWELS, distance, is_vowel, weight
+from shared.recitation.alignment.phoneme_costs import ECHO, HAMZA, SHORT_VOWELS, distance, is_vowel, weight
 
 Sounds = tuple[str, ...]
 

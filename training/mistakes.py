@@ -20,9 +20,9 @@ from asr_worker.engines.ctranslate2 import CTranslate2Engine
 from asr_worker.engines.model_parts import ComputeOptions
 from cli.modelling.listening import Listener
 from shared.audio.pcm import to_pcm16
-from shared.recitation.passage import VerseRange, load_passage
-from shared.recitation.policy import DEFAULT, FeedbackPolicy
-from shared.recitation.review import review
+from shared.recitation.grading.policy import DEFAULT, FeedbackPolicy
+from shared.recitation.reference.passage import VerseRange, load_passage
+from shared.recitation.report.review import review
 from training import audio, manifest
 from training.audio import SAMPLE_RATE, Floats
 from training.likeness import difference, in_doubt, shared

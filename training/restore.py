@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from asr_worker.ctc import CtcHead
+from asr_worker.engines.ctc_head import CtcHead
 from cli.modelling.weights import read_weights
 from training.export import HEAD_FILE
 from training.student import Attention, Block, Shape, Student, sinusoids

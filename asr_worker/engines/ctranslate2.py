@@ -16,7 +16,7 @@ import ctranslate2
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_worker.engine import EngineCapabilities, EngineItem, EngineOutput
+from asr_worker.engines.engine import EngineCapabilities, EngineItem, EngineOutput
 from asr_worker.engines.isolate import decode_isolated
 from asr_worker.engines.model_files import checked as checked_directory
 from asr_worker.engines.model_files import read_card
@@ -33,8 +33,8 @@ from asr_worker.engines.rescoring import Rescoring
 from asr_worker.engines.signal_path import Features, check_item
 from asr_worker.engines.sounded_words import timed_by_sounds
 from asr_worker.engines.text_search import Question, TextSearch, Written
+from asr_worker.engines.voice_gate import VoiceGate, cut_back
 from asr_worker.engines.word_times import timed_words
-from asr_worker.voice import VoiceGate, cut_back
 from shared.errors import DecodeFailed
 from shared.hearing import HeardWord, Phone
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 
-from asr_worker.engine import Engine, EngineItem
+from asr_worker.capacity.practice_audio import syllables
 from asr_worker.engines.ctranslate2 import CTranslate2Engine
+from asr_worker.engines.engine import Engine, EngineItem
 from asr_worker.engines.model_files import ModelNotUsable, locate
 from asr_worker.engines.model_parts import ComputeOptions
 from asr_worker.engines.rescoring import Rescoring
 from asr_worker.engines.scripted import Script, ScriptedEngine
-from asr_worker.practice import syllables
+from asr_worker.engines.voice_gate import VoiceGate
 from asr_worker.settings import WorkerSettings
-from asr_worker.voice import VoiceGate
 
 MAX_AUTO_THREADS = 4
 WARM_UP_S = (2.5, 5.0)

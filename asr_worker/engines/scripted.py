@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_worker.engine import EngineCapabilities, EngineItem, EngineOutput
+from asr_worker.engines.engine import EngineCapabilities, EngineItem, EngineOutput
 from shared.audio.pcm import FULL_SCALE
 from shared.errors import BadAudio, DecodeFailed
 from shared.hearing import HeardWord, Phone

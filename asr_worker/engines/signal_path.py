@@ -13,8 +13,8 @@ import ctranslate2
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_worker.ctc import CtcHead
-from asr_worker.engine import EngineItem
+from asr_worker.engines.ctc_head import CtcHead
+from asr_worker.engines.engine import EngineItem
 from asr_worker.features import DYNAMIC_RANGE, POWER_FLOOR, FeatureConfig, log_power, scaled
 from shared.errors import BadAudio
 

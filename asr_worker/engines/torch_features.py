@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from asr_worker.engine import EngineItem
+from asr_worker.engines.engine import EngineItem
 from asr_worker.features import DYNAMIC_RANGE, POWER_FLOOR, FeatureConfig, mel_bank
 
 Tensor = Any

@@ -17,8 +17,8 @@ import ctranslate2
 import numpy as np
 import torch
 
-from asr_worker.ctc import CtcHead
-from asr_worker.engine import EngineItem
+from asr_worker.engines.ctc_head import CtcHead
+from asr_worker.engines.engine import EngineItem
 from asr_worker.engines.signal_path import Features, Floats, on_host
 from asr_worker.engines.torch_features import TensorFeatures
 from asr_worker.features import FeatureConfig

@@ -21,10 +21,10 @@ import ctranslate2
 import msgspec
 import numpy as np
 
-from asr_worker.engine import EngineItem
+from asr_worker.capacity.practice_audio import syllables
 from asr_worker.engines.ctranslate2 import CTranslate2Engine
+from asr_worker.engines.engine import EngineItem
 from asr_worker.engines.model_parts import ComputeOptions
-from asr_worker.practice import syllables
 from benchmarks.asr.shapes import BASE, END, NO_TIMES, START, TURBO, Shape, build
 from benchmarks.figures import median
 from benchmarks.report import Table

@@ -24,8 +24,8 @@ import ctranslate2
 import numpy as np
 from faster_whisper import BatchedInferencePipeline, WhisperModel
 
-from asr_worker.engine import EngineItem
 from asr_worker.engines.ctranslate2 import CTranslate2Engine
+from asr_worker.engines.engine import EngineItem
 from asr_worker.engines.model_files import WHISPER_WINDOW_S, read_card
 from asr_worker.engines.model_parts import ComputeOptions, load_head
 from asr_worker.engines.prompting import Prompter

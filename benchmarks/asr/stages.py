@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from asr_worker.engine import EngineItem
 from asr_worker.engines.ctranslate2 import CTranslate2Engine
+from asr_worker.engines.engine import EngineItem
 from benchmarks.speech import SAMPLE_RATE, Floats
 
 STAGES = ("features", "encode", "ctc", "decode", "rest")

@@ -8,7 +8,7 @@ from typing import Literal
 from asr_worker.engines.scripted import speak
 from benchmarks.load.websocket import BINARY, frame
 from benchmarks.speech import SAMPLE_RATE, recordings
-from shared.recitation.passage import VerseRange, load_passage
+from shared.recitation.reference.passage import VerseRange, load_passage
 
 Voice = Literal["speech", "scripted"]
 

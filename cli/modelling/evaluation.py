@@ -11,9 +11,9 @@ from cli.modelling.measures import Rates, Tally
 from cli.modelling.recordings import Recording
 from shared.audio.decode import decode_file
 from shared.protocol.segments import SAMPLE_RATE
-from shared.recitation.passage import load_passage
-from shared.recitation.policy import DEFAULT, FeedbackPolicy
-from shared.recitation.review import review
+from shared.recitation.grading.policy import DEFAULT, FeedbackPolicy
+from shared.recitation.reference.passage import load_passage
+from shared.recitation.report.review import review
 
 
 class Evaluation(msgspec.Struct, frozen=True):

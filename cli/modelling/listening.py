@@ -6,10 +6,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from asr_worker import recording
-from asr_worker.engine import Engine, EngineItem, EngineOutput
-from asr_worker.recording import CutRules
-from gateway.intake import Intake, IntakePolicy, IntakePosition
+from asr_worker.engines.engine import Engine, EngineItem, EngineOutput
+from asr_worker.offline import chunking
+from asr_worker.offline.chunking import CutRules
+from gateway.session.fixed_windows import Intake, IntakePolicy, IntakePosition
 from shared.audio.pcm import to_float
 from shared.errors import DecodeFailed
 from shared.hearing import Hearing
@@ -44,9 +44,7 @@ class Listener:
         spans = []
         while (window := intake.cut()) is not None:
             if window.seq is not None:
-                spans.append(
-                    recording.Window(window.start_sample, window.start_sample + len(window.pcm) // 2)
-                )
+                spans.append(chunking.Window(window.start_sample, window.start_sample + len(window.pcm) // 2))
         return self._hear(pcm, spans)
 
     def whole(self, pcm: bytes) -> list[Hearing]:
@@ -54,8 +52,8 @@ class Listener:
         samples = to_float(pcm)
         spans = [
             window
-            for window in recording.windows(samples, CutRules.within(self.engine.capabilities.max_window_s))
-            if not recording.is_silent(samples[window.start : window.end])
+            for window in chunking.windows(samples, CutRules.within(self.engine.capabilities.max_window_s))
+            if not chunking.is_silent(samples[window.start : window.end])
         ]
         return self._hear(pcm, spans)
 
@@ -63,19 +61,19 @@ class Listener:
         cut = self.live_windows
         return IntakePosition(round(cut.window_s * SAMPLE_RATE), round(cut.overlap_s * SAMPLE_RATE))
 
-    def _hear(self, pcm: bytes, spans: Sequence[recording.Window]) -> list[Hearing]:
+    def _hear(self, pcm: bytes, spans: Sequence[chunking.Window]) -> list[Hearing]:
         samples = to_float(pcm)
         capabilities = self.engine.capabilities
         options = TaskOptions(word_timestamps=capabilities.word_times)
         hearings: list[Hearing] = []
-        for group in recording.chunks(spans, BATCH):
+        for group in chunking.chunks(spans, BATCH):
             items = [EngineItem(samples[span.start : span.end], options) for span in group]
             began_s = time.perf_counter()
             outcomes = self.engine.decode(items)
             self.engine_s += time.perf_counter() - began_s
             self.audio_s += sum(item.samples for item in items) / SAMPLE_RATE
             for span, outcome in zip(group, outcomes, strict=True):
-                hearings.append(recording.hearing(span, _heard(outcome), capabilities.script))
+                hearings.append(chunking.hearing(span, _heard(outcome), capabilities.script))
         return hearings
 
 

@@ -9,14 +9,14 @@ import msgspec
 from rapidfuzz.distance import Levenshtein
 
 from shared.hearing import Hearing
-from shared.recitation.feedback import Feedback
-from shared.recitation.normalise import skeleton, spoken_words
-from shared.recitation.orthography import spells
-from shared.recitation.passage import Passage
-from shared.recitation.policy import DEFAULT
-from shared.recitation.sound_ear import join_sounds
-from shared.recitation.sound_walk import HeardSound, heard_sound
-from shared.recitation.transcript import Transcript
+from shared.recitation.alignment.sound_units import HeardSound, heard_sound
+from shared.recitation.grading.policy import DEFAULT
+from shared.recitation.grading.sound_grader import join_sounds
+from shared.recitation.live.feedback import Feedback
+from shared.recitation.live.transcript import Transcript
+from shared.recitation.reference.normalise import skeleton, spoken_words
+from shared.recitation.reference.orthography import spells
+from shared.recitation.reference.passage import Passage
 
 
 class Rates(msgspec.Struct, frozen=True):

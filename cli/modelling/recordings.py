@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cli.sample_files import load_samples
 from shared.errors import BadRequest
-from shared.recitation.passage import VerseRange
+from shared.recitation.reference.passage import VerseRange
 
 AUDIO_SUFFIXES = frozenset({".opus", ".ogg", ".flac", ".wav", ".mp3", ".m4a", ".webm"})
 VERSE_FILE = re.compile(r"(\d{3})(\d{3})")

@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket
 
-from gateway.auth import Unauthorised
+from gateway.auth.api_keys import Unauthorised
 from shared.errors import BadRequest, NoCapacity, RattilError, StateLost, Unavailable, UnknownVerse
-from shared.logging import get_logger
 from shared.protocol.close_codes import POLICY
+from shared.service.logging import get_logger
 
 RETRY_AFTER_S = 5.0
 """What `Retry-After` says where the error itself does not know."""

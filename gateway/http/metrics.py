@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from gateway.dependencies import GatewayPorts
-from shared.metrics import CONTENT_TYPE, exposition
+from shared.service.metrics import CONTENT_TYPE, exposition
 
 
 def routes(ports: GatewayPorts) -> list[Route]:

@@ -16,11 +16,11 @@ from starlette.routing import Route
 from starlette.types import Message
 
 from gateway.dependencies import GatewayPorts
+from gateway.dialects.passage_limit import check_length
 from gateway.http.answers import TooLarge, answering_errors, json_response, whole_number
-from gateway.limits import check_length
 from shared.audio.decode import decode_audio
 from shared.errors import BadAudio, BadRequest, NoCapacity, RattilError
-from shared.recitation.passage import VerseRange, load_passage
+from shared.recitation.reference.passage import VerseRange, load_passage
 
 FIELD = "audio"
 FALLBACK = "Send the recording as multipart field 'audio': POST /verify?surah=1&ayah=1&to=7"

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.http.answers import answering_errors, json_response, whole_number
-from shared.recitation.passage import VerseRange, load_passage
+from shared.recitation.reference.passage import VerseRange, load_passage
 
 ATTRIBUTION = (
     "Text: Hafs 'an 'Asim, Uthmani script of the Quranic Universal Library (qul.tarteel.ai), as given by "

@@ -19,9 +19,9 @@ from shared.bus.redis_scripts import Call, LuaScript, ScriptArgument
 from shared.bus.redis_sessions import COMMIT, commit_call
 from shared.errors import BadRequest
 from shared.ids import WorkerId
-from shared.logging import get_logger
 from shared.protocol import codec
 from shared.protocol.segments import SegmentResult
+from shared.service.logging import get_logger
 
 _LEAVE = LuaScript("leave")
 _REFRESH = LuaScript("refresh")

@@ -18,9 +18,9 @@ from shared.bus.redis_scripts import Call, LuaScript, ScriptArgument
 from shared.bus.sharding import shard_of
 from shared.errors import BadRequest, BusUnavailable, Fenced, QueueFull, RattilError, StateLost
 from shared.ids import ConnectionId, Epoch, PoolName, SessionId
-from shared.logging import get_logger
 from shared.protocol import codec
 from shared.protocol.segments import SAMPLE_RATE, LoggedResult, Segment, SegmentResult, Takeover
+from shared.service.logging import get_logger
 
 _log = get_logger(__name__)
 

@@ -20,9 +20,9 @@ from shared.bus.ports import ResultSink
 from shared.bus.redis_connections import Shard, heeding_cancel
 from shared.bus.redis_errors import redis_errors
 from shared.errors import BadRequest, BusUnavailable
-from shared.logging import get_logger
 from shared.protocol import codec
 from shared.protocol.segments import LoggedResult, Takeover
+from shared.service.logging import get_logger
 
 _BATCH = 512
 """Channels per SUBSCRIBE: large enough for few round trips, small enough not to stall Redis."""

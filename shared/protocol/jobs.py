@@ -58,7 +58,7 @@ VerifyRequest = VerifySession | VerifyUpload
 
 
 class VerifyReply(msgspec.Struct, frozen=True):
-    """What the job returns. `report`: MessagePack of `shared.recitation.report.VerifyReport`, or
+    """What the job returns. `report`: MessagePack of `shared.recitation.report.report.VerifyReport`, or
     empty when `code` names why there is none."""
 
     report: bytes = b""

@@ -11,9 +11,6 @@ from redis.asyncio import Redis
 
 from shared.bus import keys
 from shared.bus.limits import BusLimits
-from shared.bus.memory import MemoryResultFeed, MemorySessionStore
-from shared.bus.memory_queue import MemoryWorkQueue
-from shared.bus.memory_state import MemoryBus
 from shared.bus.ports import Claim, ResultFeed, SessionRecord, SessionStore, WorkQueue
 from shared.bus.redis_connections import RedisConnections, command
 from shared.bus.redis_feed import RedisResultFeed
@@ -22,6 +19,9 @@ from shared.bus.redis_sessions import RedisSessionStore
 from shared.bus.sharding import shard_of
 from shared.ids import ConnectionId, Epoch, PoolName, SessionId, TraceId, WorkerId
 from shared.protocol.segments import LoggedResult, Segment, SegmentResult, Takeover
+from tests.memory.bus import MemoryResultFeed, MemorySessionStore
+from tests.memory.bus_state import MemoryBus
+from tests.memory.work_queue import MemoryWorkQueue
 
 POOL = PoolName("default")
 SHARDS = 2

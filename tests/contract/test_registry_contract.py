@@ -10,13 +10,13 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from session_router.memory_registry import MemoryRegistry
 from session_router.redis_registry import RedisRegistry
 from session_router.registry import ORPHANED, LeaseConflict, PoolCapacity, Registry
 from shared.bus import keys
 from shared.clock import ManualClock
 from shared.ids import PoolName, SessionId, WorkerId
 from shared.protocol.workers import Lease, WorkerReport, WorkerStatus
+from tests.memory.registry import MemoryRegistry
 
 TTL_S = 30.0
 DEFAULT = PoolName("default")

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from asr_worker.engines.scripted import speak
 from shared.bus.redis_sessions import COMMIT, PUSH
-from shared.recitation.passage import VerseRange, load_passage
+from shared.recitation.reference.passage import VerseRange, load_passage
 from tests.e2e.clumsy import ClumsyReciter
 from tests.e2e.history import History, Verdict, check, differences
 from tests.e2e.reciter import Recital, Reciter

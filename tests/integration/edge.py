@@ -14,7 +14,7 @@ import httpx
 from gateway.app import build_app
 from shared.errors import RattilError
 from shared.ids import TraceId
-from shared.recitation.report import VerifyReport
+from shared.recitation.report.report import VerifyReport
 from tests.unit.gateway.harness import Gateway, ScriptedBatch, report_on, world
 
 

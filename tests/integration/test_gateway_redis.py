@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cli.embedded_redis import EmbeddedRedis
-from gateway.router_client import OpenAdmission
+from gateway.admission.router_client import OpenAdmission
 from shared.bus.redis_connections import RedisConnections
 from shared.bus.redis_feed import RedisResultFeed
 from shared.bus.redis_queue import RedisWorkQueue

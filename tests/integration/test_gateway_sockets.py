@@ -20,9 +20,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.server import ServerProtocol
 
 from gateway.app import build_app
-from gateway.connection import Connection
-from shared.http_server import serve
+from gateway.connection.connection import Connection
 from shared.protocol.close_codes import DRAINING
+from shared.service.http_server import serve
 from tests.unit.gateway import speech
 from tests.unit.gateway.harness import Gateway, eventually, world
 

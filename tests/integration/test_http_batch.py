@@ -17,7 +17,7 @@ from arq.worker import Worker
 from redis.asyncio import Redis
 
 from cli.ports import free_port
-from gateway.batch import ArqVerifier
+from gateway.offline.arq_client import ArqVerifier
 from shared.bus import keys
 from shared.errors import BadAudio, BusUnavailable, QueueFull, Unavailable
 from shared.ids import Epoch, SessionId

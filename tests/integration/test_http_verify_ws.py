@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from gateway.events import AudioSafe, Finished, Heard, Latency, Opened, Pong, SegmentFailed
-from gateway.protocols.verify_ws import VerifyDialect, window_s
+from gateway.dialects.recite.commands import Command
+from gateway.dialects.verify.dialect import VerifyDialect, window_s
+from gateway.session.events import AudioSafe, Finished, Heard, Latency, Opened, Pong, SegmentFailed
 from gateway.settings import GatewaySettings
 from shared.clock import ManualClock
 from shared.ids import ConnectionId, Epoch, SessionId
-from shared.protocol.client import Command
-from shared.recitation.feedback import Feedback
-from shared.recitation.passage import VerseRange, load_passage
+from shared.recitation.live.feedback import Feedback
+from shared.recitation.reference.passage import VerseRange, load_passage
 from tests.integration.edge import edge
 from tests.unit.gateway.harness import Client, report_on
 

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from cli.sample_files import load_samples, samples_folder
-from shared.recitation.passage import VerseRange, load_passage, verse_counts
+from shared.recitation.reference.passage import VerseRange, load_passage, verse_counts
 from tests.integration.edge import edge
 
 

@@ -16,14 +16,14 @@ import pytest
 from redis.asyncio import Redis
 
 from cli.embedded_redis import EmbeddedRedis
-from gateway.router_client import HttpAdmission
+from gateway.admission.router_client import HttpAdmission
 from session_router.settings import RouterSettings
 from shared.bus import keys
 from shared.bus.redis_connections import open_client
 from shared.errors import NoCapacity, RouterUnavailable
 from shared.ids import PoolName, SessionId, WorkerId
 from shared.protocol.workers import AdmitRequest, WorkerReport
-from shared.settings_help import setting_rows
+from shared.service.settings_help import setting_rows
 
 PATIENCE_S = 20.0
 HEARTBEAT_TTL_MS = 600_000

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
+from asr_worker.batching.executor import EngineLane
 from asr_worker.engines.ctranslate2 import CTranslate2Engine
 from asr_worker.engines.model_files import BUNDLED, locate
-from asr_worker.lane import EngineLane
 from asr_worker.metrics import WorkerMetrics
 from asr_worker.worker import Worker, WorkerPolicy
 from cli.embedded_redis import EmbeddedRedis
 from cli.sample_files import load_samples
-from gateway.router_client import OpenAdmission
+from gateway.admission.router_client import OpenAdmission
 from shared.audio.decode import decode_file
 from shared.bus.limits import AudioCodec, BusLimits
 from shared.bus.redis_connections import RedisConnections

@@ -17,7 +17,7 @@ import redis
 from asr_worker.engines.scripted import CRASH_EXIT_CODE, CRASH_PROCESS, HAFS_SOUNDS, speak, speak_marker
 from cli.embedded_redis import EmbeddedRedis
 from cli.ports import free_port
-from gateway.batch import ArqVerifier
+from gateway.offline.arq_client import ArqVerifier
 from shared.bus import keys
 from shared.bus.ports import AudioChunk, SessionRecord
 from shared.bus.redis_connections import RedisConnections
@@ -26,7 +26,7 @@ from shared.clock import SystemClock
 from shared.errors import StateLost
 from shared.ids import PoolName, SessionId, new_connection_id, new_epoch, new_session_id, new_trace_id
 from shared.protocol.segments import Segment, SegmentResult
-from shared.recitation.passage import VerseRange, load_passage
+from shared.recitation.reference.passage import VerseRange, load_passage
 
 POOL = PoolName("default")
 WINDOW = speak(HAFS_SOUNDS[:20]).tobytes()

@@ -11,14 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry
 
-from asr_worker.engine import Engine
+from asr_worker.batching.executor import EngineLane
+from asr_worker.engines.engine import Engine
 from asr_worker.engines.scripted import ScriptedEngine
-from asr_worker.lane import EngineLane
 from asr_worker.metrics import WorkerMetrics
 from asr_worker.worker import Worker, WorkerPolicy
-from shared.bus.memory import MemorySessionStore
-from shared.bus.memory_queue import MemoryWorkQueue
-from shared.bus.memory_state import MemoryBus
 from shared.bus.ports import SessionRecord
 from shared.clock import SystemClock
 from shared.ids import (
@@ -33,6 +30,9 @@ from shared.ids import (
     new_trace_id,
 )
 from shared.protocol.segments import Priority, Segment, SegmentResult, TaskOptions
+from tests.memory.bus import MemorySessionStore
+from tests.memory.bus_state import MemoryBus
+from tests.memory.work_queue import MemoryWorkQueue
 
 POOL = PoolName("default")
 QUICK = WorkerPolicy(claim_block_ms=10, reclaim_ms=150, reclaim_every_s=0.01, drain_timeout_s=5.0)

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from asr_worker.engine import EngineCapabilities, EngineItem
+from asr_worker.engines.engine import EngineCapabilities, EngineItem
 from asr_worker.engines.scripted import ScriptedEngine
 from benchmarks import codecs
 from cli.modelling.recordings import bundled_recordings
-from gateway.encoding import EncodingPlan
+from gateway.connection.window_encoder import EncodingPlan
 from shared.audio.decode import decode_file
 from shared.audio.features import FeatureConfig
 

@@ -14,7 +14,7 @@ from benchmarks.speech import (
     windows,
 )
 from shared.hearing import Phone
-from shared.recitation.passage import VerseRange, load_passage
+from shared.recitation.reference.passage import VerseRange, load_passage
 
 
 def test_only_recordings_without_mistakes_are_used() -> None:

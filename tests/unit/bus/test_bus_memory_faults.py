@@ -5,9 +5,6 @@ from __future__ import annotations
 import pytest
 
 from shared.bus.limits import BusLimits
-from shared.bus.memory import MemoryResultFeed, MemorySessionStore
-from shared.bus.memory_queue import MemoryWorkQueue
-from shared.bus.memory_state import MemoryBus
 from shared.bus.ports import AudioChunk
 from shared.clock import ManualClock
 from shared.errors import BusUnavailable, StateLost
@@ -21,6 +18,9 @@ from tests.contract.bus_harness import (
     claim_all,
     session_on,
 )
+from tests.memory.bus import MemoryResultFeed, MemorySessionStore
+from tests.memory.bus_state import MemoryBus
+from tests.memory.work_queue import MemoryWorkQueue
 
 
 async def test_a_session_ends_with_its_time_and_lives_on_with_each_push() -> None:

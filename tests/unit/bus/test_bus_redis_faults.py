@@ -19,8 +19,8 @@ from shared.bus.redis_queue import RedisWorkQueue
 from shared.bus.redis_sessions import RedisSessionStore, session_keys
 from shared.errors import BusUnavailable, QueueFull, StateLost
 from shared.ids import WorkerId
-from shared.metrics import create_registry, exposition
 from shared.protocol import codec
+from shared.service.metrics import create_registry, exposition
 from tests.contract.bus_harness import (
     POOL,
     RecordingSink,

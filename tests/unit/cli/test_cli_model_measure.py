@@ -22,8 +22,8 @@ from cli.modelling.recordings import Choice, Recording, bundled_recordings, find
 from cli.modelling.weights import read_weights, write_weights
 from shared.errors import BadRequest
 from shared.hearing import Hearing, Phone
-from shared.recitation.passage import VerseRange, load_passage
-from shared.recitation.review import review
+from shared.recitation.reference.passage import VerseRange, load_passage
+from shared.recitation.report.review import review
 from tests.unit.asr_worker import tiny_whisper
 
 IKHLAS = load_passage(VerseRange.parse("112:1"))

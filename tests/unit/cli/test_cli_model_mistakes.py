@@ -7,7 +7,7 @@ import pytest
 
 from asr_worker.engines.scripted import Script, ScriptedEngine
 from cli.modelling.listening import Listener
-from shared.recitation.passage import VerseRange
+from shared.recitation.reference.passage import VerseRange
 from training.mistakes import DRAWN, KINDS, PAUSE_S, Case, Scene, Tally, Verse, cases, judge, scenes
 from training.passages import verse
 

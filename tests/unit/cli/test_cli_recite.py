@@ -15,7 +15,7 @@ from cli.recite import Exit, Recording, recite_and_report, target_of
 from cli.sample_files import ExpectedWord, Sample, load_samples
 from cli.screen import PlainScreen, SilentScreen, coloured_words, score_table
 from cli.sound_source import pieces, read_file
-from shared.recitation.passage import VerseRange, load_passage
+from shared.recitation.reference.passage import VerseRange, load_passage
 from tests.unit.cli.scripted_server import Visit, scripted_server
 
 FATIHA = VerseRange.parse("1:1-7")

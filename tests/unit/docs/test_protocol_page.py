@@ -10,9 +10,10 @@ import pytest
 
 import gateway.app
 from cli.dialect import parse_event
+from gateway.dialects.recite import messages
 from shared.errors import RattilError
-from shared.protocol import close_codes, server
-from shared.recitation.report import VerifyReport, WordAnalysis
+from shared.protocol import close_codes
+from shared.recitation.report.report import VerifyReport, WordAnalysis
 
 ROOT = Path(__file__).parent.parent.parent.parent
 PAGE = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
@@ -58,16 +59,16 @@ def test_every_error_code_is_explained() -> None:
 
 
 EVENTS = (
-    server.ReadyEvent,
-    server.AckEvent,
-    server.PartialResultEvent,
-    server.FinalResultEvent,
-    server.FinalResultErrorEvent,
-    server.ErrorEvent,
-    server.PongEvent,
-    server.GapInfo,
-    server.WordEntry,
-    server.LatencyInfo,
+    messages.ReadyEvent,
+    messages.AckEvent,
+    messages.PartialResultEvent,
+    messages.FinalResultEvent,
+    messages.FinalResultErrorEvent,
+    messages.ErrorEvent,
+    messages.PongEvent,
+    messages.GapInfo,
+    messages.WordEntry,
+    messages.LatencyInfo,
     VerifyReport,
     WordAnalysis,
 )
@@ -81,7 +82,7 @@ def test_every_field_of_every_event_is_named(event: type[msgspec.Struct]) -> Non
 
 
 def test_every_query_parameter_is_named() -> None:
-    source = (ROOT / "gateway" / "protocols" / "recite.py").read_text(encoding="utf-8")
+    source = (ROOT / "gateway" / "dialects" / "recite" / "dialect.py").read_text(encoding="utf-8")
     read = set(re.findall(r'query(?:\.get\(|, )"(\w+)"', source))
     assert {"surah", "last_seq", "window"} <= read
     assert read <= NAMED

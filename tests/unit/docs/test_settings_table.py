@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cli.settings_table import PAGE, SERVICES, configuration_page
-from shared.settings_help import setting_rows
+from shared.service.settings_help import setting_rows
 
 
 def test_the_page_is_what_the_settings_say() -> None:

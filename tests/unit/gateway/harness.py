@@ -12,28 +12,28 @@ from urllib.parse import urlencode
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
-from gateway.adaptive import AdaptiveWindow, adaptive_policy
-from gateway.auth import Authenticator
+from gateway.admission.adaptive_window import AdaptiveWindow, adaptive_policy
+from gateway.admission.lease_keeper import LeaseKeeper
+from gateway.admission.router_client import Admission, OpenAdmission
+from gateway.auth.api_keys import Authenticator
+from gateway.connection.registry import Connections
+from gateway.connection.window_encoder import open_encoder
 from gateway.dependencies import GatewayPorts
-from gateway.drain import Connections
-from gateway.encoding import open_encoder
+from gateway.dialects.recite import dialect as recite
 from gateway.http import health, metrics
-from gateway.leases import LeaseKeeper
 from gateway.metrics import GatewayMetrics
-from gateway.protocols import recite
-from gateway.router_client import Admission, OpenAdmission
 from gateway.settings import GatewaySettings
-from shared.bus.memory import MemoryResultFeed, MemorySessionStore
-from shared.bus.memory_queue import MemoryWorkQueue
-from shared.bus.memory_state import MemoryBus
 from shared.bus.ports import Claim, ResultFeed, SessionStore, WorkQueue
 from shared.clock import SystemClock
 from shared.errors import BusUnavailable, RattilError
 from shared.ids import Epoch, PoolName, SessionId, TraceId, WorkerId
 from shared.protocol.segments import Segment, SegmentResult
-from shared.recitation.feedback import Feedback, WordFeedback
-from shared.recitation.passage import VerseRange, load_passage
-from shared.recitation.report import VerifyReport, build_report
+from shared.recitation.live.feedback import Feedback, WordFeedback
+from shared.recitation.reference.passage import VerseRange, load_passage
+from shared.recitation.report.report import VerifyReport, build_report
+from tests.memory.bus import MemoryResultFeed, MemorySessionStore
+from tests.memory.bus_state import MemoryBus
+from tests.memory.work_queue import MemoryWorkQueue
 from tests.unit.gateway import speech
 
 Listen = Callable[[Segment], SegmentResult]

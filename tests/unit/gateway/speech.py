@@ -8,7 +8,7 @@ import numpy as np
 
 from shared.hearing import HeardWord
 from shared.protocol.segments import SAMPLE_RATE, Segment, SegmentResult, StageTimings
-from shared.recitation.passage import Passage, VerseRange, load_passage
+from shared.recitation.reference.passage import Passage, VerseRange, load_passage
 
 FATIHA = load_passage(VerseRange.parse("1:1-7"))
 WORD_MS = 400

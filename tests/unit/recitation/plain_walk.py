@@ -1,6 +1,7 @@
 """The reference walk as plainly as it can be written: whole rows, in prices, in plain Python.
 
-Slow, without memory of earlier calls, and the judge of `shared.recitation.walk`: same path, same cost.
+Slow, without memory of earlier calls, and the judge of `shared.recitation.alignment.viterbi`:
+same path, same cost.
 """
 
 from __future__ import annotations
@@ -8,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from shared.recitation.track import Track, WalkCosts
-from shared.recitation.walk import Path, Step
+from shared.recitation.alignment.reference_units import Track, WalkCosts
+from shared.recitation.alignment.viterbi import Path, Step
 
 FAR = 1_000_000
 

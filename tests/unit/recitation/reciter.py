@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from shared.hearing import HeardWord, Hearing, Phone
-from shared.recitation.passage import Passage, ReferenceWord, VerseRange, load_passage
-from shared.recitation.preamble import BASMALA, ISTIADHA, SADAQA, FormulaWord
+from shared.recitation.reference.formulas import BASMALA, ISTIADHA, SADAQA, FormulaWord
+from shared.recitation.reference.passage import Passage, ReferenceWord, VerseRange, load_passage
 
 Engine = Literal["sounds", "words", "timed words"]
 SOUND_MS = 100

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.garbage import tidied, tidy_up
+from shared.service.garbage_collector import tidied, tidy_up
 
 
 class Circle:

@@ -16,7 +16,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from shared.http_server import CannotListen, StartupFailed, bind, serve
+from shared.service.http_server import CannotListen, StartupFailed, bind, serve
 
 
 async def _hello(_request: Request) -> PlainTextResponse:

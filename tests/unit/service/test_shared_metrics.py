@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import Counter
 
-from shared.metrics import LATENCY_BUCKETS_MS, create_registry, exposition, latency_histogram
+from shared.service.metrics import LATENCY_BUCKETS_MS, create_registry, exposition, latency_histogram
 
 
 def test_registries_do_not_know_each_other() -> None:

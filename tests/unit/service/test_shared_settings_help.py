@@ -6,7 +6,7 @@ import pytest
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared.settings_help import SettingRow, help_text, load_settings, markdown_table, setting_rows
+from shared.service.settings_help import SettingRow, help_text, load_settings, markdown_table, setting_rows
 
 
 class Example(BaseSettings):

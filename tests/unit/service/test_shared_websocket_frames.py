@@ -13,7 +13,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from uvicorn.server import ServerState
 from websockets.frames import Frame, Opcode
 
-from shared.websocket_frames import FrameProtocol, head_at, text_frame
+from shared.service.websocket_frames import FrameProtocol, head_at, text_frame
 
 MAX_SIZE = 100_000
 REQUEST = (

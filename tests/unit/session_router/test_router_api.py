@@ -11,13 +11,13 @@ import pytest
 
 from session_router.app import Router, build_router
 from session_router.backlog import NoBacklog
-from session_router.memory_registry import MemoryRegistry
 from session_router.registry import Census, RefreshOutcome
 from session_router.settings import RouterSettings
 from shared.clock import ManualClock
 from shared.errors import BusUnavailable
 from shared.ids import PoolName, WorkerId
 from shared.protocol.workers import Lease, WorkerReport, WorkerStatus
+from tests.memory.registry import MemoryRegistry
 
 
 class FailingRegistry(MemoryRegistry):

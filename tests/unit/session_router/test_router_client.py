@@ -7,15 +7,15 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from gateway.router_client import Admission, HttpAdmission, OpenAdmission
+from gateway.admission.router_client import Admission, HttpAdmission, OpenAdmission
 from session_router.app import Router, build_router
 from session_router.backlog import NoBacklog
-from session_router.memory_registry import MemoryRegistry
 from session_router.settings import RouterSettings
 from shared.clock import ManualClock
 from shared.errors import BadRequest, NoCapacity, RouterUnavailable
 from shared.ids import PoolName, SessionId, WorkerId
 from shared.protocol.workers import AdmitRequest, Lease, WorkerReport
+from tests.memory.registry import MemoryRegistry
 
 ONE = SessionId("session-1")
 TWO = SessionId("session-2")

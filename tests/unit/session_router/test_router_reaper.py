@@ -5,13 +5,13 @@ import asyncio
 import pytest
 from prometheus_client import CollectorRegistry
 
-from session_router.memory_registry import MemoryRegistry
 from session_router.metrics import RouterMetrics
 from session_router.reaper import Reaper
 from session_router.registry import RefreshOutcome
 from session_router.waiting import WaitingRoom
 from shared.clock import ManualClock
 from shared.errors import BusUnavailable
+from tests.memory.registry import MemoryRegistry
 
 
 class ScriptedRegistry(MemoryRegistry):

@@ -10,12 +10,12 @@ import pytest
 
 from session_router.app import build_router
 from session_router.backlog import NoBacklog
-from session_router.memory_registry import MemoryRegistry
 from session_router.settings import RouterSettings
 from shared.clock import ManualClock
 from shared.errors import NoCapacity
 from shared.ids import PoolName, SessionId
 from shared.protocol.workers import AdmitRequest
+from tests.memory.registry import MemoryRegistry
 
 
 @pytest.fixture(autouse=True)

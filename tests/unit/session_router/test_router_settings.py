@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from session_router.settings import RouterSettings, parse_degrade_pools
-from shared.settings_help import setting_rows
+from shared.service.settings_help import setting_rows
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,196 @@
+"""Verify jobs: an arq worker inside the worker process, on the control Redis."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from arq import Retry as RunAgain
+from arq.connections import ArqRedis
+from arq.constants import in_progress_key_prefix
+from arq.worker import Worker as ArqWorker
+from arq.worker import func
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.exceptions import RedisError
+
+from asr_worker.metrics import WorkerMetrics
+from asr_worker.offline.verify import Verifier
+from asr_worker.stop_waits import Retry, cancel_all, pause
+from shared.bus import keys
+from shared.bus.redis_connections import command, heeding_cancel
+from shared.bus.redis_errors import redis_errors
+from shared.clock import Clock
+from shared.errors import BusUnavailable, RattilError
+from shared.protocol.jobs import (
+    JOB_QUEUE,
+    VERIFY,
+    VerifyReply,
+    VerifyRequest,
+    decode_request,
+    dump_job,
+    encode_reply,
+    load_job,
+)
+from shared.service.logging import get_logger
+
+MAX_TRIES = 3
+KEEP_RESULT_S = 120
+"""How long a report waits to be fetched, s: a client that lost its gateway comes back within that."""
+HEALTH_CHECK_S = 15
+LEASE_S = 6.0
+"""A job whose worker has not renewed it for so long is run by another one. arq alone would wait for
+the job timeout and 10 s more."""
+TRY_AGAIN_S = 1.0
+
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class JobPolicy:
+    """Bounds of the jobs: how many at once, how long one may take (s), how often to look (s), how long
+    one waits for a Redis that is away before it is put back (s)."""
+
+    max_jobs: int = 2
+    timeout_s: float = 30.0
+    poll_s: float = 0.1
+    bus_patience_s: float = 10.0
+    drain_timeout_s: float = 30.0
+
+
+class RedisUploads:
+    """`Uploads` on the control Redis."""
+
+    def __init__(self, client: Redis) -> None:
+        self._client = client
+
+    async def fetch(self, upload_id: str) -> bytes | None:
+        with redis_errors("fetching an upload"):
+            pcm16: bytes | None = await command(self._client, "GET", keys.upload(upload_id))
+        return pcm16
+
+
+class VerifyJobs:
+    """Runs verify jobs until told to stop; survives a control Redis that comes and goes."""
+
+    def __init__(
+        self, control_url: str, verifier: Verifier, policy: JobPolicy, metrics: WorkerMetrics, clock: Clock
+    ) -> None:
+        self._control_url = control_url
+        self._verifier = verifier
+        self._policy = policy
+        self._metrics = metrics
+        self._clock = clock
+
+    async def run(self, stop: asyncio.Event) -> None:
+        retry = Retry()
+        while not stop.is_set():
+            try:
+                async with self._arq_worker() as worker:
+                    await self._work(worker, stop)
+            except (RedisError, OSError) as error:
+                self._metrics.bus_errors.labels("jobs").inc()
+                _log.warning("bus_unavailable", call="jobs", error=str(error))
+                await pause(stop, retry.wait_s())
+
+    async def verify(self, ctx: dict[str, Any], data: bytes) -> bytes:
+        """The job. Expected failures are answers; a bus that is away means "run it again"."""
+        began_s = self._clock.monotonic()
+        try:
+            async with _lease_kept(ctx["redis"], ctx["job_id"]):
+                reply = await self._patiently(decode_request(data))
+        except BusUnavailable as error:
+            _log.warning("job_put_back", job_id=ctx["job_id"], error=error.message)
+            raise RunAgain(defer=TRY_AGAIN_S) from error
+        except RattilError as error:
+            reply = VerifyReply(code=error.code, message=error.message)
+        took_ms = round((self._clock.monotonic() - began_s) * 1000)
+        self._metrics.jobs.labels(reply.code).inc()
+        self._metrics.job_ms.observe(took_ms)
+        _log.info("job_done", job_id=ctx["job_id"], code=reply.code, took_ms=took_ms)
+        return encode_reply(reply)
+
+    async def _patiently(self, request: VerifyRequest) -> VerifyReply:
+        """arq counts a job that is put back as tried, so a shard that is away is waited for here first."""
+        retry, give_up_s = Retry(), self._clock.monotonic() + self._policy.bus_patience_s
+        while True:
+            try:
+                return await self._verifier.verify(request)
+            except BusUnavailable:
+                self._metrics.bus_errors.labels("verify").inc()
+                if self._clock.monotonic() >= give_up_s:
+                    raise
+            await asyncio.sleep(retry.wait_s())
+
+    @asynccontextmanager
+    async def _arq_worker(self) -> AsyncIterator[ArqWorker]:
+        pool = BlockingConnectionPool.from_url(
+            self._control_url,
+            max_connections=2 * self._policy.max_jobs + 4,
+            timeout=5,
+            socket_connect_timeout=2,
+            socket_timeout=5,
+        )
+        redis = ArqRedis(
+            pool, job_serializer=dump_job, job_deserializer=load_job, default_queue_name=JOB_QUEUE
+        )
+        worker = ArqWorker(
+            [func(self.verify, name=VERIFY)],
+            queue_name=JOB_QUEUE,
+            redis_pool=redis,
+            handle_signals=False,
+            max_jobs=self._policy.max_jobs,
+            job_timeout=self._policy.timeout_s,
+            keep_result=KEEP_RESULT_S,
+            poll_delay=self._policy.poll_s,
+            max_tries=MAX_TRIES,
+            health_check_interval=HEALTH_CHECK_S,
+            job_serializer=dump_job,
+            job_deserializer=load_job,
+            log_results=False,
+        )
+        worker.in_progress_timeout_s = LEASE_S
+        try:
+            yield worker
+        finally:
+            await redis.aclose(close_connection_pool=True)
+
+    async def _work(self, worker: ArqWorker, stop: asyncio.Event) -> None:
+        """Poll until `stop`, then let the jobs in work finish, within the drain timeout."""
+        polling = asyncio.create_task(worker.async_run(), name="arq-poll")
+        stopping = asyncio.create_task(stop.wait(), name="arq-stop")
+        try:
+            await asyncio.wait([polling, stopping], return_when=asyncio.FIRST_COMPLETED)
+            if polling.done():
+                await heeding_cancel(polling)
+            worker.allow_pick_jobs = False
+            if worker.tasks:
+                await asyncio.wait(list(worker.tasks.values()), timeout=self._policy.drain_timeout_s)
+        finally:
+            # A cancelled job is put back by arq and run by another worker.
+            left = [polling, stopping, *worker.tasks.values()]
+            await cancel_all(left)
+            await asyncio.gather(*left, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _lease_kept(redis: Redis, job_id: str) -> AsyncIterator[None]:
+    """Renew arq's mark "in progress" while the job runs."""
+    renewing = asyncio.create_task(_renew(redis, in_progress_key_prefix + job_id), name=f"lease-{job_id}")
+    try:
+        yield
+    finally:
+        renewing.cancel()
+        await asyncio.gather(renewing, return_exceptions=True)
+
+
+async def _renew(redis: Redis, key: str) -> None:
+    while True:
+        await asyncio.sleep(LEASE_S / 3)
+        try:
+            await command(redis, "PEXPIRE", key, int(LEASE_S * 1000))
+        except (RedisError, OSError) as error:
+            # The job goes on: at worst another worker computes the same report.
+            _log.warning("bus_unavailable", call="renew job", error=str(error))

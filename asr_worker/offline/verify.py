@@ -1,0 +1,125 @@
+"""A whole recording against a passage: windows, engine batches, review, report."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+import msgspec
+
+from asr_worker.batching.executor import EngineLane
+from asr_worker.engines.engine import EngineItem, EngineOutput
+from asr_worker.offline import chunking
+from asr_worker.offline.chunking import CutRules, Window
+from shared.audio.pcm import to_float
+from shared.bus.ports import SessionStore
+from shared.clock import Clock
+from shared.errors import BadAudio, DecodeFailed, StateLost
+from shared.hearing import Hearing
+from shared.protocol.jobs import MAX_RECORDING_S, VerifyReply, VerifyRequest, VerifySession
+from shared.protocol.segments import SAMPLE_RATE, TaskOptions
+from shared.recitation.reference.passage import Passage, VerseRange, load_passage
+from shared.recitation.report.report import build_report
+from shared.recitation.report.review import review
+
+
+class Uploads(Protocol):
+    """Recordings that wait for their verify job."""
+
+    async def fetch(self, upload_id: str) -> bytes | None:
+        """PCM16 mono 16 kHz, None when it has expired. Raises `BusUnavailable`."""
+        ...
+
+
+class Verifier:
+    """Grades recordings with the worker's own engine; live segments go before its batches."""
+
+    def __init__(
+        self, lane: EngineLane, store: SessionStore, uploads: Uploads, clock: Clock, batch: int
+    ) -> None:
+        """`batch`: windows decoded together, which is what a live segment may have to wait for."""
+        self._lane = lane
+        self._store = store
+        self._uploads = uploads
+        self._clock = clock
+        self._batch = batch
+        self._rules = CutRules.within(lane.capabilities.max_window_s)
+
+    async def verify(self, request: VerifyRequest) -> VerifyReply:
+        """The report as a reply.
+
+        Raises `BadRequest`/`UnknownVerse` for the passage, `BadAudio`, `StateLost` when the audio is
+        not stored any more, `DecodeFailed`, `BusUnavailable`.
+        """
+        began_s = self._clock.monotonic()
+        passage = await asyncio.to_thread(load_passage, VerseRange.parse(request.passage))
+        pcm16 = await self._audio(request)
+        _check(pcm16)
+        loaded_s = self._clock.monotonic()
+        hearings, inference_ms = await self._hear(pcm16, request.language)
+        heard_s = self._clock.monotonic()
+        timing_ms = {
+            "load_ms": _ms(loaded_s - began_s),
+            "decode_ms": _ms(heard_s - loaded_s),
+            "inference_ms": inference_ms,
+            "audio_ms": len(pcm16) // 2 * 1000 // SAMPLE_RATE,
+        }
+        report = await asyncio.to_thread(self._judge, passage, hearings, timing_ms, began_s)
+        return VerifyReply(report=report)
+
+    def _judge(
+        self, passage: Passage, hearings: list[Hearing], timing_ms: dict[str, int], began_s: float
+    ) -> bytes:
+        started_s = self._clock.monotonic()
+        feedback = review(passage, hearings)
+        ended_s = self._clock.monotonic()
+        timing_ms |= {"review_ms": _ms(ended_s - started_s), "total_ms": _ms(ended_s - began_s)}
+        return msgspec.msgpack.encode(build_report(passage, feedback, timing_ms))
+
+    async def _audio(self, request: VerifyRequest) -> bytes:
+        if isinstance(request, VerifySession):
+            chunk = await self._store.audio_from(request.session_id, 0)
+            if chunk.start_sample > 0 or not chunk.pcm:
+                raise StateLost(
+                    "the session's audio is not stored from its beginning; send the whole recording"
+                )
+            return chunk.pcm
+        pcm16 = await self._uploads.fetch(request.upload_id)
+        if pcm16 is None:
+            raise StateLost("the uploaded audio has expired before it could be verified; send it again")
+        return pcm16
+
+    async def _hear(self, pcm16: bytes, language: str) -> tuple[list[Hearing], int]:
+        """Every window's hearing, in order, and the engine's time in ms."""
+        pcm = to_float(pcm16)
+        capabilities = self._lane.capabilities
+        options = TaskOptions(language=language, word_timestamps=capabilities.word_times)
+        windows = await asyncio.to_thread(chunking.windows, pcm, self._rules)
+        spoken = [window for window in windows if not chunking.is_silent(pcm[window.start : window.end])]
+        outputs: dict[Window, EngineOutput] = {}
+        inference_ms = 0
+        for group in chunking.chunks(spoken, self._batch):
+            items = [EngineItem(pcm[window.start : window.end], options) for window in group]
+            decoded = await self._lane.decode(items, live=False)
+            inference_ms += decoded.inference_ms
+            for window, outcome in zip(group, decoded.outcomes, strict=True):
+                if isinstance(outcome, Exception):
+                    at_s = window.start / SAMPLE_RATE
+                    raise DecodeFailed(
+                        f"the recording could not be recognised at {at_s:.1f} s; try again"
+                    ) from outcome
+                outputs[window] = outcome
+        hearings = [chunking.hearing(window, outputs.get(window), capabilities.script) for window in windows]
+        return hearings, inference_ms
+
+
+def _check(pcm16: bytes) -> None:
+    seconds = len(pcm16) / 2 / SAMPLE_RATE
+    if not pcm16:
+        raise BadAudio("the recording is empty; recite, then send it")
+    if seconds > MAX_RECORDING_S:
+        raise BadAudio(f"the recording has {seconds:.0f} s, at most {MAX_RECORDING_S} s are verified; cut it")
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)

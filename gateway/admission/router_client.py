@@ -1,0 +1,213 @@
+"""Asking the session router whether a session may start, and keeping its lease alive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+from urllib.parse import quote
+
+import httpx
+import msgspec
+
+from shared.errors import BadRequest, NoCapacity, RouterUnavailable
+from shared.ids import PoolName, SessionId, WorkerId
+from shared.protocol.workers import AdmitRequest, Lease, RenewReply, RenewRequest
+from shared.service.logging import get_logger
+
+ADMIT_TIMEOUT_S = 15.0
+"""Longer than a router lets a session wait for a slot (`ROUTER_QUEUE_TIMEOUT_S`, 10 s)."""
+
+CALL_TIMEOUT_S = 3.0
+CONNECT_TIMEOUT_S = 1.0
+MAX_CONNECTIONS = 64
+OPEN_LEASE_TTL_S = 30.0
+
+_NO_CAPACITY_CODES = frozenset({"no_capacity", "waiting_room_full"})
+_log = get_logger(__name__)
+_ReplyT = TypeVar("_ReplyT", bound=msgspec.Struct)
+
+
+class Admission(Protocol):
+    """The gateway's side of the session router."""
+
+    async def admit(self, request: AdmitRequest) -> Lease:
+        """A lease for the session; the same one again if it holds one already.
+
+        Raises `NoCapacity` (with `retry_after_s`), `BadRequest` if the router refuses the request
+        itself, `RouterUnavailable` if no router answers.
+        """
+        ...
+
+    async def renew(self, session_ids: Sequence[SessionId]) -> RenewReply:
+        """Renew all leases of this gateway; `lost` ones must be admitted anew.
+
+        Raises `RouterUnavailable`.
+        """
+        ...
+
+    async def release(self, session_id: SessionId, holder: str | None = None) -> None:
+        """Give the slot back; harmless when there is none, or when another than the named holder
+        (`AdmitRequest.holder`) has asked for it since. Raises `RouterUnavailable`."""
+        ...
+
+    async def workers_ready(self) -> int:
+        """Workers that take sessions now, all pools. Raises `RouterUnavailable`."""
+        ...
+
+    async def utilisation(self, pool: PoolName) -> float:
+        """Share of the pool's session slots in use, above 1 when capacity fell; 0 for a pool that
+        nobody knows. Raises `RouterUnavailable`."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class OpenAdmission:
+    """No router: every session is let in, into the pool it asks for."""
+
+    async def admit(self, request: AdmitRequest) -> Lease:
+        return Lease(request.session_id, request.pool, WorkerId(""), OPEN_LEASE_TTL_S)
+
+    async def renew(self, session_ids: Sequence[SessionId]) -> RenewReply:
+        pool = PoolName("default")
+        return RenewReply(tuple(Lease(name, pool, WorkerId(""), OPEN_LEASE_TTL_S) for name in session_ids))
+
+    async def release(self, session_id: SessionId, holder: str | None = None) -> None:
+        return None
+
+    async def workers_ready(self) -> int:
+        return 1
+
+    async def utilisation(self, pool: PoolName) -> float:
+        return 0.0
+
+    async def close(self) -> None:
+        return None
+
+
+class HttpAdmission:
+    """Session routers over HTTP. They share their state, so any of them can answer anything:
+    the one that answered last is asked first, the next one when it fails."""
+
+    def __init__(
+        self,
+        router_urls: Sequence[str],
+        *,
+        admit_timeout_s: float = ADMIT_TIMEOUT_S,
+        call_timeout_s: float = CALL_TIMEOUT_S,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._urls = [url.rstrip("/") for url in router_urls]
+        if not self._urls:
+            raise ValueError("ROUTER_URL names no router")
+        for url in self._urls:
+            if not url.startswith(("http://", "https://")):
+                raise ValueError(f"ROUTER_URL must list http:// or https:// addresses, not {url!r}")
+        self._admit_timeout_s = admit_timeout_s
+        self._preferred = 0
+        self._client = httpx.AsyncClient(
+            timeout=httpx.Timeout(call_timeout_s, connect=CONNECT_TIMEOUT_S),
+            limits=httpx.Limits(max_connections=MAX_CONNECTIONS),
+            transport=transport,
+            # A proxy for the world outside must not stand between two of our own services.
+            trust_env=False,
+        )
+
+    async def admit(self, request: AdmitRequest) -> Lease:
+        response = await self._ask("POST", "/v1/sessions", request, self._admit_timeout_s)
+        return _read(response, Lease)
+
+    async def renew(self, session_ids: Sequence[SessionId]) -> RenewReply:
+        if not session_ids:
+            return RenewReply()
+        response = await self._ask("POST", "/v1/leases/renew", RenewRequest(tuple(session_ids)))
+        return _read(response, RenewReply)
+
+    async def release(self, session_id: SessionId, holder: str | None = None) -> None:
+        query = "" if holder is None else f"?holder={quote(holder, safe='')}"
+        await self._ask("DELETE", f"/v1/sessions/{session_id}{query}")
+
+    async def workers_ready(self) -> int:
+        response = await self._ask("GET", "/v1/capacity")
+        return sum(pool.workers for pool in _read(response, _CapacityReply).pools)
+
+    async def utilisation(self, pool: PoolName) -> float:
+        response = await self._ask("GET", f"/v1/capacity?pool={quote(pool, safe='')}")
+        if response.status_code == 404:
+            return 0.0
+        return max((found.utilisation for found in _read(response, _CapacityReply).pools), default=0.0)
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def _ask(
+        self, method: str, path: str, body: msgspec.Struct | None = None, timeout_s: float | None = None
+    ) -> httpx.Response:
+        """The first router's answer that is an answer; every call here may be repeated safely."""
+        content = None if body is None else msgspec.json.encode(body)
+        timeout = self._client.timeout
+        if timeout_s is not None:
+            timeout = httpx.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S)
+        failures = []
+        for turn in range(len(self._urls)):
+            index = (self._preferred + turn) % len(self._urls)
+            url = self._urls[index]
+            try:
+                response = await self._client.request(method, url + path, content=content, timeout=timeout)
+            except httpx.HTTPError as error:
+                failures.append(f"{url}: {type(error).__name__} {error}".strip())
+                continue
+            # httpx binds a response and its stream to one another: both would wait for the collector.
+            response.stream = httpx.ByteStream(b"")
+            if response.status_code < 500 or _is_no_capacity(response):
+                self._preferred = index
+                return _checked(response)
+            failures.append(f"{url}: {_problem(response).message}")
+        _log.warning("no_router_answers", failures=failures)
+        raise RouterUnavailable(f"no session router answers ({'; '.join(failures)}); try again shortly")
+
+
+class _Problem(msgspec.Struct):
+    code: str = "internal"
+    message: str = ""
+    retry_after_s: float = 5.0
+
+
+class _ErrorReply(msgspec.Struct):
+    error: _Problem
+
+
+class _PoolWorkers(msgspec.Struct):
+    workers: int
+    utilisation: float = 0.0
+
+
+class _CapacityReply(msgspec.Struct):
+    pools: tuple[_PoolWorkers, ...]
+
+
+def _checked(response: httpx.Response) -> httpx.Response:
+    if response.is_success or response.status_code == 404:
+        return response
+    problem = _problem(response)
+    if problem.code in _NO_CAPACITY_CODES:
+        raise NoCapacity(problem.message, problem.retry_after_s)
+    raise BadRequest(f"the session router refused the request: {problem.message}")
+
+
+def _is_no_capacity(response: httpx.Response) -> bool:
+    return _problem(response).code in _NO_CAPACITY_CODES
+
+
+def _problem(response: httpx.Response) -> _Problem:
+    try:
+        return msgspec.json.decode(response.content, type=_ErrorReply).error
+    except msgspec.DecodeError:
+        return _Problem(message=f"HTTP {response.status_code}")
+
+
+def _read(response: httpx.Response, reply_type: type[_ReplyT]) -> _ReplyT:
+    try:
+        return msgspec.json.decode(response.content, type=reply_type)
+    except msgspec.DecodeError as error:
+        raise RouterUnavailable(f"the session router's answer cannot be read: {error}") from error

@@ -1,0 +1,60 @@
+"""Bus calls that wait for an absent Redis, for a bounded time, with full jitter."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from gateway.connection.close_reasons import CloseConnection
+from gateway.metrics import GatewayMetrics
+from shared.clock import Clock
+from shared.errors import BusUnavailable, QueueFull
+from shared.protocol.close_codes import BUS_AWAY, NO_CAPACITY
+
+_FIRST_S = 0.05
+_LONGEST_S = 2.0
+
+_T = TypeVar("_T")
+
+
+class Patience:
+    """Tries again while the bus is away or its stream full; then closes the connection."""
+
+    def __init__(self, clock: Clock, metrics: GatewayMetrics, grace_s: float) -> None:
+        self._clock = clock
+        self._metrics = metrics
+        self._grace_s = grace_s
+        self._waiting = False
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a call is being repeated right now."""
+        return self._waiting
+
+    async def call(self, attempt: Callable[[], Awaitable[_T]]) -> _T:
+        """The result of `attempt`, which must be safe to repeat.
+
+        Raises `CloseConnection` after the grace, and at once whatever else `attempt` raises.
+        """
+        give_up_at = self._clock.monotonic() + self._grace_s
+        pause_s = _FIRST_S
+        try:
+            while True:
+                try:
+                    return await attempt()
+                except (BusUnavailable, QueueFull) as error:
+                    self._waiting = True
+                    self._metrics.retries.labels(error.code).inc()
+                    if self._clock.monotonic() >= give_up_at:
+                        raise _giving_up(error) from error
+                await asyncio.sleep(random.uniform(0, pause_s))
+                pause_s = min(pause_s * 2, _LONGEST_S)
+        finally:
+            self._waiting = False
+
+
+def _giving_up(error: BusUnavailable | QueueFull) -> CloseConnection:
+    close = NO_CAPACITY if isinstance(error, QueueFull) else BUS_AWAY
+    return CloseConnection(close, error.code, f"{error.message}; reconnect to resume")

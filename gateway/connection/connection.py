@@ -1,0 +1,285 @@
+"""The driver of one connection: feeds the session core, carries out its effects, keeps its limits.
+
+Four tasks, all in one group: the reader (audio and commands), the worker (effects, results,
+overdue segments), the writer (outbox) and the watch (idle, lifetime, being asked to close). The
+first of them to end, ends the connection; Redis is only talked to per segment, never per frame.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator
+
+from gateway.connection.close_reasons import CloseConnection, closing_for
+from gateway.connection.final_report import final_event
+from gateway.connection.receiver import Reader
+from gateway.connection.result_inbox import Inbox
+from gateway.connection.resume import Opening
+from gateway.connection.segment_writer import Settlement
+from gateway.connection.send_queue import Outbox, SlowConsumer
+from gateway.dependencies import GatewayPorts
+from gateway.dialects.dialect import Dialect
+from gateway.session.effects import Effect, Emit, Finish, Store
+from gateway.session.events import Event, Finished, Heard, SegmentFailed
+from gateway.transport.websocket import PeerGone, Socket
+from shared.errors import RattilError
+from shared.protocol.close_codes import (
+    IDLE,
+    INTERNAL,
+    NORMAL,
+    SLOW_CONSUMER,
+    SUPERSEDED,
+    TOO_LONG,
+    Close,
+)
+from shared.protocol.segments import LoggedResult
+from shared.service.logging import get_logger
+
+_LAST_WORDS_S = 2.0
+"""How long a closing connection may take to send what is queued, seconds."""
+
+_LINGER_S = 15.0
+"""Longest life of a socket after its close frame, seconds: more than uvicorn's own 10 s for the answer."""
+
+_EXPECTED = (CloseConnection, PeerGone, SlowConsumer, RattilError)
+
+_log = get_logger(__name__)
+
+
+class Connection:
+    """See the module. `run` returns the close that ended it, or None when the client left."""
+
+    def __init__(
+        self, ports: GatewayPorts, socket: Socket, dialect: Dialect, opening: Opening, inbox: Inbox
+    ) -> None:
+        settings = ports.settings
+        self._ports = ports
+        self._socket = socket
+        self._dialect = dialect
+        self._core = opening.core
+        self._inbox = inbox
+        self._outbox = Outbox(settings.outbox_bytes, settings.outbox_events, settings.send_timeout_s)
+        self._settlement = Settlement(ports, opening.core)
+        self._effects: deque[Effect] = deque(opening.effects)
+        self._opened = opening.opened
+        self._opened_s = ports.clock.monotonic()
+        self._reader = Reader(ports, socket, dialect, opening.core, self._do, self._show)
+        self._asked: Close | None = None
+        self._wake = asyncio.Event()
+        self._stir = asyncio.Event()
+
+    # -- from outside ------------------------------------------------------------------------------
+    def ask_to_close(self, close: Close) -> None:
+        """End it soon with this code. What Redis holds is always enough to resume from."""
+        self._asked = self._asked or close
+        self._stir.set()
+
+    async def run(self) -> Close | None:
+        """Until the end of the connection; the socket is closed then, the core released."""
+        try:
+            return await self._until_closed()
+        finally:
+            self._effects.clear()
+            self._core.release()
+            # Both call back into this connection: without them it goes at once, not when the collector comes.
+            del self._reader, self._inbox
+
+    async def _until_closed(self) -> Close | None:
+        self._show(self._opened)  # before anything is read, so that no answer can come before it
+        self._inbox.connect(self._wake.set, lambda: self.ask_to_close(SUPERSEDED))
+        closing = await self._live()
+        if closing is None:
+            return None
+        if closing.trouble is not None:
+            self._show_last(closing.trouble)
+        slow = closing.close is SLOW_CONSUMER
+        try:
+            if not slow:
+                await self._outbox.flush(self._socket, _LAST_WORDS_S)
+            async with asyncio.timeout(_LAST_WORDS_S):
+                await self._socket.close(closing.close)
+            self._socket.abort(_LAST_WORDS_S if slow else _LINGER_S)
+        except (SlowConsumer, TimeoutError):
+            self._socket.abort(0)
+        except PeerGone:
+            return None
+        return closing.close
+
+    # -- tasks ---------------------------------------------------------------------------------------
+    async def _live(self) -> CloseConnection | None:
+        name = self._core.identity.connection_id
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._work(), name=f"work-{name}")
+                tasks.create_task(self._outbox.write(self._socket), name=f"write-{name}")
+                # A task of its own: every frame resumes all that awaits its reading, and this one
+                # is awaited by the whole stack of the web framework.
+                tasks.create_task(self._reader.run(), name=f"read-{name}")
+                await self._watch()
+        except ExceptionGroup as group:
+            # The task group's frame still holds the group, and its traceback that frame (until Python 3.13).
+            group.__traceback__ = None
+            return self._why(list(_leaves(group)))
+        return None
+
+    def _why(self, failures: list[Exception]) -> CloseConnection | None:
+        """What ended the tasks; None if the client left."""
+        unexpected = [failure for failure in failures if not isinstance(failure, _EXPECTED)]
+        if unexpected:
+            session_id = self._core.identity.session_id
+            _log.error("connection_failed", session_id=session_id, exc_info=unexpected[0])
+            return CloseConnection(INTERNAL, "internal", "something went wrong here; reconnect to resume")
+        if any(isinstance(failure, PeerGone) for failure in failures):
+            return None
+        for failure in failures:
+            if isinstance(failure, CloseConnection):
+                return failure
+            if isinstance(failure, RattilError):
+                return closing_for(failure)
+        return CloseConnection(SLOW_CONSUMER)
+
+    async def _work(self) -> None:
+        settings = self._ports.settings
+        while True:
+            self._wake.clear()
+            for logged in self._inbox.take():
+                self._apply(logged, "feed")
+            await self._perform()
+            if self._inbox.must_read_log or self._overdue_s() >= settings.segment_check_s:
+                self._inbox.must_read_log = False
+                await self._catch_up()
+                await self._perform()
+            self._reader.make_room()
+            await self._rest()
+
+    async def _watch(self) -> None:
+        settings = self._ports.settings
+        while self._asked is None:
+            idle_s = self._reader.idle_s()
+            age_s = self._ports.clock.monotonic() - self._opened_s
+            if idle_s >= settings.idle_timeout_s:
+                raise CloseConnection(
+                    IDLE, "idle_timeout", f"no audio for {settings.idle_timeout_s:g} s; reconnect to resume"
+                )
+            if age_s >= settings.max_connection_s:
+                raise CloseConnection(
+                    TOO_LONG, "session_too_long", "this connection has reached its longest time; start anew"
+                )
+            left_s = min(settings.idle_timeout_s - idle_s, settings.max_connection_s - age_s)
+            try:
+                async with asyncio.timeout(left_s):
+                    await self._stir.wait()
+            except TimeoutError:
+                continue
+        raise CloseConnection(self._asked)
+
+    # -- worker ----------------------------------------------------------------------------------------
+    def _do(self, effects: list[Effect]) -> None:
+        if effects:
+            self._effects.extend(effects)
+            self._wake.set()
+
+    def _apply(self, logged: LoggedResult, source: str) -> None:
+        result = logged.result
+        _log.debug(
+            "result_received",
+            session_id=result.session_id,
+            seq=result.seq,
+            trace_id=result.trace_id,
+            outcome=result.outcome,
+            source=source,
+        )
+        self._do(self._core.apply(logged, self._now_ms()))
+
+    async def _perform(self) -> None:
+        while self._effects:
+            effect = self._effects.popleft()
+            if isinstance(effect, Emit):
+                self._show(effect.event)
+            elif isinstance(effect, Store):
+                self._do(await self._settlement.store(effect.window, self._now_ms))
+                self._note_loss()
+                self._reader.make_room()
+            elif isinstance(effect, Finish):
+                await self._finish()
+
+    async def _finish(self) -> None:
+        event = await final_event(self._ports, self._core)
+        self._ports.metrics.finals.labels("report" if isinstance(event, Finished) else event.code).inc()
+        self._show(event)
+        raise CloseConnection(NORMAL)
+
+    async def _catch_up(self) -> None:
+        for logged in await self._settlement.missing_results(self._overdue_s()):
+            self._apply(logged, "log")
+        self._note_loss()
+
+    def _note_loss(self) -> None:
+        """After state was lost: tell, and take what was settled under the new epoch."""
+        trouble, settled = self._settlement.take_loss()
+        if trouble is not None:
+            self._show(trouble)
+        for logged in settled:
+            self._apply(logged, "settled")
+
+    def _overdue_s(self) -> float:
+        """How long the oldest segment in flight has waited for its result."""
+        oldest = self._core.oldest_open()
+        return 0.0 if oldest is None else (self._now_ms() - oldest[1]) / 1000
+
+    async def _rest(self) -> None:
+        """Until woken; while segments are in flight, at most until one may be overdue."""
+        if self._core.oldest_open() is None:
+            await self._wake.wait()
+            return
+        try:
+            async with asyncio.timeout(self._ports.settings.segment_check_s):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    # -- events ----------------------------------------------------------------------------------------
+    def _show(self, event: Event) -> None:
+        if isinstance(event, Heard | SegmentFailed):
+            identity = self._core.identity
+            _log.debug(
+                "event_sent",
+                session_id=identity.session_id,
+                connection_id=identity.connection_id,
+                seq=event.seq,
+            )
+        if isinstance(event, Heard):
+            self._measure(event)
+        elif isinstance(event, SegmentFailed):
+            self._ports.metrics.count_outcome(event.outcome, event.code)
+        text = self._dialect.write(event)
+        if text is not None:
+            self._outbox.put(text)
+
+    def _show_last(self, event: Event) -> None:
+        try:
+            self._show(event)
+        except SlowConsumer:
+            return
+
+    def _measure(self, event: Heard) -> None:
+        metrics, latency = self._ports.metrics, event.latency
+        metrics.results.inc()
+        if not latency.live:
+            return
+        self._ports.adaptive.observe(latency.total_ms)
+        metrics.queued_ms.observe(latency.queued_ms)
+        metrics.inference_ms.observe(latency.inference_ms)
+        metrics.total_ms.observe(latency.total_ms)
+
+    def _now_ms(self) -> int:
+        return int(self._ports.clock.monotonic() * 1000)
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[Exception]:
+    for failure in group.exceptions:
+        if isinstance(failure, BaseExceptionGroup):
+            yield from _leaves(failure)
+        elif isinstance(failure, Exception):
+            yield failure

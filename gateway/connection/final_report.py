@@ -1,0 +1,49 @@
+"""The end of a session: the final report by the batch pipeline, or why there is none."""
+
+from __future__ import annotations
+
+import asyncio
+
+from gateway.connection.bus_retry import Patience
+from gateway.dependencies import GatewayPorts
+from gateway.session.core import SessionCore
+from gateway.session.events import Finished, FinishFailed
+from shared.errors import RattilError
+from shared.protocol.segments import SAMPLE_RATE
+from shared.service.logging import get_logger
+
+_log = get_logger(__name__)
+
+
+async def final_event(ports: GatewayPorts, core: SessionCore) -> Finished | FinishFailed:
+    """Never raises for a failed report: the client gets a hint instead.
+
+    Raises `CloseConnection` when the control Redis stays away: a resume asks for the same report.
+    """
+    missing = _no_audio(ports, core)
+    if missing is not None:
+        return missing
+    identity = core.identity
+    patience = Patience(ports.clock, ports.metrics, ports.settings.bus_grace_s)
+    try:
+        async with asyncio.timeout(ports.settings.batch_timeout_s):
+            report = await patience.call(
+                lambda: ports.batch.verify_session(identity.session_id, core.epoch, identity.passage)
+            )
+    except TimeoutError:
+        return FinishFailed("verify_timeout", "the final report did not come in time")
+    except RattilError as error:
+        _log.warning("final_failed", session_id=identity.session_id, code=error.code, error=error.message)
+        return FinishFailed(error.code, error.message)
+    return Finished(report)
+
+
+def _no_audio(ports: GatewayPorts, core: SessionCore) -> FinishFailed | None:
+    """The report needs all of the session's audio."""
+    settings = ports.settings
+    if core.intake.received == 0:
+        return FinishFailed("no_audio", "no audio was received")
+    kept_s = {"session": settings.max_session_s, "tail": settings.store_audio_tail_s, "off": 0.0}
+    if not core.audio_complete or core.intake.received > kept_s[settings.store_audio] * SAMPLE_RATE:
+        return FinishFailed("audio_lost", "the beginning of this session's audio is no longer stored")
+    return None

@@ -1,0 +1,168 @@
+"""What comes from one client: audio and commands, no faster than there is room for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from gateway.connection.close_reasons import CloseConnection
+from gateway.dependencies import GatewayPorts
+from gateway.dialects.dialect import Dialect
+from gateway.dialects.passage_limit import AudioRate
+from gateway.dialects.recite.commands import Command
+from gateway.session.core import SessionCore
+from gateway.session.effects import Effect
+from gateway.session.events import Event, Pong, Trouble
+from gateway.transport.websocket import Socket
+from shared.errors import BadRequest
+from shared.protocol.close_codes import POLICY, TOO_BIG, TOO_LONG, Close
+from shared.protocol.segments import SAMPLE_RATE
+
+
+class Reader:
+    """Feeds the session core. While too much audio waits, the socket is not read (back-pressure)."""
+
+    def __init__(
+        self,
+        ports: GatewayPorts,
+        socket: Socket,
+        dialect: Dialect,
+        core: SessionCore,
+        do: Callable[[list[Effect]], None],
+        show: Callable[[Event], None],
+    ) -> None:
+        """`do` takes the core's effects, `show` sends an event."""
+        self._ports = ports
+        self._settings = ports.settings
+        self._socket = socket
+        self._dialect = dialect
+        self._core = core
+        self._do = do
+        self._show = show
+        self._active_s = ports.clock.monotonic()
+        self._rate = AudioRate(self._settings.audio_rate, self._settings.audio_burst_s, self._active_s)
+        self._bad_messages = 0
+        self._told_busy = False
+        self._monotonic = ports.clock.monotonic
+        self._max_frame_bytes = self._settings.max_frame_bytes
+        self._max_backlog = ports.settings.max_buffer_samples
+        self._longest_samples = self._settings.max_session_s * SAMPLE_RATE
+        self._delay_s = 0.0
+        self._uncounted = 0
+        self._room = asyncio.Event()
+
+    def idle_s(self) -> float:
+        """How long the client has sent nothing although it was its turn."""
+        if self._core.intake.end_requested or self._crowded():
+            return 0.0
+        return self._ports.clock.monotonic() - self._active_s
+
+    def make_room(self) -> None:
+        """To be called when the backlog may have become smaller."""
+        if not self._crowded():
+            self._told_busy = False
+            self._room.set()
+
+    async def run(self) -> None:
+        """For ever. Raises `PeerGone` when the client left, `CloseConnection` when it must.
+
+        No task is resumed for a frame: the socket calls `_take` as it comes.
+        """
+        try:
+            while True:
+                await self._socket.pour(self._take)
+                if self._delay_s > 0:
+                    await self._slow_down(self._delay_s)
+                if self._crowded():
+                    await self._wait_for_room()
+        finally:
+            self._count(0)
+
+    def _take(self, frame: bytes | str) -> bool:
+        """One frame; whether the next one may come."""
+        if isinstance(frame, bytes):
+            return self._on_audio(frame)
+        self._on_text(frame)
+        return True
+
+    # -- audio -----------------------------------------------------------------------------------------
+    def _on_audio(self, pcm: bytes) -> bool:
+        if not pcm:
+            return True
+        if len(pcm) > self._max_frame_bytes:
+            raise CloseConnection(
+                TOO_BIG,
+                "frame_too_big",
+                f"a frame of {len(pcm)} bytes; send at most {self._max_frame_bytes}, 200-500 ms are good",
+            )
+        now_s = self._monotonic()
+        self._active_s = now_s
+        samples = len(pcm) // 2
+        self._uncounted += samples
+        effects = self._core.accept_audio(pcm)
+        if effects:
+            self._do(effects)
+            self._count(SAMPLE_RATE)
+        intake = self._core.intake
+        if intake.received > self._longest_samples:
+            longest_s = self._settings.max_session_s
+            raise CloseConnection(
+                TOO_LONG, "session_too_long", f"a session holds {longest_s:g} s of audio; start a new one"
+            )
+        self._delay_s = self._rate.delay_s(samples, now_s)
+        return self._delay_s <= 0 and intake.backlog < self._max_backlog
+
+    def _count(self, least: int) -> None:
+        """Measure the audio that came since the last time, if it is at least so many samples."""
+        if self._uncounted >= max(least, 1):
+            self._ports.metrics.audio_seconds.inc(self._uncounted / SAMPLE_RATE)
+            self._uncounted = 0
+
+    async def _slow_down(self, delay_s: float) -> None:
+        self._say_once("audio_too_fast", "audio comes faster than it is read; send in real time")
+        await asyncio.sleep(delay_s)
+        self._active_s = self._ports.clock.monotonic()
+
+    async def _wait_for_room(self) -> None:
+        while self._crowded():
+            self._say_once(
+                "server_busy", "decoding is behind; audio is kept, reading goes on when there is room"
+            )
+            self._room.clear()
+            await self._room.wait()
+            self._active_s = self._ports.clock.monotonic()
+
+    def _crowded(self) -> bool:
+        return self._core.intake.backlog >= self._max_backlog
+
+    def _say_once(self, code: str, message: str) -> None:
+        """Once until there was room again, not with every frame."""
+        if not self._told_busy:
+            self._told_busy = True
+            self._show(Trouble(code, message))
+
+    # -- commands --------------------------------------------------------------------------------------
+    def _on_text(self, text: str) -> None:
+        try:
+            if len(text) > self._settings.max_text_bytes:
+                raise BadRequest(f"text frames hold at most {self._settings.max_text_bytes} bytes")
+            command = self._dialect.read(text)
+        except BadRequest as error:
+            self._on_bad_message(error)
+            return
+        if command is Command.PING:
+            self._show(Pong())
+            return
+        self._active_s = self._ports.clock.monotonic()
+        if command is Command.END:
+            self._do(self._core.end())
+        elif command is Command.FLUSH:
+            self._do(self._core.flush())
+
+    def _on_bad_message(self, error: BadRequest) -> None:
+        code = "bad_message" if type(error) is BadRequest else error.code
+        self._ports.metrics.bad_messages.labels(code).inc()
+        self._bad_messages += 1
+        if code == "unsupported_sample_rate" or self._bad_messages >= self._settings.max_bad_messages:
+            raise CloseConnection(Close(POLICY.code, f"{code}: {error.message}"), code, error.message)
+        self._show(Trouble(code, error.message))

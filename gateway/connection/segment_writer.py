@@ -1,0 +1,106 @@
+"""A connection's dealings with the session store: pushes, results that do not come, state that is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from gateway.connection.bus_retry import Patience
+from gateway.connection.window_encoder import EncodedWindow
+from gateway.dependencies import GatewayPorts
+from gateway.session.core import SessionCore
+from gateway.session.effects import Effect
+from gateway.session.events import Gap, Trouble
+from gateway.session.fixed_windows import Window
+from shared.bus.ports import SessionRecord
+from shared.errors import StateLost
+from shared.ids import new_epoch
+from shared.protocol.segments import LoggedResult, SegmentResult
+from shared.service.logging import get_logger
+
+_log = get_logger(__name__)
+
+
+class Settlement:
+    """Every accepted segment ends as result, error or dropped; whatever Redis does meanwhile."""
+
+    def __init__(self, ports: GatewayPorts, core: SessionCore) -> None:
+        self._ports = ports
+        self._core = core
+        self._patience = Patience(ports.clock, ports.metrics, ports.settings.bus_grace_s)
+        self._trouble: Trouble | None = None
+        self._settled: list[LoggedResult] = []
+
+    async def store(self, window: Window, now_ms: Callable[[], int]) -> list[Effect]:
+        """Push one window. Raises `Fenced`, or `CloseConnection` after the grace."""
+        encoded = await self._ports.encoder.encode(window, self._core.identity.pool)
+        while True:
+            try:
+                pushed_ms = await self._patience.call(lambda: self._push(window, encoded, now_ms))
+                break
+            except StateLost:
+                await self._reopen()
+        if window.seq is not None:
+            self._ports.metrics.segments.inc()
+        elif window.silent:
+            self._ports.metrics.silent_windows.inc()
+        return self._core.stored(window, pushed_ms)
+
+    async def missing_results(self, overdue_s: float) -> list[LoggedResult]:
+        """Read the log; a segment that is far too late is settled as dropped(timeout)."""
+        core, store = self._core, self._ports.store
+        page = await self._patience.call(
+            lambda: store.results_after(core.identity.session_id, core.epoch, core.order.log_top)
+        )
+        if page.epoch != core.epoch:
+            await self._reopen()
+            return []
+        found = list(page.results)
+        answered = {logged.result.seq for logged in found}
+        oldest = core.oldest_open()
+        if oldest is None or oldest[0] in answered or overdue_s < self._ports.settings.segment_timeout_s:
+            return found
+        return found + await self._settle(core.dropped(oldest[0], "timeout"))
+
+    def take_loss(self) -> tuple[Trouble | None, list[LoggedResult]]:
+        """What to tell about a loss of state since the last call, and the outcomes settled by it."""
+        trouble, settled = self._trouble, self._settled
+        self._trouble, self._settled = None, []
+        return trouble, settled
+
+    async def _push(self, window: Window, encoded: EncodedWindow, now_ms: Callable[[], int]) -> int:
+        """When it began: a worker may have the segment before we hear that it was taken."""
+        began_ms = now_ms()
+        segment = self._core.segment(window, self._ports.clock.wall_ms())
+        if segment is not None and encoded.codec != "pcm16":
+            segment = msgspec.structs.replace(segment, audio=encoded.audio, codec=encoded.codec)
+        await self._ports.store.push(self._core.record(window), segment, encoded.fresh)
+        if segment is not None:
+            _log.debug(
+                "segment_pushed", session_id=segment.session_id, seq=segment.seq, trace_id=segment.trace_id
+            )
+        return began_ms
+
+    async def _settle(self, result: SegmentResult) -> list[LoggedResult]:
+        outcome = await self._patience.call(lambda: self._ports.store.settle(result))
+        return [LoggedResult(outcome.offset, result)] if outcome.committed else []
+
+    async def _reopen(self) -> None:
+        """Redis lost this session: go on from memory, and answer for what was in flight."""
+        core = self._core
+        lost_from = core.progress.heard_until
+        unanswered = core.change_epoch(new_epoch())
+        record: SessionRecord = core.record()
+        await self._patience.call(lambda: self._ports.store.open(record))
+        for result in unanswered:
+            self._settled += await self._settle(result)
+        self._ports.metrics.state_lost.inc()
+        _log.warning(
+            "state_lost", session_id=record.session_id, epoch=record.epoch, unanswered=len(unanswered)
+        )
+        self._trouble = Trouble(
+            "state_lost",
+            "the session's stored state was lost; it goes on, but audio in flight was not judged",
+            gap=Gap(lost_from, record.safe_sample),
+        )

@@ -1,0 +1,121 @@
+"""Events of the recitation dialect, as JSON to clients (docs/protocol.md)."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from shared.recitation.live.feedback import WordStatus
+from shared.recitation.report.report import VerifyReport
+
+
+class GapInfo(msgspec.Struct, frozen=True):
+    """Audio [from_offset, to_offset), in samples, whose results are lost."""
+
+    from_offset: int
+    to_offset: int
+
+
+class ReadyEvent(msgspec.Struct, frozen=True, tag="ready"):
+    """First event. `offset`: the sample to send from. `next_seq`: seq of the next event."""
+
+    session_id: str
+    connection_id: str
+    verse_key: str
+    passage: str
+    words: tuple[str, ...]
+    window_seconds: float
+    epoch: str
+    resumed: bool
+    next_seq: int
+    offset: int
+    gap: GapInfo | UnsetType = UNSET
+
+
+class AckEvent(msgspec.Struct, frozen=True, tag="ack"):
+    """Audio before `offset` (samples) is safe: it need not be sent again."""
+
+    offset: int
+
+
+class WordEntry(msgspec.Struct, frozen=True):
+    """One reference word. Times in seconds from the start of the session, null until heard."""
+
+    word: str
+    status: WordStatus
+    final: bool
+    index: int
+    verse_key: str
+    confidence: float | None
+    start_time: float | None
+    end_time: float | None
+    heard: str | None
+
+
+class LatencyInfo(msgspec.Struct, frozen=True):
+    """Where one window's time went, ms."""
+
+    buffer_ms: int
+    queued_ms: int
+    inference_ms: int
+    total_ms: int
+
+
+class PartialResultEvent(msgspec.Struct, frozen=True, tag="partial_result"):
+    """One segment was heard; `word_feedback` has one entry per reference word, always.
+
+    Most entries are as they were, so a writer may give the list as it encoded it before.
+    """
+
+    seq: int
+    partial_transcript: str
+    word_feedback: tuple[WordEntry, ...] | msgspec.Raw
+    latency_ms: LatencyInfo
+    server_busy: bool
+
+
+class FinalResultEvent(msgspec.Struct, frozen=True, tag="final_result"):
+    """The report on the whole recitation, in the shape of `POST /verify`."""
+
+    result: VerifyReport
+
+
+class FinalResultErrorEvent(msgspec.Struct, frozen=True, tag="final_result_error"):
+    """There is no final report; `fallback` says what to do instead."""
+
+    message: str
+    fallback: str
+    code: str
+
+
+class ErrorEvent(msgspec.Struct, frozen=True, tag="error"):
+    """Something went wrong. With `seq` it is the outcome of that segment; the session goes on."""
+
+    code: str
+    message: str
+    fallback: str
+    seq: int | UnsetType = UNSET
+    retry_after_s: float | UnsetType = UNSET
+    gap: GapInfo | UnsetType = UNSET
+
+
+class PongEvent(msgspec.Struct, frozen=True, tag="pong"):
+    """The answer to `ping`."""
+
+
+ServerEvent = (
+    ReadyEvent
+    | AckEvent
+    | PartialResultEvent
+    | FinalResultEvent
+    | FinalResultErrorEvent
+    | ErrorEvent
+    | PongEvent
+)
+
+_encoder = msgspec.json.Encoder()
+
+
+def encode_event(event: ServerEvent) -> str:
+    """The event as one JSON text frame."""
+    return _encoder.encode(event).decode()

@@ -1,0 +1,150 @@
+"""The batch side of the gateway: hand a whole recording to a worker's verify job, wait for the report."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+import msgspec
+from arq.connections import ArqRedis
+from arq.jobs import Job, ResultNotFound, SerializationError
+from redis.asyncio import BlockingConnectionPool
+from redis.exceptions import RedisError
+
+from shared.bus import keys
+from shared.bus.redis_connections import heeding_cancel
+from shared.errors import BusUnavailable, QueueFull, Unavailable
+from shared.ids import Epoch, SessionId, TraceId, new_trace_id
+from shared.protocol.jobs import (
+    JOB_QUEUE,
+    VERIFY,
+    VerifyRequest,
+    VerifySession,
+    VerifyUpload,
+    decode_reply,
+    dump_job,
+    encode_request,
+    load_job,
+    session_job_id,
+    upload_job_id,
+)
+from shared.recitation.report.report import VerifyReport
+
+_POLL_S = 0.1
+"""How often the job's result is looked for; arq's own default of 0.5 s would be most of the answer time."""
+
+
+class BatchVerifier(Protocol):
+    """Grades a whole recording. Both methods raise `Unavailable` (or a subclass) when no worker
+    answers in time, and the job's own error (`BadAudio`, `StateLost`, ...) when it could not grade."""
+
+    async def verify_session(
+        self, session_id: SessionId, epoch: Epoch, passage: str, trace_id: TraceId | None = None
+    ) -> VerifyReport:
+        """Grade the stored audio of a session. Asking twice for one (session, epoch) is one job."""
+        ...
+
+    async def verify_upload(
+        self, pcm16: bytes, passage: str, trace_id: TraceId | None = None
+    ) -> VerifyReport:
+        """Grade an uploaded recording, 16 kHz mono PCM16."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class ArqVerifier:
+    """`BatchVerifier` by arq jobs on the control Redis. Connects on first use, never at start."""
+
+    def __init__(
+        self, redis_url: str, *, timeout_s: float = 60.0, max_queued: int = 1000, max_connections: int = 32
+    ) -> None:
+        """`timeout_s`: longest wait for a report. `max_queued`: waiting jobs above which none is added."""
+        pool = BlockingConnectionPool.from_url(
+            redis_url, max_connections=max_connections, timeout=5, socket_connect_timeout=2, socket_timeout=5
+        )
+        self._redis = ArqRedis(
+            pool,
+            job_serializer=dump_job,
+            job_deserializer=load_job,
+            default_queue_name=JOB_QUEUE,
+            retry_on_timeout=False,
+        )
+        self._timeout_s = timeout_s
+        self._max_queued = max_queued
+
+    async def verify_session(
+        self, session_id: SessionId, epoch: Epoch, passage: str, trace_id: TraceId | None = None
+    ) -> VerifyReport:
+        request = VerifySession(session_id, passage, trace_id or new_trace_id())
+        return await self._run(request, session_job_id(session_id, epoch))
+
+    async def verify_upload(
+        self, pcm16: bytes, passage: str, trace_id: TraceId | None = None
+    ) -> VerifyReport:
+        upload_id = secrets.token_hex(12)
+        key = keys.upload(upload_id)
+        with _bus_errors():
+            await heeding_cancel(self._redis.set(key, pcm16, ex=keys.UPLOAD_TTL_S))
+        try:
+            request = VerifyUpload(upload_id, passage, trace_id or new_trace_id())
+            return await self._run(request, upload_job_id(upload_id))
+        finally:
+            await self._forget(key)
+
+    async def close(self) -> None:
+        await self._redis.aclose(close_connection_pool=True)
+
+    async def _run(self, request: VerifyRequest, job_id: str) -> VerifyReport:
+        with _bus_errors():
+            if await heeding_cancel(self._redis.zcard(JOB_QUEUE)) >= self._max_queued:
+                raise QueueFull(f"{self._max_queued} recordings already wait to be verified; try again later")
+            enqueued = self._redis.enqueue_job(
+                VERIFY, encode_request(request), _job_id=job_id, _expires=self._timeout_s
+            )
+            await heeding_cancel(enqueued)
+            answer = await self._wait(job_id)
+        reply = decode_reply(answer)
+        failure = reply.error()
+        if failure is not None:
+            try:
+                raise failure
+            finally:
+                del failure  # this frame is in its traceback: the two would wait for the collector
+        return msgspec.msgpack.decode(reply.report, type=VerifyReport)
+
+    async def _wait(self, job_id: str) -> object:
+        job = Job(job_id, self._redis, _queue_name=JOB_QUEUE, _deserializer=load_job)
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                while True:
+                    try:
+                        # One look at a time: arq's own loop goes on when redis-py loses a cancellation.
+                        return await heeding_cancel(job.result(timeout=0, poll_delay=_POLL_S))
+                    except TimeoutError:
+                        await asyncio.sleep(_POLL_S)
+        except TimeoutError as error:
+            raise Unavailable(
+                f"no worker finished this recording within {self._timeout_s:g} s; try again later"
+            ) from error
+        except (ResultNotFound, SerializationError) as error:
+            raise Unavailable(f"the verify job was lost ({error}); try again") from error
+
+    async def _forget(self, key: str) -> None:
+        try:
+            async with asyncio.timeout(2):
+                await self._redis.unlink(key)
+        except (RedisError, OSError):
+            return  # it expires by itself
+
+
+@contextmanager
+def _bus_errors() -> Iterator[None]:
+    """Redis failures as `BusUnavailable`; a timeout of our own wait is already `Unavailable`."""
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        raise BusUnavailable(f"the control Redis cannot be used ({error}); try again later") from error

@@ -1,1 +1,0 @@
-"""One file per wire dialect; each only translates between frames and the session core."""

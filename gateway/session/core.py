@@ -1,0 +1,300 @@
+"""The session core: one session's whole state, as a pure machine.
+
+It knows audio offsets, segments, results, hypotheses and events; it knows no wire format, no
+Redis, no clock and no asyncio. Callers give it audio, commands and results, and carry out the
+effects it returns, in order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from gateway.interpreters.recitation import Progress
+from gateway.session.effects import Effect, Emit, Finish, Store
+from gateway.session.events import AudioSafe, Latency
+from gateway.session.fixed_windows import Intake, IntakePosition, Window
+from gateway.session.reorder import ResultOrder
+from gateway.session.snapshot import CoreSnapshot, Flight, encode_snapshot
+from shared.bus.ports import SessionRecord
+from shared.ids import ConnectionId, Epoch, PoolName, SessionId, TraceId
+from shared.protocol.segments import SAMPLE_RATE, LoggedResult, Segment, SegmentResult
+
+_SAMPLES_PER_MS = SAMPLE_RATE // 1000
+
+
+@dataclass(frozen=True, slots=True)
+class SessionIdentity:
+    """What never changes while one connection drives a session."""
+
+    session_id: SessionId
+    connection_id: ConnectionId
+    protocol: str
+    passage: str
+    pool: PoolName
+    tenant: str
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class CorePolicy:
+    """`max_queue`: segments in flight. `longest_window`: samples of one window cut from audio that was
+    held back, 0: windows stay apart. `deadline_ms`: what a segment may take. `stores_audio`: whether
+    stored audio can be read back on resume (else only audio that no later window needs is safe)."""
+
+    max_queue: int = 3
+    longest_window: int = 0
+    deadline_ms: int = 20_000
+    stores_audio: bool = True
+
+
+class SessionCore:
+    """See the module. `floor_seq`/`audio_start`: where this epoch's result log and audio begin."""
+
+    def __init__(
+        self,
+        identity: SessionIdentity,
+        epoch: Epoch,
+        policy: CorePolicy,
+        intake: Intake,
+        order: ResultOrder,
+        progress: Progress,
+        *,
+        flights: tuple[Flight, ...] = (),
+        floor_seq: int = 0,
+        audio_start: int = 0,
+    ) -> None:
+        self.identity = identity
+        self.intake = intake
+        self.order = order
+        self.progress = progress
+        self._epoch = epoch
+        self._policy = policy
+        self._stored = intake.position
+        self._flights = {flight.seq: flight for flight in flights}
+        self._open = {flight.seq for flight in flights}
+        self._unstored = 0
+        self._held_back = False
+        self._floor_seq = floor_seq
+        self._audio_start = audio_start
+        self._finished = False
+
+    # -- what it knows ---------------------------------------------------------------------------
+    @property
+    def epoch(self) -> Epoch:
+        return self._epoch
+
+    @property
+    def applied_seq(self) -> int:
+        """The seq of the last event about a segment, -1 before the first."""
+        return self.order.next_seq - 1
+
+    @property
+    def safe_sample(self) -> int:
+        return self._safe(self._stored)
+
+    @property
+    def server_busy(self) -> bool:
+        """A full window waits because too many segments are in flight."""
+        return not self._may_cut() and self.intake.window_waiting
+
+    @property
+    def audio_complete(self) -> bool:
+        """Whether the stored audio begins at the session's first sample."""
+        return self._audio_start == 0
+
+    @property
+    def finished(self) -> bool:
+        return self._finished
+
+    def oldest_open(self) -> tuple[int, int] | None:
+        """(seq, `now_ms` of its push) of the segment that waits longest for its result."""
+        waiting = [(self._flights[seq].pushed_ms, seq) for seq in self._open if self._flights[seq].pushed_ms]
+        if not waiting:
+            return None
+        pushed_ms, seq = min(waiting)
+        return seq, pushed_ms
+
+    # -- what happens to it ------------------------------------------------------------------------
+    def accept_audio(self, pcm: bytes) -> list[Effect]:
+        """More PCM16 from the client, any number of bytes."""
+        self.intake.feed(pcm)
+        return self.advance() if self.intake.window_waiting else []
+
+    def flush(self) -> list[Effect]:
+        """Decode what is there without waiting for a full window."""
+        self.intake.flush()
+        return self.advance()
+
+    def end(self) -> list[Effect]:
+        """The client sends no more audio; the rest is decoded, then comes the final report."""
+        self.intake.end()
+        return self.advance()
+
+    def stored(self, window: Window, now_ms: int) -> list[Effect]:
+        """The bus has taken this window."""
+        self._unstored -= 1
+        self._stored = window.after
+        if window.seq is not None and window.seq in self._flights:
+            flight = self._flights[window.seq]
+            self._flights[window.seq] = msgspec.structs.replace(flight, pushed_ms=now_ms)
+        safe: list[Effect] = [Emit(AudioSafe(self.safe_sample))]
+        return safe + self.advance()
+
+    def apply(self, logged: LoggedResult, now_ms: int) -> list[Effect]:
+        """A result, from wherever; duplicates and those of another epoch change nothing."""
+        if logged.result.epoch != self._epoch:
+            return []
+        busy = self.server_busy
+        self._open.discard(logged.result.seq)
+        effects: list[Effect] = []
+        for result in self.order.accept(logged):
+            event = self.progress.apply(
+                result,
+                final=result.seq == self.intake.position.final_seq,
+                latency=self._latency(result, now_ms),
+                server_busy=busy,
+            )
+            self._flights.pop(result.seq, None)
+            effects.append(Emit(event))
+        return effects + self.advance()
+
+    def advance(self) -> list[Effect]:
+        """Cut what may be cut; say when all is done. Harmless to call at any time."""
+        effects: list[Effect] = []
+        longest = self._policy.longest_window if self._held_back else 0
+        while self._may_cut() and (window := self.intake.cut(longest)):
+            self._unstored += 1
+            if window.seq is not None:
+                samples = len(window.pcm) // 2
+                self._flights[window.seq] = Flight(window.seq, window.start_sample, samples)
+                self._open.add(window.seq)
+            effects.append(Store(window))
+        self._held_back = self.server_busy
+        stored = self._stored
+        if stored.ended and self.order.next_seq == stored.next_seq and not self._finished:
+            self._finished = True
+            effects.append(Finish())
+        return effects
+
+    def resumed(self, now_ms: int) -> None:
+        """Segments that an earlier connection pushed are waited for from now on."""
+        for seq in self._open:
+            self._flights[seq] = msgspec.structs.replace(self._flights[seq], pushed_ms=now_ms)
+
+    def change_epoch(self, epoch: Epoch) -> list[SegmentResult]:
+        """Redis lost the session: go on from memory under a new epoch.
+
+        Returns what must be settled in the new log: results that waited for their turn, and a
+        `dropped` for every segment that was pushed and is not answered.
+        """
+        first, end = self.order.next_seq, self._stored.next_seq
+        settled = [
+            msgspec.structs.replace(self.order.held(seq) or self.dropped(seq, "state_lost"), epoch=epoch)
+            for seq in range(first, end)
+        ]
+        self._epoch = epoch
+        self.order.start_new_log(first)
+        self._open.update(range(first, end))
+        self._floor_seq = first
+        self._audio_start = self._stored.cut
+        return settled
+
+    def release(self) -> None:
+        """Give back buffer and walk when nobody drives the session any more; it cannot be used afterwards.
+
+        An ended connection should leave no circles behind; if one way of ending does, what is heavy must not
+        wait for the collector, whose full runs stall a gateway of a thousand sessions and so come rarely.
+        """
+        del self.intake, self.order, self.progress
+
+    # -- what the driver writes --------------------------------------------------------------------
+    def dropped(self, seq: int, code: str) -> SegmentResult:
+        """The explicit end of a segment whose result does not come."""
+        flight = self._flights.get(seq, Flight(seq, 0, 0))
+        return SegmentResult(
+            session_id=self.identity.session_id,
+            connection_id=self.identity.connection_id,
+            epoch=self._epoch,
+            seq=seq,
+            start_sample=flight.start_sample,
+            samples=flight.samples,
+            trace_id=self._trace(seq),
+            outcome="dropped",
+            code=code,
+            message=_DROPPED[code],
+        )
+
+    def segment(self, window: Window, wall_ms: int) -> Segment | None:
+        """The bus message of a window, None if it is only stored. `wall_ms`: other machines read it."""
+        if window.seq is None:
+            return None
+        return Segment(
+            session_id=self.identity.session_id,
+            connection_id=self.identity.connection_id,
+            epoch=self._epoch,
+            seq=window.seq,
+            start_sample=window.start_sample,
+            samples=len(window.pcm) // 2,
+            audio=window.pcm,
+            pool=self.identity.pool,
+            trace_id=self._trace(window.seq),
+            created_ms=wall_ms,
+            deadline_ms=wall_ms + self._policy.deadline_ms,
+            priority="final" if window.final else "partial",
+        )
+
+    def record(self, window: Window | None = None) -> SessionRecord:
+        """The session as another gateway could pick it up, once `window` (if any) is stored."""
+        position = window.after if window else self._stored
+        snapshot = CoreSnapshot(
+            position=position,
+            flights=tuple(self._flights[seq] for seq in sorted(self._flights) if seq < position.next_seq),
+            log_offset=self.order.replay_from,
+            heard_until=self.progress.heard_until,
+            floor_seq=self._floor_seq,
+            audio_start=self._audio_start,
+            walk=self.progress.snapshot(),
+        )
+        return SessionRecord(
+            session_id=self.identity.session_id,
+            connection_id=self.identity.connection_id,
+            epoch=self._epoch,
+            protocol=self.identity.protocol,
+            passage=self.identity.passage,
+            pool=self.identity.pool,
+            created_ms=self.identity.created_ms,
+            tenant=self.identity.tenant,
+            safe_sample=self._safe(position),
+            next_seq=position.next_seq,
+            core=encode_snapshot(snapshot),
+            core_seq=self.applied_seq,
+            ended=position.ended,
+        )
+
+    # -- inside ------------------------------------------------------------------------------------
+    def _may_cut(self) -> bool:
+        return len(self._open) < self._policy.max_queue and self._unstored < self._policy.max_queue
+
+    def _safe(self, position: IntakePosition) -> int:
+        return position.cut if self._policy.stores_audio else position.next_start
+
+    def _trace(self, seq: int) -> TraceId:
+        return TraceId(f"{self.identity.connection_id}-{seq}")
+
+    def _latency(self, result: SegmentResult, now_ms: int) -> Latency:
+        timings = result.timings
+        flight = self._flights.get(result.seq)
+        live = flight is not None and flight.pushed_ms > 0
+        stages = timings.queued_ms + timings.batch_ms + timings.inference_ms
+        total_ms = max(now_ms - flight.pushed_ms, 0) if flight and live else stages
+        return Latency(
+            result.samples // _SAMPLES_PER_MS, timings.queued_ms, timings.inference_ms, total_ms, live
+        )
+
+
+_DROPPED = {
+    "state_lost": "the session's state was lost before this audio was answered",
+    "timeout": "no worker answered this audio in time",
+}

@@ -1,0 +1,109 @@
+"""What happens in a session, in no wire format: dialects translate these for their clients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from shared.ids import ConnectionId, Epoch, SessionId
+from shared.protocol.segments import Outcome
+from shared.recitation.live.feedback import Feedback
+from shared.recitation.reference.passage import Passage
+from shared.recitation.report.report import VerifyReport
+
+
+class Gap(NamedTuple):
+    """Audio [from_sample, to_sample) whose results are lost."""
+
+    from_sample: int
+    to_sample: int
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The session is open. `offset`: the sample to send from. `next_seq`: seq of the next event."""
+
+    session_id: SessionId
+    connection_id: ConnectionId
+    epoch: Epoch
+    passage: Passage
+    window_s: float
+    resumed: bool
+    next_seq: int
+    offset: int
+    gap: Gap | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AudioSafe:
+    """Audio before `offset` (samples) is stored and will be answered."""
+
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Where the time of one window went, ms. `buffer_ms`: the window's own length.
+
+    `total_ms`: from its push to this event; for a replayed result, what the stages add up to.
+    """
+
+    buffer_ms: int
+    queued_ms: int
+    inference_ms: int
+    total_ms: int
+    live: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One segment was decoded: the state of every reference word after it."""
+
+    seq: int
+    feedback: Feedback
+    text: str
+    latency: Latency
+    server_busy: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentFailed:
+    """One segment ended as `error` or `dropped`; the session goes on."""
+
+    seq: int
+    outcome: Outcome
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something the client should know; a close may follow."""
+
+    code: str
+    message: str
+    retry_after_s: float | None = None
+    gap: Gap | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The final report."""
+
+    report: VerifyReport
+
+
+@dataclass(frozen=True, slots=True)
+class FinishFailed:
+    """No final report could be made."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """The answer to the client's own ping."""
+
+
+Event = Opened | AudioSafe | Heard | SegmentFailed | Trouble | Finished | FinishFailed | Pong

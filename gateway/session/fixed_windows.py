@@ -1,0 +1,179 @@
+"""Audio in, windows out: where each window begins and ends is a function of the audio alone.
+
+Window k covers [start, start + window); the next one starts `overlap` before its end. A window is
+cut only when the caller asks (it asks while fewer than `WS_MAX_QUEUE` segments are in flight), so
+back-pressure delays windows but never drops them.
+
+Audio that was held back may be cut as one longer window instead of several (`cut(longest)`): fewer
+segments for a service that is behind. Where a window ends is then a matter of chance until it is cut;
+from then on `position` says it, and it is saved with the push, so that a resumed session goes on from there.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from gateway.session.audio_buffer import BYTES_PER_SAMPLE, AudioBuffer
+from gateway.session.silence_gate import is_silent
+
+
+class IntakePosition(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """How far a session's audio has been cut; all in samples. Saved with every push.
+
+    `cut`: end of the last window, and of the stored audio. `next_start`: start of the next window.
+    `next_seq`: number of the next segment. `ended`: the client said that no more audio comes, and
+    everything has been cut. `final_seq`: the segment that ended the audio, -1 if there is none.
+    """
+
+    window: int
+    overlap: int
+    next_start: int = 0
+    cut: int = 0
+    next_seq: int = 0
+    ended: bool = False
+    final_seq: int = -1
+
+
+class Window(NamedTuple):
+    """One cut. `seq` is None for audio that is stored but not decoded (silence, a short rest),
+    unless something was heard before and this is the end.
+
+    `fresh` is the audio from `fresh_start` on that no earlier window had, a part of `pcm` or all of it;
+    `after` is the position once this window is pushed.
+    """
+
+    seq: int | None
+    start_sample: int
+    pcm: bytes
+    fresh_start: int
+    fresh: bytes
+    final: bool
+    silent: bool
+    after: IntakePosition
+
+
+class IntakePolicy(NamedTuple):
+    """`silence_dbfs`: level of the silence gate. `min_rest`: shortest rest worth decoding, samples."""
+
+    silence_dbfs: float = -60.0
+    min_rest: int = 3200
+
+
+class Intake:
+    """The up-stream half of a session: buffer and window cutter. Pure."""
+
+    def __init__(self, position: IntakePosition, policy: IntakePolicy, overlap_pcm: bytes = b"") -> None:
+        """`overlap_pcm`: on resume, stored audio from `position.next_start` on, at most to `position.cut`.
+
+        What of it is missing must be fed again.
+        """
+        if position.window <= 0 or not 0 <= position.overlap < position.window:
+            raise ValueError("a window must be longer than its overlap")
+        if len(overlap_pcm) // 2 > position.cut - position.next_start:
+            raise ValueError("stored audio reaches beyond the last cut")
+        self._position = position
+        self._policy = policy
+        self._buffer = AudioBuffer(position.next_start)
+        self._buffer.append(overlap_pcm)
+        self._flush_at: int | None = None
+        self._end_at: int | None = position.cut if position.ended else None
+
+    @property
+    def position(self) -> IntakePosition:
+        return self._position
+
+    @property
+    def received(self) -> int:
+        """Samples received since the start of the session."""
+        return self._buffer.end
+
+    @property
+    def backlog(self) -> int:
+        """Samples received that no window has taken yet."""
+        return max(0, self._buffer.end - self._position.cut)
+
+    @property
+    def end_requested(self) -> bool:
+        return self._end_at is not None
+
+    @property
+    def window_waiting(self) -> bool:
+        """Whether `cut` would return something."""
+        return self._due() is not None
+
+    def feed(self, pcm: bytes) -> None:
+        """More audio. After the end it is ignored: the end was the client's word."""
+        if self._end_at is None:
+            self._buffer.append(pcm)
+
+    def flush(self) -> None:
+        """Cut what has arrived so far without waiting for a full window."""
+        if self._end_at is None:
+            self._flush_at = self._buffer.end
+
+    def end(self) -> None:
+        """No more audio comes."""
+        if self._end_at is None:
+            self._end_at = max(self._buffer.end, self._position.cut)
+            self._flush_at = None
+
+    def cut(self, longest: int = 0) -> Window | None:
+        """The next window, or None while there is not enough audio for one.
+
+        If several windows wait, they are taken as one of at most `longest` samples.
+        """
+        end = self._due()
+        if end is None:
+            return None
+        window = self._make(self._joined(end, longest))
+        self._position = window.after
+        self._buffer.drop_before(window.after.next_start)
+        if self._flush_at is not None and window.after.cut >= self._flush_at:
+            self._flush_at = None
+        return window
+
+    def _due(self) -> int | None:
+        """Where the next window ends, if it can be cut now."""
+        position = self._position
+        if position.ended:
+            return None
+        full = position.next_start + position.window
+        if self._end_at is not None:
+            return min(full, self._end_at)
+        flush = self._flush_at
+        if flush is not None and flush < full and flush - position.cut >= max(self._policy.min_rest, 1):
+            return flush
+        return full if full <= self._buffer.end else None
+
+    def _joined(self, end: int, longest: int) -> int:
+        """Where a window that takes in its waiting followers ends: where one of theirs would have."""
+        position = self._position
+        hop = position.window - position.overlap
+        last = self._buffer.end if self._end_at is None else self._end_at
+        followers = (min(position.next_start + longest, last) - end) // hop
+        if end - position.next_start < position.window or followers < 1:
+            return end
+        return end + followers * hop
+
+    def _make(self, end: int) -> Window:
+        position = self._position
+        pcm = self._buffer.read(position.next_start, end)
+        heard = (position.cut - position.next_start) * BYTES_PER_SAMPLE
+        fresh = pcm[heard:]
+        last = self._end_at is not None and end >= self._end_at
+        short = last and end - position.cut < max(self._policy.min_rest, 1)
+        silent = not short and is_silent(pcm, self._policy.silence_dbfs)
+        # The end of what was heard is always a segment: its result settles the last words.
+        closing = last and position.next_seq > 0 and len(pcm) > 0
+        seq = position.next_seq if closing or not (short or silent) else None
+        after = msgspec.structs.replace(
+            position,
+            cut=end,
+            next_start=end if last else max(position.next_start, end - position.overlap),
+            next_seq=position.next_seq + (seq is not None),
+            ended=last,
+            final_seq=position.final_seq if seq is None or not last else seq,
+        )
+        return Window(seq, position.next_start, pcm, position.cut, fresh, last, silent, after)

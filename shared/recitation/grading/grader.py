@@ -1,0 +1,100 @@
+"""The seam between kinds of engine: an ear turns hearings into units and judges visits to words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Protocol, TypeVar
+
+import msgspec
+
+from shared.hearing import Hearing
+from shared.recitation.alignment.reference_units import Track, WalkCosts
+from shared.recitation.alignment.visits import Visit
+
+U = TypeVar("U")
+
+Grade = Literal[0, 1, 2]
+CORRECT: Grade = 0
+MINOR: Grade = 1
+WRONG: Grade = 2
+
+
+class Judgement(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """How one visit to a word went. `error` and `confidence` in hundredths; times in session ms."""
+
+    grade: Grade
+    error: int
+    confidence: int
+    heard: str
+    start_ms: int | None
+    end_ms: int | None
+
+    def beats(self, other: Judgement) -> bool:
+        """A better reading replaces a worse one; of two equally wrong ones the later stands."""
+        return (self.grade, self.error) < (other.grade, other.error)
+
+
+class Ear(Protocol[U]):
+    """What the tracker needs to know about one kind of engine."""
+
+    @property
+    def track(self) -> Track[U]: ...
+
+    @property
+    def costs(self) -> WalkCosts: ...
+
+    @property
+    def replaced_share(self) -> float:
+        """Which share of a stretch must have been said, differently, for no word to count as left out."""
+        ...
+
+    @property
+    def settle_units(self) -> int:
+        """Units kept open behind the newest window before their walk is settled for good."""
+        ...
+
+    @property
+    def settle_batch(self) -> int:
+        """Units settled at once, at least."""
+        ...
+
+    def units(self, hearing: Hearing) -> list[U]:
+        """What the window holds, times in session ms."""
+        ...
+
+    def join(self, old: Sequence[U], new: Sequence[U], overlap: tuple[int, int]) -> tuple[int, list[U]]:
+        """Continue `old` with an overlapping window: how many of `old` to keep, and what follows them.
+
+        `overlap` is the stretch both windows heard, ms; its ends are equal or crossed if there is none.
+        """
+        ...
+
+    def composed(self, units: Sequence[U]) -> list[tuple[U, int]]:
+        """The units as the track spells them, each with how many heard units it is made of."""
+        ...
+
+    def judge(self, visit: Visit, units: Sequence[U], noise: float | None) -> Judgement | None:
+        """The grade of a visit; `None` when too little of the word was heard to call it said."""
+        ...
+
+    def stray(self, units: Sequence[U]) -> bool:
+        """Whether units that fit no word may be the rest of another word, said in the place of one beside."""
+        ...
+
+    def spoilt(
+        self, own: Judgement, visit: Visit, units: Sequence[U], noise: float | None
+    ) -> Judgement | None:
+        """The verdict on a visit with its strays, `own` without them; `None` if they change nothing."""
+        ...
+
+    def mistaken(self, units: Sequence[U]) -> Judgement:
+        """The verdict on a word in whose place these units were said."""
+        ...
+
+    def extra(self, units: Sequence[U]) -> str | None:
+        """Units outside every word as one remark; `None` when they are too few to mention."""
+        ...
+
+    def expected(self, index: int) -> str:
+        """The reference word `index` in this engine's terms."""
+        ...

@@ -1,0 +1,121 @@
+"""The numbers behind the judgement, each with its reason. Frozen: a session keeps its policy for life."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from shared.recitation.alignment.reference_units import WalkCosts
+
+WORD_WALK = WalkCosts(back=100, back_per_word=0, skip_cap=540, inside=0)
+"""Text engines, in hundredths: jump back 1.0, skip 0.9 a word up to 6 (DESIGN §6)."""
+WORD_SKIP = 90
+WORD_ENTER = 180
+"""Surcharge for skipping into the middle of an optional formula: its words are common ones."""
+WORD_EXTRA = 120
+"""An extra word must cost more than a skipped one, or the word after a skip is called extra."""
+WORD_WRONG = 200
+"""A wholly different word; similarity takes its share off."""
+
+SOUND_WALK = WalkCosts(back=180, back_per_word=10, skip_cap=350, inside=10)
+"""Phoneme engines: the same moves, scaled to words of about five sounds. With a dear cap the walk stays
+behind after a left-out verse, as half of an unknown voice's sounds fit anywhere (docs/models.md)."""
+SOUND_ENTER = 400
+SOUND_SKIP = 100
+SOUND_SKIP_PER_SOUND = 15
+"""Leaving a word of n sounds out: 1.0 + 0.15 n, or what its own sounds cost if that is less."""
+
+
+@dataclass(frozen=True, slots=True)
+class SoundGrading:
+    """Thresholds on a word's error: the share of its sounds' weight that was heard differently, 0-1."""
+
+    minor_error: float = 0.30
+    """One clear error in a word of two consonants (0.36), not in one of three (0.24-0.26): recognisers
+    miss a sound now and then, and a false alarm costs more trust than a miss."""
+    wrong_error: float = 0.42
+    """The least error that makes a word wrong, however long."""
+    wrong_spread: float = 0.9
+    """A word that weighs w consonants is wrong from an error of `wrong_spread` / sqrt(w) on: the error of a
+    word said correctly is a mean over its sounds, so it scatters with their number. 0.76 for ma: (m a:), 0.54
+    for three consonants, 0.42 from eight sounds on: one in two hundred of the correct words of two voices
+    never trained on is above it. A flat 0.58 would be too low for short words and too high for long ones."""
+    wrong_consonants: float = 0.45
+    """Share of consonants clearly different; half of them makes another word."""
+    noise_allowance: float = 0.8
+    """How much of the median error of the words around is added to the thresholds: a voice or
+    microphone the model knows less well must not turn every word red."""
+    unknown_allowance: float = 0.15
+    """Added to the thresholds for a wrong word while the voice is not known: its errors may be the
+    microphone's. What is over the usual ones is a minor mistake until then."""
+    noise_cap: float = 0.3
+    """The allowance's limit, so that wrong words stay wrong in noise."""
+    noise_limit: float = 0.45
+    """A median error above it is no noise: something else than the passage is being said, or nothing can be
+    told. Then no word is accepted on widened thresholds; it stays open instead."""
+    noise_words: int = 24
+    """Over how many recent words the median is taken."""
+    noise_least_words: int = 3
+    """From how many words on a voice is known. Short verses have no more; at 6, words of learners on phones
+    were called wrong six times as often, and no mistake was found more (docs/models.md)."""
+    deleted_sound: float = 0.7
+    """Weight of a sound not heard against one heard differently: mostly the recogniser's miss."""
+    inserted_sound: float = 0.5
+    heard_share: float = 0.34
+    """A word of which less than this was heard was not said."""
+    replaced_share: float = 0.8
+    """If this share of the sounds of a stretch was said, differently, no word of it was left out."""
+    chance_sounds: int = 3
+    """So many sounds of a word are found in many another one by chance, in their order. Beside a word of
+    which more were heard, and rightly, strays are an extra word."""
+    stray_noise: float = 0.25
+    """In a voice heard worse than this (median error) recognisers invent so many sounds that a word with such
+    a rest beside it is a minor mistake at most."""
+    shortest_extra: int = 4
+    """Fewer sounds than this between words are a breath or a slip, not an extra word."""
+
+
+@dataclass(frozen=True, slots=True)
+class WordGrading:
+    """Length-aware letter thresholds: 95.6 % of Quran words are one letter away from another one."""
+
+    one_letter_from: int = 4
+    """From this many letters on, one wrong letter is minor; below, only a confusable one is."""
+    two_letters_from: int = 7
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackPolicy:
+    """Everything that can be tuned about a session's feedback."""
+
+    settle_words: int = 2
+    """Words the reciter must be past before an error is final and a word counts as missing."""
+    agreeing_windows: int = 2
+    """Consecutive windows that must agree before wrong or minor is shown."""
+    words_behind: int = 24
+    """How far back (words) a restart is followed at no extra cost in time."""
+    words_ahead: int = 30
+    lost_cost: float = 0.45
+    """Cost per heard unit (1.0 = all wrong) from which the walk looks further away."""
+    lost_gain: int = 300
+    """What looking further must save, in hundredths of a wrong unit, to be believed."""
+    lost_words: int = 120
+    """How far (words, both ways) it then looks."""
+    settle_heard_sounds: int = 28
+    """Heard sounds kept open behind the newest window before their walk is settled for good."""
+    settle_heard_words: int = 10
+    """The same for text engines, in words."""
+    settle_batch: int = 40
+    """Heard sounds settled at once: walking on from a new start costs time, so not every window."""
+    open_units: int = 240
+    """Bound of the open units; beyond it the oldest are settled wherever they are."""
+    transcript_words: int = 4_000
+    """Bound of the transcript kept; older words leave it first."""
+    remarks: int = 64
+    """Bound of the extra words and of the repeats kept."""
+    word_walk: WalkCosts = WORD_WALK
+    sound_walk: WalkCosts = SOUND_WALK
+    sounds: SoundGrading = field(default_factory=SoundGrading)
+    words: WordGrading = field(default_factory=WordGrading)
+
+
+DEFAULT = FeedbackPolicy()

@@ -1,0 +1,64 @@
+"""From what each window suggests to what the reciter is shown: steady, and never unfair in haste."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from shared.recitation.grading.grader import CORRECT, MINOR, WRONG, Judgement
+from shared.recitation.live.feedback import WordStatus
+
+STATUS_OF_GRADE: dict[int, WordStatus] = {CORRECT: "correct", MINOR: "minor_mistake", WRONG: "wrong"}
+_RANK: dict[WordStatus, int] = {"correct": 0, "minor_mistake": 1, "wrong": 2, "missing": 3, "pending": 4}
+
+
+class WordState(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One word as shown, and how long the windows have agreed on the latest suggestion."""
+
+    status: WordStatus = "pending"
+    final: bool = False
+    judgement: Judgement | None = None
+    suggested: int | None = None
+    agreed: int = 0
+
+
+UNTOUCHED = WordState()
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the newest window says of one word.
+
+    `past`: the reciter has gone on far enough that the word will hardly be revised.
+    `passed_over`: something behind the word was recited, so silence about it means it was left out.
+    """
+
+    judgement: Judgement | None
+    past: bool
+    passed_over: bool
+
+
+def next_state(state: WordState, evidence: Evidence, agreeing_windows: int) -> WordState:
+    """The word's state after one more window. A final state only ever changes for the better."""
+    judgement = evidence.judgement
+    if state.final:
+        return _healed(state, judgement)
+    if judgement is None:
+        missing = evidence.past and evidence.passed_over
+        return WordState("missing", True) if missing else UNTOUCHED
+    agreed = state.agreed + 1 if state.suggested == judgement.grade else 1
+    steady = agreed >= agreeing_windows
+    if judgement.grade == CORRECT:
+        return WordState("correct", evidence.past or steady, judgement, CORRECT, agreed)
+    if evidence.past or steady:
+        status = STATUS_OF_GRADE[judgement.grade]
+        return WordState(status, evidence.past, judgement, judgement.grade, agreed)
+    return WordState("pending", False, judgement, judgement.grade, agreed)
+
+
+def _healed(state: WordState, judgement: Judgement | None) -> WordState:
+    if judgement is None:
+        return state
+    status = STATUS_OF_GRADE[judgement.grade]
+    return WordState(status, True, judgement) if _RANK[status] < _RANK[state.status] else state

@@ -1,0 +1,171 @@
+"""The ear for engines with a phoneme head: compares sounds with sounds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from shared.hearing import Hearing
+from shared.recitation.alignment.phoneme_costs import INVENTORY, is_consonant
+from shared.recitation.alignment.reference_units import Track, WalkCosts
+from shared.recitation.alignment.sound_units import HeardSound, expected_sounds, heard_sound, sound_track
+from shared.recitation.alignment.visits import Visit
+from shared.recitation.grading.grader import WRONG, Judgement
+from shared.recitation.grading.policy import FeedbackPolicy
+from shared.recitation.grading.sound_distance import Weighed, weigh_sounds
+from shared.recitation.reference.passage import Passage
+
+_SAME_MOMENT_MS: Final = 80
+"""Two windows place one sound within this distance of each other (four 20 ms frames)."""
+
+
+_Said = tuple[object, ...]
+"""A visit and the sounds it is made of, all that its weight depends on; the sounds by identity, as
+hashing them would take longer than most of what is looked up."""
+
+
+class SoundEar:
+    """Units are heard sounds."""
+
+    def __init__(self, passage: Passage, policy: FeedbackPolicy) -> None:
+        self._passage = passage
+        self._policy = policy
+        self._track, self._reference = sound_track(passage.range)
+        self._expected = expected_sounds(passage.range)
+        # What the visits of the newest two windows weighed: bounded by their open units.
+        self._now: dict[_Said, tuple[Sequence[HeardSound], Weighed | None]] = {}
+        self._before: dict[_Said, tuple[Sequence[HeardSound], Weighed | None]] = {}
+
+    @property
+    def track(self) -> Track[HeardSound]:
+        return self._track
+
+    @property
+    def costs(self) -> WalkCosts:
+        return self._policy.sound_walk
+
+    @property
+    def replaced_share(self) -> float:
+        return self._policy.sounds.replaced_share
+
+    @property
+    def settle_units(self) -> int:
+        return self._policy.settle_heard_sounds
+
+    @property
+    def settle_batch(self) -> int:
+        return self._policy.settle_batch
+
+    def units(self, hearing: Hearing) -> list[HeardSound]:
+        self._before, self._now = self._now, {}
+        return [heard_sound(phone) for phone in hearing.phones or ()]
+
+    def join(
+        self, old: Sequence[HeardSound], new: Sequence[HeardSound], overlap: tuple[int, int]
+    ) -> tuple[int, list[HeardSound]]:
+        return join_sounds(old, new, overlap)
+
+    def composed(self, units: Sequence[HeardSound]) -> list[tuple[HeardSound, int]]:
+        return [(unit, 1) for unit in units]
+
+    def judge(self, visit: Visit, units: Sequence[HeardSound], noise: float | None) -> Judgement | None:
+        weighed = self._weighed(visit, units)
+        return None if weighed is None else weighed.judgement(noise, self._policy.sounds)
+
+    def spoilt(
+        self, own: Judgement, visit: Visit, units: Sequence[HeardSound], noise: float | None
+    ) -> Judgement | None:
+        weighed = self._weighed(visit, units)
+        return None if weighed is None else weighed.spoilt(own.grade, noise, self._policy.sounds)
+
+    def stray(self, units: Sequence[HeardSound]) -> bool:
+        return any(is_consonant(INVENTORY[unit.sound]) for unit in units)
+
+    def _weighed(self, visit: Visit, units: Sequence[HeardSound]) -> Weighed | None:
+        """Looked up: most visits are those of the window before, and all are judged again with the noise."""
+        said = units[visit.span]
+        key = (visit.matched, visit.inserted, visit.strays, *map(id, said))
+        found = self._now.get(key) or self._before.get(key)
+        if found is None:
+            start, stop = self._track.starts[visit.word : visit.word + 2].tolist()
+            weighed = weigh_sounds(visit, units, self._reference[start:stop], start, self._policy.sounds)
+            # With the sounds: as long as they live, their identity is theirs alone.
+            found = (said, weighed)
+        self._now[key] = found
+        return found[1]
+
+    def mistaken(self, units: Sequence[HeardSound]) -> Judgement:
+        return Judgement(
+            grade=WRONG,
+            error=100,
+            confidence=sum(unit.certainty for unit in units) // len(units),
+            heard=" ".join(unit.symbol for unit in units),
+            start_ms=units[0].start_ms,
+            end_ms=units[-1].end_ms,
+        )
+
+    def extra(self, units: Sequence[HeardSound]) -> str | None:
+        consonants = sum(is_consonant(INVENTORY[unit.sound]) for unit in units)
+        if len(units) < self._policy.sounds.shortest_extra or consonants < 2:
+            return None
+        return " ".join(unit.symbol for unit in units)
+
+    def expected(self, index: int) -> str:
+        return self._expected[index]
+
+
+def join_sounds(
+    old: Sequence[HeardSound], new: Sequence[HeardSound], overlap: tuple[int, int]
+) -> tuple[int, list[HeardSound]]:
+    """Cut over from one window to the next at a sound both heard, as near the middle as possible.
+
+    Cutting at a shared sound can neither lose nor double one; only where the windows share none
+    does the clock decide, with a sound that straddles the cut kept exactly once.
+    """
+    start_ms, end_ms = overlap
+    if start_ms >= end_ms:
+        return len(old), list(new)
+    middle = (start_ms + end_ms) / 2
+    anchor = _shared_sound(old, new, overlap)
+    if anchor is not None:
+        return anchor[0], list(new[anchor[1] :])
+    if not old or old[-1].centre_ms < start_ms or not new or new[0].centre_ms > end_ms:
+        # One of the windows heard nothing there: what the other heard stands.
+        return len(old), list(new)
+    keep = sum(1 for unit in old if unit.centre_ms < middle)
+    skip = sum(1 for unit in new if unit.centre_ms < middle)
+    return keep, list(new[skip:])
+
+
+def _shared_sound(
+    old: Sequence[HeardSound], new: Sequence[HeardSound], overlap: tuple[int, int]
+) -> tuple[int, int] | None:
+    start_ms, end_ms = overlap
+    middle = (start_ms + end_ms) / 2
+    heard = _centres_by_sound(new, end_ms + _SAME_MOMENT_MS)
+    best: tuple[float, int, int] | None = None
+    for i in range(len(old) - 1, -1, -1):
+        mine = old[i].centre_ms
+        if mine < start_ms - _SAME_MOMENT_MS:
+            break
+        for j, centre in heard.get(old[i].sound, ()):
+            apart = abs(centre - mine)
+            if apart > _SAME_MOMENT_MS:
+                continue
+            off_centre = abs((centre + mine) / 2 - middle)
+            # Distance apart counts double: of two equal sounds in a row, pair the ones that coincide.
+            rank = (off_centre + 2 * apart, i, j)
+            if best is None or rank < best:
+                best = rank
+    return None if best is None else (best[1], best[2])
+
+
+def _centres_by_sound(units: Sequence[HeardSound], until_ms: int) -> dict[int, list[tuple[int, float]]]:
+    """Place and centre (ms) of the units up to that time, by sound."""
+    centres: dict[int, list[tuple[int, float]]] = {}
+    for at, unit in enumerate(units):
+        centre = unit.centre_ms
+        if centre > until_ms:
+            break
+        centres.setdefault(unit.sound, []).append((at, centre))
+    return centres

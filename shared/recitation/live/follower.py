@@ -1,0 +1,179 @@
+"""Following a recitation: windows in, the state of every word out. What gateway and worker use."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any, Final
+
+import msgspec
+
+from shared.errors import BadRequest
+from shared.hearing import Hearing
+from shared.recitation.alignment.sound_units import HeardSound
+from shared.recitation.alignment.text_units import HeardToken
+from shared.recitation.grading.grader import CORRECT, Judgement
+from shared.recitation.grading.policy import DEFAULT, FeedbackPolicy
+from shared.recitation.grading.smoothing import UNTOUCHED
+from shared.recitation.grading.sound_grader import SoundEar
+from shared.recitation.grading.text_grader import WordEar
+from shared.recitation.live.feedback import Feedback, WordFeedback
+from shared.recitation.live.snapshot import PackedTracker, pack, unpack
+from shared.recitation.live.transcript import Transcript, TranscriptState
+from shared.recitation.live.word_tracker import Reading, Tracker
+from shared.recitation.reference.passage import Passage
+
+SNAPSHOT_VERSION: Final = 1
+_WINDOW_BITS: Final = 12
+_MEMORY_LEVEL: Final = 5
+"""zlib's tables for a state of a few kB: 32 kB to clear for each snapshot instead of 256."""
+_SMALL: Final = 4096
+"""Bytes of a state up to which compressing it costs more time than it saves bytes: a passage of 200 words."""
+_ARRAY_MARK: Final = 0x90
+"""MessagePack arrays of up to 15 begin with 0x90 to 0x9F, zlib's data never does (RFC 1950, 2.2)."""
+_NOTHING_READ: Final = Reading((), (), (), 0, False)
+_NOT_JUDGED: Final = Judgement(CORRECT, 0, 0, "", None, None)
+
+__all__ = ["DEFAULT", "FeedbackPolicy", "Follower"]
+
+
+class _Snapshot(msgspec.Struct, frozen=True, array_like=True):
+    v: int
+    passage: str
+    transcript: TranscriptState
+    reading: Reading
+    sounds: PackedTracker[HeardSound] | None
+    words: PackedTracker[HeardToken] | None
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(_Snapshot)
+
+
+class Follower:
+    """One reciter on one passage. Deterministic: equal windows in equal order give equal feedback.
+
+    The first window that holds anything decides whether the session is judged by sounds (the
+    engine has a phoneme head) or by words.
+    """
+
+    def __init__(self, passage: Passage, policy: FeedbackPolicy = DEFAULT) -> None:
+        self._passage = passage
+        self._policy = policy
+        self._transcript = Transcript(policy.transcript_words)
+        self._sounds: Tracker[HeardSound] | None = None
+        self._spoken: Tracker[HeardToken] | None = None
+        self._reading = _NOTHING_READ
+        self._feedback = [WordFeedback(word.index, word.display, word.verse.key) for word in passage.words]
+
+    def hear(self, hearing: Hearing) -> Feedback:
+        """Take the next window (in order, overlapping, session times) and say how every word stands."""
+        self._transcript.add(hearing)
+        tracker = self._tracker_for(hearing)
+        if tracker is not None:
+            self._show(tracker, tracker.hear(hearing))
+        return self.feedback()
+
+    def finish(self) -> Feedback:
+        """Nothing more will come: open words are decided, the unsaid tail stays pending."""
+        tracker = self._sounds or self._spoken
+        if tracker is not None:
+            self._show(tracker, tracker.finish())
+        return self.feedback()
+
+    def feedback(self) -> Feedback:
+        """How everything stands now."""
+        return Feedback(
+            words=tuple(self._feedback),
+            transcript=self._transcript.text,
+            extra_words=self._reading.extras,
+            repeats=self._reading.repeats,
+            pointer=self._reading.pointer,
+            completed=self._reading.completed,
+        )
+
+    def _tracker_for(self, hearing: Hearing) -> Tracker[Any] | None:
+        if self._sounds is None and self._spoken is None:
+            if hearing.phones:
+                self._sounds = self._sound_tracker(None)
+            elif hearing.phones is None and (hearing.text or hearing.words):
+                self._spoken = self._word_tracker(None)
+        return self._sounds or self._spoken
+
+    def _sound_tracker(self, saved: PackedTracker[HeardSound] | None) -> Tracker[HeardSound]:
+        ear = SoundEar(self._passage, self._policy)
+        state = None if saved is None else unpack(saved, ear.expected)
+        return Tracker(ear, self._policy, len(self._passage.words), state)
+
+    def _word_tracker(self, saved: PackedTracker[HeardToken] | None) -> Tracker[HeardToken]:
+        ear = WordEar(self._passage, self._policy)
+        state = None if saved is None else unpack(saved, ear.expected)
+        return Tracker(ear, self._policy, len(self._passage.words), state)
+
+    def _show(self, tracker: Tracker[Any], reading: Reading) -> None:
+        self._reading = msgspec.structs.replace(reading, changed=())
+        for index in reading.changed:
+            self._show_word(tracker, index)
+
+    def _show_word(self, tracker: Tracker[Any], index: int) -> None:
+        state = tracker.state.words.get(index, UNTOUCHED)
+        word = self._passage.words[index]
+        judgement = state.judgement
+        heard = judgement or _NOT_JUDGED
+        self._feedback[index] = WordFeedback(
+            index=word.index,
+            word=word.display,
+            verse_key=word.verse.key,
+            status=state.status,
+            final=state.final,
+            confidence=heard.confidence / 100,
+            heard=None if judgement is None else judgement.heard,
+            expected=None if state.status == "pending" else tracker.expected(index),
+            start_ms=heard.start_ms,
+            end_ms=heard.end_ms,
+        )
+
+    # -- moving between processes ---------------------------------------------------------------
+    def snapshot(self) -> bytes:
+        """Everything needed to go on elsewhere: MessagePack, versioned, compressed if it is large."""
+        state = _Snapshot(
+            SNAPSHOT_VERSION,
+            str(self._passage.range),
+            self._transcript.state(),
+            self._reading,
+            None if self._sounds is None else pack(self._sounds.state, self._sounds.expected),
+            None if self._spoken is None else pack(self._spoken.state, self._spoken.expected),
+        )
+        packed = _encoder.encode(state)
+        if len(packed) <= _SMALL:
+            return packed
+        packer = zlib.compressobj(level=1, wbits=_WINDOW_BITS, memLevel=_MEMORY_LEVEL)
+        return packer.compress(packed) + packer.flush()
+
+    @classmethod
+    def restore(cls, passage: Passage, policy: FeedbackPolicy, data: bytes) -> Follower:
+        """The follower a snapshot was taken of; its future is exactly the original's.
+
+        Raises `BadRequest` for a snapshot that is damaged, of another version or another passage.
+        """
+        try:
+            plain = data[0] & 0xF0 == _ARRAY_MARK if data else False
+            saved = _decoder.decode(data if plain else zlib.decompress(data))
+        except (zlib.error, msgspec.DecodeError) as error:
+            raise BadRequest(f"The saved state cannot be read: {error}. Start the session anew.") from error
+        if saved.v != SNAPSHOT_VERSION or saved.passage != str(passage.range):
+            raise BadRequest(
+                f"The saved state is version {saved.v} for {saved.passage}, not version {SNAPSHOT_VERSION} "
+                f"for {passage.range}. Start the session anew."
+            )
+        follower = cls(passage, policy)
+        follower._transcript = Transcript(policy.transcript_words, saved.transcript)
+        follower._reading = saved.reading
+        if saved.sounds is not None:
+            follower._sounds = follower._sound_tracker(saved.sounds)
+        if saved.words is not None:
+            follower._spoken = follower._word_tracker(saved.words)
+        tracker = follower._sounds or follower._spoken
+        if tracker is not None:
+            for index in tracker.state.words:
+                follower._show_word(tracker, index)
+        return follower

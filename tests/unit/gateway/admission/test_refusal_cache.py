@@ -1,0 +1,243 @@
+"""A crowd at a full pool: refused at once, without asking the routers each time, told when to come back."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+
+import pytest
+
+from gateway.admission.lease_keeper import LeaseKeeper
+from gateway.admission.refusal_cache import RefusalMemory
+from gateway.admission.router_client import OpenAdmission
+from gateway.connection.resume import SessionRequest
+from gateway.connection.serve import serve_session
+from gateway.dialects.recite.dialect import ReciteDialect
+from shared.clock import ManualClock
+from shared.errors import NoCapacity, RouterUnavailable
+from shared.ids import ConnectionId, PoolName, SessionId
+from shared.protocol.close_codes import NO_CAPACITY, Close
+from shared.protocol.workers import AdmitRequest, Lease, RenewReply
+from shared.recitation.reference.passage import VerseRange, load_passage
+from shared.service.websocket_frames import Take
+from tests.unit.gateway.harness import eventually, stop, world
+
+POOL = PoolName("default")
+HERE = ConnectionId("c1")
+
+
+class FullAdmission(OpenAdmission):
+    """A router with `room` slots; counts what it is asked."""
+
+    def __init__(self, room: int, retry_after_s: float = 5.0) -> None:
+        self.room = room
+        self.retry_after_s = retry_after_s
+        self.asked: list[SessionId] = []
+        self.load = 0.0
+        self.away = False
+
+    async def admit(self, request: AdmitRequest) -> Lease:
+        self.asked.append(request.session_id)
+        if not self.room:
+            raise NoCapacity("full", self.retry_after_s)
+        self.room -= 1
+        return await super().admit(request)
+
+    async def release(self, session_id: SessionId, holder: str | None = None) -> None:
+        self.room += 1
+
+    async def renew(self, session_ids: Sequence[SessionId]) -> RenewReply:
+        if self.away:
+            raise RouterUnavailable("away")
+        return await super().renew(session_ids)
+
+    async def utilisation(self, pool: PoolName) -> float:
+        return self.load
+
+
+# -- the memory itself -----------------------------------------------------------------------------
+def test_a_refusal_is_believed_for_a_random_part_of_the_time() -> None:
+    ends = set()
+    for seed in range(20):
+        memory = RefusalMemory(1.0, random.Random(seed))
+        memory.remember(NoCapacity("full", 5.0), 100.0, 100.0)
+        held = [step / 100 for step in range(200) if memory.recall(100.0 + step / 100) is not None]
+        assert 0.48 <= held[-1] <= 1.0
+        assert held == [step / 100 for step in range(len(held))]
+        ends.add(held[-1])
+    assert len(ends) > 5
+
+
+def test_newcomers_are_told_different_times_none_too_early() -> None:
+    memory = RefusalMemory(1.0, random.Random(1))
+    memory.remember(NoCapacity("full", 5.0), 0.0, 0.0)
+    times = {refusal.retry_after_s for _ in range(20) if (refusal := memory.recall(0.1)) is not None}
+    assert len(times) > 10
+    assert 5.0 <= min(times) <= max(times) <= 7.5
+
+
+def test_it_is_never_believed_longer_than_the_router_said() -> None:
+    memory = RefusalMemory(60.0)
+    memory.remember(NoCapacity("full", 0.5), 0.0, 0.0)
+    assert memory.recall(0.2) is not None
+    assert memory.recall(0.6) is None
+
+
+def test_an_answer_from_a_queue_is_nobody_elses_answer() -> None:
+    memory = RefusalMemory(1.0)
+    memory.remember(NoCapacity("waited in vain", 5.0), 0.0, 10.0)
+    assert memory.recall(10.1) is None
+
+
+def test_zero_turns_it_off() -> None:
+    memory = RefusalMemory(0.0)
+    memory.remember(NoCapacity("full"), 0.0, 0.0)
+    assert memory.recall(0.0) is None
+
+
+# -- the leases ------------------------------------------------------------------------------------
+async def test_a_slot_given_back_opens_the_door_at_once() -> None:
+    clock, admission = ManualClock(), FullAdmission(1)
+    leases = LeaseKeeper(admission, 8.0, 1.0, clock)
+    await leases.admit(AdmitRequest(SessionId("session-1"), POOL), HERE)
+    with pytest.raises(NoCapacity):
+        await leases.admit(AdmitRequest(SessionId("session-2"), POOL), HERE)
+    with pytest.raises(NoCapacity):
+        leases.expect_room()
+    await leases.release(SessionId("session-1"), HERE)
+    leases.expect_room()
+
+
+async def test_after_the_time_the_router_is_asked_again() -> None:
+    clock, admission = ManualClock(), FullAdmission(0)
+    leases = LeaseKeeper(admission, 8.0, 1.0, clock)
+    for _ in range(3):
+        with pytest.raises(NoCapacity):
+            await leases.admit(AdmitRequest(SessionId("session-1"), POOL), HERE)
+        with pytest.raises(NoCapacity):
+            leases.expect_room()
+        clock.advance(1.1)
+        leases.expect_room()
+    assert len(admission.asked) == 3
+
+
+async def test_when_a_crowd_leaves_every_slot_goes_back_a_few_at_a_time() -> None:
+    class SlowRouter(FullAdmission):
+        busy = most = 0
+
+        async def release(self, session_id: SessionId, holder: str | None = None) -> None:
+            self.busy += 1
+            self.most = max(self.most, self.busy)
+            await asyncio.sleep(0)
+            self.busy -= 1
+            await super().release(session_id, holder)
+
+    admission, crowd = SlowRouter(200), [SessionId(f"session-{number}") for number in range(200)]
+    leases = LeaseKeeper(admission, 8.0)
+    for session_id in crowd:
+        await leases.admit(AdmitRequest(session_id, POOL), HERE)
+    await asyncio.gather(*(leases.release(session_id, HERE) for session_id in crowd))
+    assert admission.room == 200
+    assert leases.count == 0
+    assert 1 < admission.most <= 32
+
+
+async def test_the_load_of_the_pool_is_told_with_every_renewal() -> None:
+    admission, told = FullAdmission(1), list[float]()
+    admission.load, admission.away = 0.75, True
+    leases = LeaseKeeper(admission, 0.001)
+    await leases.admit(AdmitRequest(SessionId("session-1"), POOL), HERE)
+    renewing = asyncio.create_task(leases.run(POOL, told.append))
+    await asyncio.sleep(0.01)
+    assert told == []
+    admission.away = False
+    await eventually(lambda: len(told) >= 2)
+    await stop([renewing])
+    assert set(told) == {0.75}
+    admission.room = 0
+    with pytest.raises(NoCapacity):
+        await leases.admit(AdmitRequest(SessionId("session-2"), POOL), HERE)
+    assert told[-1] == 1.0
+
+
+# -- the whole gateway -----------------------------------------------------------------------------
+async def test_a_crowd_is_refused_in_words_and_the_router_is_asked_once() -> None:
+    async with world() as w:
+        admission = FullAdmission(0)
+        gateway = w.gateway(admission, refusal_memory_s=60)
+        crowd = []
+        for _ in range(11):
+            crowd.append(gateway.connect())
+            closed = await crowd[-1].rest()
+            assert (closed.code, closed.reason) == NO_CAPACITY
+        for client in crowd:
+            event = client.of("error")[0]
+            assert event["code"] == "no_capacity"
+            assert event["retry_after_s"] >= 5.0
+        refused = gateway.ports.metrics.registry.get_sample_value(
+            "rattil_gateway_refusals_total", {"code": "no_capacity"}
+        )
+        assert refused == 11
+    assert len(admission.asked) == 1
+
+
+async def test_a_session_that_holds_a_lease_is_never_refused_from_memory() -> None:
+    async with world() as w:
+        admission = FullAdmission(1)
+        gateway = w.gateway(admission, refusal_memory_s=60)
+        inside = gateway.connect()
+        session_id = (await inside.until("ready"))["session_id"]
+        refused = gateway.connect()
+        assert (await refused.rest()).code == NO_CAPACITY.code
+        admission.room = 1
+        back = gateway.connect(session_id=session_id, last_seq=-1, offset=0)
+        assert (await back.until("ready"))["resumed"] is True
+
+
+class _Mouth:
+    """A socket that only listens to what it is told."""
+
+    def __init__(self) -> None:
+        self.closed: Close | None = None
+
+    async def pour(self, take: Take) -> None:
+        raise AssertionError("nobody may read before there is a place")
+
+    def send_now(self, text: str) -> bool:
+        return False
+
+    async def send(self, text: str) -> None:
+        assert "no_capacity" in text
+
+    async def close(self, close: Close) -> None:
+        self.closed = close
+
+    def abort(self, after_s: float) -> None:
+        return None
+
+
+@pytest.mark.parametrize(("named", "asked"), [(False, 1), (True, 2)])
+async def test_who_came_together_with_the_first_is_refused_without_asking(named: bool, asked: int) -> None:
+    async with world() as w:
+        admission = FullAdmission(0)
+        gateway = w.gateway(admission, refusal_memory_s=60)
+        await gateway.connect().rest()
+        passage = load_passage(VerseRange.of(1, 1, 7))
+        request = SessionRequest("recite", passage, SessionId("session-1"), named=named)
+        socket = _Mouth()
+        await serve_session(gateway.ports, socket, ReciteDialect(), request)
+        assert socket.closed == NO_CAPACITY
+    assert len(admission.asked) == asked
+
+
+async def test_when_one_leaves_the_next_one_comes_in() -> None:
+    async with world() as w:
+        admission = FullAdmission(1)
+        gateway = w.gateway(admission, refusal_memory_s=60)
+        first = gateway.connect()
+        await first.until("ready")
+        assert (await gateway.connect().rest()).code == NO_CAPACITY.code
+        await first.leave()
+        await eventually(lambda: admission.room == 1)
+        await gateway.connect().until("ready")
