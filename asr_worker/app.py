@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from asr_worker.batching.executor import EngineLane
+from asr_worker.batching.executor import EngineExecutor
 from asr_worker.capacity.calibration import measure_cost
 from asr_worker.capacity.estimator import BatchCost, CapacityModel
 from asr_worker.capacity.heartbeat import Heartbeat, RedisRegistration, Registration
@@ -49,24 +49,24 @@ def build_worker(
     standing: Standing,
     queue: WorkQueue,
     registration: Registration,
-    lane: EngineLane,
+    executor: EngineExecutor,
     metrics: WorkerMetrics,
     clock: Clock,
 ) -> tuple[Worker, Heartbeat]:
     """The worker and its heartbeat on any bus."""
-    worker = Worker(standing.worker_id, queue, lane, _policy(settings), metrics, clock)
+    worker = Worker(standing.worker_id, queue, executor, _policy(settings), metrics, clock)
     heartbeat = Heartbeat(registration, standing.report, metrics, clock, settings.heartbeat_s)
     standing.worker, standing.heartbeat, standing.metrics = worker, heartbeat, metrics
     return worker, heartbeat
 
 
 @asynccontextmanager
-async def redis_worker(settings: WorkerSettings, lane: EngineLane) -> AsyncIterator[Parts]:
+async def redis_worker(settings: WorkerSettings, executor: EngineExecutor) -> AsyncIterator[Parts]:
     """A worker on the Redis its settings name; closes its connections at the end."""
     clock = SystemClock()
     limits = settings.bus_limits()
     worker_id = WorkerId(settings.worker_id) if settings.worker_id else new_worker_id()
-    standing = Standing(settings, worker_id, lane.capabilities, clock)
+    standing = Standing(settings, worker_id, executor.capabilities, clock)
     connection_limits = ConnectionLimits(max_connections=settings.redis_max_connections)
     connections = RedisConnections(settings.redis_url, connection_limits)
     control = open_client(settings.control_url, ConnectionLimits(max_connections=4))
@@ -74,12 +74,12 @@ async def redis_worker(settings: WorkerSettings, lane: EngineLane) -> AsyncItera
     try:
         queue = RedisWorkQueue(connections, PoolName(settings.pool), worker_id, limits)
         worker, heartbeat = build_worker(
-            settings, standing, queue, RedisRegistration(control), lane, metrics, clock
+            settings, standing, queue, RedisRegistration(control), executor, metrics, clock
         )
         jobs = None
         if settings.jobs:
             store = RedisSessionStore(connections, limits)
-            verifier = Verifier(lane, store, RedisUploads(control), clock, settings.job_batch)
+            verifier = Verifier(executor, store, RedisUploads(control), clock, settings.job_batch)
             jobs = VerifyJobs(settings.control_url, verifier, _job_policy(settings), metrics, clock)
         yield Parts(worker, heartbeat, jobs, standing, metrics)
     finally:
@@ -90,25 +90,27 @@ async def redis_worker(settings: WorkerSettings, lane: EngineLane) -> AsyncItera
 async def run_worker(settings: WorkerSettings, engine: Engine) -> None:
     """Serve until a signal, drain, and return. A failing part ends the whole worker."""
     clock = SystemClock()
-    lane = EngineLane(engine, clock)
+    executor = EngineExecutor(engine, clock)
     try:
-        meter = await measured_capacity(settings, lane, clock)
-        async with redis_worker(settings, lane) as parts:
+        meter = await measured_capacity(settings, executor, clock)
+        async with redis_worker(settings, executor) as parts:
             parts.standing.meter = meter
             parts.metrics.watch(meter)
             async with tidied():
                 await _run(settings, parts)
     finally:
-        lane.close()
+        executor.close()
 
 
-async def measured_capacity(settings: WorkerSettings, lane: EngineLane, clock: Clock) -> CapacityMeter:
-    """A meter with its first guess, from a few batches through the lane."""
-    policy = capacity_policy(settings, lane.capabilities.device)
+async def measured_capacity(
+    settings: WorkerSettings, executor: EngineExecutor, clock: Clock
+) -> CapacityMeter:
+    """A meter with its first guess, from a few batches through the executor."""
+    policy = capacity_policy(settings, executor.capabilities.device)
     if settings.engine == "scripted":
         cost = BatchCost(settings.scripted_delay_ms, 0.05)  # it says itself how long a batch takes
     else:
-        cost = await measure_cost(lane, policy, clock)
+        cost = await measure_cost(executor, policy, clock)
     return CapacityMeter(CapacityModel(policy, cost, clock.monotonic()), clock)
 
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 from asr_worker.batching import outcomes
 from asr_worker.batching.batcher import Batcher, BatchPolicy, GroupKey, Waiting
-from asr_worker.batching.executor import EngineLane
-from asr_worker.batching.linger import Company
+from asr_worker.batching.executor import EngineExecutor
+from asr_worker.batching.linger import Linger
 from asr_worker.batching.outcomes import Stages
-from asr_worker.batching.prefetch import Job, PrepareAhead
+from asr_worker.batching.prefetch import Job, Prefetcher
 from asr_worker.metrics import WorkerMetrics
 from asr_worker.queue.committer import ShardCommitter
-from asr_worker.queue.consumer import Intake
-from asr_worker.queue.in_flight import Ledger
+from asr_worker.queue.consumer import SegmentConsumer
+from asr_worker.queue.in_flight import InFlight
 from asr_worker.stop_waits import pause
 from shared.bus.ports import Claim, WorkQueue
 from shared.clock import Clock
@@ -51,27 +51,27 @@ class Worker:
         self,
         worker_id: WorkerId,
         queue: WorkQueue,
-        lane: EngineLane,
+        executor: EngineExecutor,
         policy: WorkerPolicy,
         metrics: WorkerMetrics,
         clock: Clock,
     ) -> None:
         self.worker_id = worker_id
         self._queue = queue
-        self._lane = lane
+        self._executor = executor
         self._policy = policy
         self._metrics = metrics
         self._clock = clock
         shards = queue.shards
-        self._ledger = Ledger(shards, policy.max_in_flight)
+        self._in_flight = InFlight(shards, policy.max_in_flight)
         self._batcher: Batcher[Job] = Batcher(
             BatchPolicy(policy.max_batch, shards * policy.max_in_flight, policy.max_wait_s)
         )
-        self._company = Company(policy.max_wait_s)
-        self._batcher.company_s = self._company.wait_s
-        self._ahead = PrepareAhead(lane, self._batcher)
-        self._committers = [ShardCommitter(s, queue, self._ledger, metrics) for s in range(shards)]
-        self._intake = Intake(queue, self._ledger, self._accept, metrics)
+        self._linger = Linger(policy.max_wait_s)
+        self._batcher.linger_s = self._linger.wait_s
+        self._prefetcher = Prefetcher(executor, self._batcher)
+        self._committers = [ShardCommitter(s, queue, self._in_flight, metrics) for s in range(shards)]
+        self._consumer = SegmentConsumer(queue, self._in_flight, self._accept, metrics)
         self._work = asyncio.Event()
         self._closing = False
         self._idle_since_s = clock.monotonic()
@@ -79,12 +79,12 @@ class Worker:
     @property
     def in_flight(self) -> int:
         """Segments taken and not yet answered."""
-        return len(self._ledger)
+        return len(self._in_flight)
 
     @property
     def sessions(self) -> int:
         """Sessions with a segment in flight here."""
-        return len({claim.segment.session_id for claim in self._ledger.all()})
+        return len({claim.segment.session_id for claim in self._in_flight.all()})
 
     @property
     def waiting(self) -> int:
@@ -94,7 +94,7 @@ class Worker:
     @property
     def stuck(self) -> bool:
         """Whether the batch in work takes so long that it will probably never end."""
-        return self._lane.busy_s > self._policy.stuck_s
+        return self._executor.busy_s > self._policy.stuck_s
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop`, then finish what was taken, commit it, and leave the groups.
@@ -105,31 +105,31 @@ class Worker:
         async with asyncio.TaskGroup() as group:
             aside = [
                 group.create_task(self._refresh(), name="refresh-claims"),
-                group.create_task(self._ahead.run(), name="prepare-ahead"),
+                group.create_task(self._prefetcher.run(), name="prepare-ahead"),
             ]
             committers = [group.create_task(c.run(), name=f"commit-{c.shard}") for c in self._committers]
-            intakes = self._intakes(group, stop)
+            consumers = self._consumers(group, stop)
             decoder = group.create_task(self._decode_all(), name="decode")
             await stop.wait()
             try:
                 async with asyncio.timeout(self._policy.drain_timeout_s):
-                    await self._drain(intakes, decoder, committers)
+                    await self._drain(consumers, decoder, committers)
             except TimeoutError:
-                _log.warning("drain_timed_out", unanswered=len(self._ledger))
-            for task in (*aside, decoder, *committers, *intakes):
+                _log.warning("drain_timed_out", unanswered=len(self._in_flight))
+            for task in (*aside, decoder, *committers, *consumers):
                 task.cancel()
         await self._leave()
 
-    def _intakes(self, group: asyncio.TaskGroup, stop: asyncio.Event) -> list[asyncio.Task[None]]:
+    def _consumers(self, group: asyncio.TaskGroup, stop: asyncio.Event) -> list[asyncio.Task[None]]:
         policy = self._policy
         readers = [
             group.create_task(
-                self._intake.read(shard, policy.max_batch, policy.claim_block_ms, stop),
+                self._consumer.read(shard, policy.max_batch, policy.claim_block_ms, stop),
                 name=f"claim-{shard}",
             )
             for shard in range(self._queue.shards)
         ]
-        taking_over = self._intake.take_over(policy.reclaim_ms, policy.reclaim_every_s, stop)
+        taking_over = self._consumer.take_over(policy.reclaim_ms, policy.reclaim_every_s, stop)
         return [*readers, group.create_task(taking_over, name="reclaim")]
 
     async def _start(self, stop: asyncio.Event) -> None:
@@ -142,11 +142,11 @@ class Worker:
 
     async def _drain(
         self,
-        intakes: Sequence[asyncio.Task[None]],
+        consumers: Sequence[asyncio.Task[None]],
         decoder: asyncio.Task[None],
         committers: Sequence[asyncio.Task[None]],
     ) -> None:
-        await asyncio.wait(intakes)
+        await asyncio.wait(consumers)
         self._closing = True
         self._work.set()
         await asyncio.wait([decoder])
@@ -172,7 +172,7 @@ class Worker:
             self._answer(claim, outcomes.dropped(segment, outcomes.POISON, message, stages, self.worker_id))
             return
         try:
-            item = outcomes.engine_item(segment, self._lane.capabilities.features)
+            item = outcomes.engine_item(segment, self._executor.capabilities.features)
         except BadRequest as error:
             self._answer(claim, outcomes.failed(segment, error, stages, self.worker_id))
             return
@@ -180,25 +180,25 @@ class Worker:
         self._batcher.offer(
             Waiting(
                 Job(claim, item, stages.queued_ms),
-                GroupKey(self._lane.bucket(segment.samples), alone),
+                GroupKey(self._executor.bucket(segment.samples), alone),
                 segment.priority == "final",
                 segment.deadline_ms,
                 self._clock.monotonic(),
             )
         )
-        self._metrics.in_flight.set(len(self._ledger))
+        self._metrics.in_flight.set(len(self._in_flight))
         self._work.set()
-        if self._lane.busy:
+        if self._executor.busy:
             self._look_ahead()
 
     def _look_ahead(self) -> None:
         if self._policy.prepare_ahead and len(self._batcher):
-            self._ahead.wake()
+            self._prefetcher.wake()
 
     async def _decode_all(self) -> None:
         """Batch after batch; returns when closing and nothing waits any more."""
         while True:
-            await self._ahead.settled()
+            await self._prefetcher.settled()
             batch = self._batcher.take(self._clock.monotonic(), self._idle_since_s, closing=self._closing)
             if batch:
                 await self._decode(self._without_expired(batch))
@@ -234,13 +234,13 @@ class Worker:
             return
         started_s = self._clock.monotonic()
         self._look_ahead()
-        decoded = await self._lane.decode([waiting.payload.item for waiting in batch], live=True)
+        decoded = await self._executor.decode([waiting.payload.item for waiting in batch], live=True)
         self._idle_since_s = self._clock.monotonic()
-        self._company.batch_done(started_s, self._idle_since_s)
-        self._batcher.company_s = self._company.wait_s
+        self._linger.batch_done(started_s, self._idle_since_s)
+        self._batcher.linger_s = self._linger.wait_s
         audio_s = sum(waiting.payload.item.samples for waiting in batch) / SAMPLE_RATE
         self._metrics.decoded(len(batch), audio_s, decoded.inference_ms)
-        script = self._lane.capabilities.script
+        script = self._executor.capabilities.script
         for waiting, outcome in zip(batch, decoded.outcomes, strict=True):
             segment = waiting.payload.claim.segment
             stages = self._stages(waiting, started_s, decoded.inference_ms, len(batch))
@@ -268,8 +268,8 @@ class Worker:
         """Keep others from taking over what is still in work here; a stuck batch is let go."""
         while True:
             await asyncio.sleep(self._policy.reclaim_ms / 3000)
-            self._metrics.in_flight.set(len(self._ledger))
-            claims = self._ledger.all()
+            self._metrics.in_flight.set(len(self._in_flight))
+            claims = self._in_flight.all()
             if not claims or self.stuck:
                 continue
             try:

@@ -24,7 +24,7 @@ from benchmarks.report import Report, Table
 from cli.modelling.measures import Rates, Tally
 from cli.modelling.recordings import Choice, Recording, bundled_recordings, find_recordings
 from gateway.connection.window_encoder import EncodedWindow, EncodingPlan, encode_window
-from gateway.session.fixed_windows import Intake, IntakePolicy, IntakePosition, Window
+from gateway.session.fixed_windows import FixedWindows, Position, Window, WindowPolicy
 from shared.audio.decode import decode_file
 from shared.audio.pcm import samples_of
 from shared.bus import segment_entries, stored_audio
@@ -36,7 +36,7 @@ from shared.protocol.segments import SAMPLE_RATE, Codec, Segment
 from shared.recitation.reference.passage import load_passage
 from shared.recitation.report.review import review
 
-WINDOW = IntakePosition(SAMPLE_RATE * 5 // 2, SAMPLE_RATE // 2)
+WINDOW = Position(SAMPLE_RATE * 5 // 2, SAMPLE_RATE // 2)
 """The gateway's defaults: windows of 2.5 s that share 0.5 s."""
 BATCH = 16
 CONTROL = "pcm16 with noise of 1/32768"
@@ -147,7 +147,7 @@ def measure_cost(plan: EncodingPlan, windows: Sequence[Window], seconds: float, 
 
 def windows_of(pcm: bytes) -> list[Window]:
     """The windows a gateway cuts of a recording, silent ones included."""
-    intake = Intake(WINDOW, IntakePolicy())
+    intake = FixedWindows(WINDOW, WindowPolicy())
     intake.feed(pcm)
     intake.end()
     found = []
@@ -192,7 +192,7 @@ def _hear(one: Recording, pcm: bytes, plan: EncodingPlan, engine: Engine) -> _He
         for window, output in zip(voiced[start : start + BATCH], engine.decode(batch), strict=True):
             if isinstance(output, Exception):
                 raise DecodeFailed(f"a window of {one.path} could not be decoded: {output}") from output
-            span = chunking.Window(window.start_sample, window.start_sample + len(window.pcm) // 2)
+            span = chunking.Chunk(window.start_sample, window.start_sample + len(window.pcm) // 2)
             hearings.append(chunking.hearing(span, output, engine.capabilities.script))
     feedback = review(load_passage(one.verses), hearings)
     states = tuple(word.status for word in feedback.words)

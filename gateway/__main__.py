@@ -12,7 +12,7 @@ from gateway.admission.router_client import Admission, HttpAdmission, OpenAdmiss
 from gateway.app import build_app
 from gateway.auth.api_keys import Authenticator
 from gateway.connection.ended_connections import EndedConnections, relax_collector
-from gateway.connection.registry import Connections
+from gateway.connection.registry import ConnectionRegistry
 from gateway.connection.window_encoder import open_encoder
 from gateway.dependencies import GatewayPorts
 from gateway.metrics import GatewayMetrics
@@ -83,7 +83,7 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
             auth=Authenticator(settings.api_keys),
             adaptive=AdaptiveWindow(adaptive_policy(settings)),
             metrics=GatewayMetrics(registry),
-            connections=Connections(settings.max_connections, EndedConnections().note),
+            connections=ConnectionRegistry(settings.max_connections, EndedConnections().note),
             workers_ready=admission.workers_ready,
             encoder=encoder,
         )

@@ -9,7 +9,7 @@ from gateway.admission.adaptive_window import AdaptiveWindow
 from gateway.admission.lease_keeper import LeaseKeeper
 from gateway.admission.router_client import Admission
 from gateway.auth.api_keys import Authenticator
-from gateway.connection.registry import Connections
+from gateway.connection.registry import ConnectionRegistry
 from gateway.connection.window_encoder import PlainEncoder, WindowEncoder
 from gateway.metrics import GatewayMetrics
 from gateway.offline.arq_client import BatchVerifier
@@ -38,6 +38,6 @@ class GatewayPorts:
     auth: Authenticator
     adaptive: AdaptiveWindow
     metrics: GatewayMetrics
-    connections: Connections
+    connections: ConnectionRegistry
     workers_ready: Callable[[], Awaitable[int]]
     encoder: WindowEncoder = field(default_factory=PlainEncoder)

@@ -21,7 +21,10 @@ class GatewayMetrics:
             "rattil_gateway_sessions_total", "Sessions opened.", ["how"], registry=registry
         )
         self.closes = Counter(
-            "rattil_gateway_closes_total", "Connections ended, by close code.", ["code"], registry=registry
+            "rattil_gateway_closes_total",
+            "Connections ended, by close code.",
+            ["code"],
+            registry=registry,
         )
         self.audio_seconds = Counter(
             "rattil_gateway_audio_seconds_total", "Audio received, seconds.", registry=registry

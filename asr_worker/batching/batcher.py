@@ -39,7 +39,7 @@ class Waiting(Generic[Payload]):
 
 @dataclass(frozen=True, slots=True)
 class BatchPolicy:
-    """Bounds of a batch: items together, items waiting, and how long one waits for company (s)."""
+    """Bounds of a batch: items together, items waiting, and how long one waits for others (s)."""
 
     max_batch: int
     max_waiting: int
@@ -49,14 +49,14 @@ class BatchPolicy:
 class Batcher(Generic[Payload]):
     """A bounded set of waiting segments, grouped so that a batch has one shape.
 
-    With little to do nobody waits: an engine that has been idle for `company_s` gets whatever is
+    With little to do nobody waits: an engine that has been idle for `linger_s` gets whatever is
     there at once. Right after a batch, when more segments are usually on their way, a group that
-    is neither full nor urgent waits for company, at most `company_s` from its first item.
+    is neither full nor urgent waits for others to join its batch, at most `linger_s` from its first item.
     """
 
     def __init__(self, policy: BatchPolicy) -> None:
         self._policy = policy
-        self._company_s = policy.max_wait_s
+        self._linger_s = policy.max_wait_s
         self._groups: dict[GroupKey, list[Waiting[Payload]]] = {}
         self._size = 0
 
@@ -64,13 +64,13 @@ class Batcher(Generic[Payload]):
         return self._size
 
     @property
-    def company_s(self) -> float:
-        """How long a segment waits for company after a batch, s; set as the load is, within the bound."""
-        return self._company_s
+    def linger_s(self) -> float:
+        """How long a segment waits for others, s; follows the load within the bound."""
+        return self._linger_s
 
-    @company_s.setter
-    def company_s(self, wait_s: float) -> None:
-        self._company_s = min(wait_s, self._policy.max_wait_s)
+    @linger_s.setter
+    def linger_s(self, wait_s: float) -> None:
+        self._linger_s = min(wait_s, self._policy.max_wait_s)
 
     @property
     def room(self) -> int:
@@ -110,23 +110,23 @@ class Batcher(Generic[Payload]):
         """Seconds until `take` gives a batch if nothing else arrives; None when nothing is there."""
         if not self._size:
             return None
-        idle_enough_s = idle_since_s + self._company_s
+        idle_enough_s = idle_since_s + self._linger_s
         oldest_due_s = min(map(self._due_s, self._groups))
         return max(0.0, min(idle_enough_s, oldest_due_s) - now_s)
 
     def _ready(self, now_s: float, idle_since_s: float, closing: bool) -> Iterator[GroupKey]:
-        at_once = closing or now_s - idle_since_s >= self._company_s
+        at_once = closing or now_s - idle_since_s >= self._linger_s
         for key in self._groups:
             if at_once or self._due_s(key) <= now_s:
                 yield key
 
     def _due_s(self, key: GroupKey) -> float:
-        """When this group stops waiting for company; already past for full or final ones."""
+        """When this group stops waiting for others; already past for full or final ones."""
         group = self._groups[key]
         oldest_s = min(item.arrived_s for item in group)
         if len(group) >= self._policy.max_batch or any(item.final for item in group):
             return oldest_s
-        return oldest_s + self._company_s
+        return oldest_s + self._linger_s
 
     def _first(self, keys: Iterator[GroupKey]) -> GroupKey | None:
         return min(

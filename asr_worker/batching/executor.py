@@ -29,7 +29,7 @@ class Decoded(NamedTuple):
     inference_ms: int
 
 
-class EngineLane:
+class EngineExecutor:
     """Runs an `Engine` in its own thread, one batch at a time.
 
     Callers wait for their turn: at most one live caller and as many jobs as the settings allow.

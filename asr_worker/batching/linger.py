@@ -1,4 +1,4 @@
-"""How long a segment waits for company: not at all on an idle engine, longer on a busy one. Pure.
+"""How long a segment waits for others: not at all on an idle engine, longer on a busy one. Pure.
 
 Segments that arrive while a batch is decoded form the next one by themselves, so waiting never makes
 a result earlier; a short wait on a busy engine only saves some batches. Simulated with the bundled
@@ -14,7 +14,7 @@ MEMORY = 0.9
 """Weight of the past at each batch: about the last ten count."""
 
 
-class Company:
+class Linger:
     """Follows how busy the engine is, from when its batches began and ended (monotonic s)."""
 
     def __init__(self, most_s: float) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from asr_worker.batching.batcher import Batcher
-from asr_worker.batching.executor import EngineLane
+from asr_worker.batching.executor import EngineExecutor
 from asr_worker.engines.engine import EngineItem
 from shared.bus.ports import Claim
 
@@ -24,7 +24,7 @@ class Job:
     prepared: bool = False
 
 
-class PrepareAhead:
+class Prefetcher:
     """Prepares waiting segments, most urgent first, but only while the engine is busy.
 
     Nothing is promised to a batch by it: which segments the next batch takes is decided when the engine
@@ -32,8 +32,8 @@ class PrepareAhead:
     engine's thread: with little to do there is no second thread in its way.
     """
 
-    def __init__(self, lane: EngineLane, waiting: Batcher[Job]) -> None:
-        self._lane = lane
+    def __init__(self, executor: EngineExecutor, waiting: Batcher[Job]) -> None:
+        self._executor = executor
         self._waiting = waiting
         self._wake = asyncio.Event()
         self._working = asyncio.Lock()
@@ -53,7 +53,7 @@ class PrepareAhead:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._lane.busy and await self._prepare_some():
+            while self._executor.busy and await self._prepare_some():
                 continue
 
     async def _prepare_some(self) -> bool:
@@ -61,7 +61,7 @@ class PrepareAhead:
         async with self._working:
             jobs = self._waiting.most_urgent(AT_ONCE, _unprepared)
             if jobs:
-                items = await self._lane.prepare([job.item for job in jobs])
+                items = await self._executor.prepare([job.item for job in jobs])
                 for job, item in zip(jobs, items, strict=True):
                     job.item, job.prepared = item, True
         return bool(jobs)

@@ -18,12 +18,12 @@ LONGEST_MS = 1000.0
 
 
 class Decoder(Protocol):
-    """The engine's lane."""
+    """The engine's executor."""
 
     async def decode(self, items: Sequence[EngineItem], *, live: bool) -> Decoded: ...
 
 
-async def measure_cost(lane: Decoder, policy: CapacityPolicy, clock: Clock) -> BatchCost:
+async def measure_cost(executor: Decoder, policy: CapacityPolicy, clock: Clock) -> BatchCost:
     """Decode one segment, then as many together as take less than `LONGEST_MS`."""
     item = EngineItem(syllables(policy.window_s))
 
@@ -31,7 +31,7 @@ async def measure_cost(lane: Decoder, policy: CapacityPolicy, clock: Clock) -> B
         best = float("inf")
         for _ in range(ROUNDS):
             began_s = clock.monotonic()
-            await lane.decode([item] * size, live=True)
+            await executor.decode([item] * size, live=True)
             best = min(best, 1000 * (clock.monotonic() - began_s))
             if best > LONGEST_MS:
                 break

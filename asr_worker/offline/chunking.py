@@ -25,7 +25,7 @@ SILENT_DBFS = -60.0
 """A window without any louder frame is not decoded: speech models invent text for silence."""
 
 
-class Window(NamedTuple):
+class Chunk(NamedTuple):
     """A stretch of the recording, samples."""
 
     start: int
@@ -49,7 +49,7 @@ class CutRules:
         return cls(latest_s * usual.earliest_s / usual.latest_s, latest_s)
 
 
-def windows(pcm: Floats, rules: CutRules) -> list[Window]:
+def windows(pcm: Floats, rules: CutRules) -> list[Chunk]:
     """Consecutive, overlapping windows that cover the recording; none longer than
     `latest_s + overlap_s`."""
     if not pcm.size:
@@ -57,7 +57,7 @@ def windows(pcm: Floats, rules: CutRules) -> list[Window]:
     half = int(rules.overlap_s * SAMPLE_RATE) // 2
     edges = [0, *_cuts(pcm, rules), pcm.size]
     return [
-        Window(max(0, start - half), min(pcm.size, end + half))
+        Chunk(max(0, start - half), min(pcm.size, end + half))
         for start, end in itertools.pairwise(edges)
         if end > start
     ]
@@ -69,7 +69,7 @@ def is_silent(pcm: Floats) -> bool:
     return not levels.size or float(levels.max()) < SILENT_DBFS
 
 
-def hearing(window: Window, output: EngineOutput | None, script: str) -> Hearing:
+def hearing(window: Chunk, output: EngineOutput | None, script: str) -> Hearing:
     """What was heard in a window, its times moved to the recording's; None: a silent window."""
     start_ms, end_ms = _ms(window.start), _ms(window.end)
     if output is None:
@@ -120,6 +120,6 @@ def _ms(samples: int) -> int:
     return samples * 1000 // SAMPLE_RATE
 
 
-def chunks(items: Sequence[Window], size: int) -> list[Sequence[Window]]:
+def chunks(items: Sequence[Chunk], size: int) -> list[Sequence[Chunk]]:
     """The windows in groups of `size`, the last one shorter."""
     return [items[start : start + size] for start in range(0, len(items), size)]

@@ -7,10 +7,10 @@ from typing import Protocol
 
 import msgspec
 
-from asr_worker.batching.executor import EngineLane
+from asr_worker.batching.executor import EngineExecutor
 from asr_worker.engines.engine import EngineItem, EngineOutput
 from asr_worker.offline import chunking
-from asr_worker.offline.chunking import CutRules, Window
+from asr_worker.offline.chunking import Chunk, CutRules
 from shared.audio.pcm import to_float
 from shared.bus.ports import SessionStore
 from shared.clock import Clock
@@ -35,15 +35,15 @@ class Verifier:
     """Grades recordings with the worker's own engine; live segments go before its batches."""
 
     def __init__(
-        self, lane: EngineLane, store: SessionStore, uploads: Uploads, clock: Clock, batch: int
+        self, executor: EngineExecutor, store: SessionStore, uploads: Uploads, clock: Clock, batch: int
     ) -> None:
         """`batch`: windows decoded together, which is what a live segment may have to wait for."""
-        self._lane = lane
+        self._executor = executor
         self._store = store
         self._uploads = uploads
         self._clock = clock
         self._batch = batch
-        self._rules = CutRules.within(lane.capabilities.max_window_s)
+        self._rules = CutRules.within(executor.capabilities.max_window_s)
 
     async def verify(self, request: VerifyRequest) -> VerifyReply:
         """The report as a reply.
@@ -92,15 +92,15 @@ class Verifier:
     async def _hear(self, pcm16: bytes, language: str) -> tuple[list[Hearing], int]:
         """Every window's hearing, in order, and the engine's time in ms."""
         pcm = to_float(pcm16)
-        capabilities = self._lane.capabilities
+        capabilities = self._executor.capabilities
         options = TaskOptions(language=language, word_timestamps=capabilities.word_times)
         windows = await asyncio.to_thread(chunking.windows, pcm, self._rules)
         spoken = [window for window in windows if not chunking.is_silent(pcm[window.start : window.end])]
-        outputs: dict[Window, EngineOutput] = {}
+        outputs: dict[Chunk, EngineOutput] = {}
         inference_ms = 0
         for group in chunking.chunks(spoken, self._batch):
             items = [EngineItem(pcm[window.start : window.end], options) for window in group]
-            decoded = await self._lane.decode(items, live=False)
+            decoded = await self._executor.decode(items, live=False)
             inference_ms += decoded.inference_ms
             for window, outcome in zip(group, decoded.outcomes, strict=True):
                 if isinstance(outcome, Exception):

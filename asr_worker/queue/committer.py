@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from asr_worker.batching.outcomes import POISON
 from asr_worker.metrics import WorkerMetrics
-from asr_worker.queue.in_flight import Ledger
+from asr_worker.queue.in_flight import InFlight
 from asr_worker.stop_waits import Retry
 from shared.bus.ports import Claim, WorkQueue
 from shared.errors import BusUnavailable
@@ -28,14 +28,14 @@ _log = get_logger(__name__)
 class ShardCommitter:
     """Keeps finished results until their shard has taken them.
 
-    Its queue needs no bound of its own: it holds only claims that are in the ledger, which is
+    Its queue needs no bound of its own: it holds only claims that are in the in_flight, which is
     bounded. While the shard is away it retries with growing waits: commits are idempotent.
     """
 
-    def __init__(self, shard: int, queue: WorkQueue, ledger: Ledger, metrics: WorkerMetrics) -> None:
+    def __init__(self, shard: int, queue: WorkQueue, in_flight: InFlight, metrics: WorkerMetrics) -> None:
         self.shard = shard
         self._queue = queue
-        self._ledger = ledger
+        self._in_flight = in_flight
         self._metrics = metrics
         self._finished: asyncio.Queue[Finished | None] = asyncio.Queue()
 
@@ -81,7 +81,7 @@ class ShardCommitter:
                 inference_ms=result.timings.inference_ms,
                 batch_size=result.batch_size,
             )
-        await self._ledger.remove(claim for claim, _ in batch)
+        await self._in_flight.remove(claim for claim, _ in batch)
 
     async def _until_done(self, what: str, call: Callable[[], Awaitable[_Answer]]) -> _Answer:
         retry = Retry()

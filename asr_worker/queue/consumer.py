@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from asr_worker.metrics import WorkerMetrics
-from asr_worker.queue.in_flight import Ledger
+from asr_worker.queue.in_flight import InFlight
 from asr_worker.stop_waits import Retry, first_of, pause
 from shared.bus.ports import Claim, WorkQueue
 from shared.errors import BusUnavailable
@@ -19,7 +19,7 @@ worker; innocent ones taken together with it would be delivered as often as it a
 _log = get_logger(__name__)
 
 
-class Intake:
+class SegmentConsumer:
     """Reads all shards until told to stop; what it takes goes to `accept`.
 
     A blocked read is never cancelled (Redis may have delivered what nobody read): `stop` is looked
@@ -29,12 +29,12 @@ class Intake:
     def __init__(
         self,
         queue: WorkQueue,
-        ledger: Ledger,
+        in_flight: InFlight,
         accept: Callable[[Claim], None],
         metrics: WorkerMetrics,
     ) -> None:
         self._queue = queue
-        self._ledger = ledger
+        self._in_flight = in_flight
         self._accept = accept
         self._metrics = metrics
 
@@ -42,9 +42,9 @@ class Intake:
         """Claim new segments of one shard, no more than there is room for."""
         retry = Retry()
         while not stop.is_set():
-            room = self._ledger.room(shard)
+            room = self._in_flight.room(shard)
             if not room:
-                await first_of(stop, self._ledger.wait_for_room(shard))
+                await first_of(stop, self._in_flight.wait_for_room(shard))
                 continue
             try:
                 claims = await self._queue.claim(shard, min(room, max_items), block_ms)
@@ -64,13 +64,13 @@ class Intake:
                 for claim in await self._left_behind(shard, min_idle_ms):
                     found = True
                     self._take(claim)
-                    await first_of(stop, self._ledger.wait_until_answered(claim))
+                    await first_of(stop, self._in_flight.wait_until_answered(claim))
             if not found:
                 await pause(stop, every_s)
 
     async def _left_behind(self, shard: int, min_idle_ms: int) -> list[Claim]:
         """Segments of one shard whose worker has not touched them for so long."""
-        if not self._ledger.room(shard):
+        if not self._in_flight.room(shard):
             return []
         try:
             claims = await self._queue.reclaim(shard, min_idle_ms, SUSPECTS_AT_ONCE)
@@ -89,7 +89,7 @@ class Intake:
         return claims
 
     def _take(self, claim: Claim) -> None:
-        if self._ledger.add(claim):
+        if self._in_flight.add(claim):
             self._accept(claim)
 
     def _note(self, call: str, shard: int, error: BusUnavailable) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from shared.bus.ports import Claim
 
 
-class Ledger:
+class InFlight:
     """Claims in flight, by shard. Bounded: readers claim no more than `room`."""
 
     def __init__(self, shards: int, max_per_shard: int) -> None:

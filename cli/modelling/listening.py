@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from asr_worker.engines.engine import Engine, EngineItem, EngineOutput
 from asr_worker.offline import chunking
 from asr_worker.offline.chunking import CutRules
-from gateway.session.fixed_windows import Intake, IntakePolicy, IntakePosition
+from gateway.session.fixed_windows import FixedWindows, Position, WindowPolicy
 from shared.audio.pcm import to_float
 from shared.errors import DecodeFailed
 from shared.hearing import Hearing
@@ -38,13 +38,13 @@ class Listener:
 
     def live(self, pcm: bytes) -> list[Hearing]:
         """PCM16 heard in the gateway's own windows, silence left out. Raises `DecodeFailed`."""
-        intake = Intake(self._start(), IntakePolicy())
+        intake = FixedWindows(self._start(), WindowPolicy())
         intake.feed(pcm)
         intake.end()
         spans = []
         while (window := intake.cut()) is not None:
             if window.seq is not None:
-                spans.append(chunking.Window(window.start_sample, window.start_sample + len(window.pcm) // 2))
+                spans.append(chunking.Chunk(window.start_sample, window.start_sample + len(window.pcm) // 2))
         return self._hear(pcm, spans)
 
     def whole(self, pcm: bytes) -> list[Hearing]:
@@ -57,11 +57,11 @@ class Listener:
         ]
         return self._hear(pcm, spans)
 
-    def _start(self) -> IntakePosition:
+    def _start(self) -> Position:
         cut = self.live_windows
-        return IntakePosition(round(cut.window_s * SAMPLE_RATE), round(cut.overlap_s * SAMPLE_RATE))
+        return Position(round(cut.window_s * SAMPLE_RATE), round(cut.overlap_s * SAMPLE_RATE))
 
-    def _hear(self, pcm: bytes, spans: Sequence[chunking.Window]) -> list[Hearing]:
+    def _hear(self, pcm: bytes, spans: Sequence[chunking.Chunk]) -> list[Hearing]:
         samples = to_float(pcm)
         capabilities = self.engine.capabilities
         options = TaskOptions(word_timestamps=capabilities.word_times)

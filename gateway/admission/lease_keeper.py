@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from gateway.admission.refusal_cache import RefusalMemory
+from gateway.admission.refusal_cache import RefusalCache
 from gateway.admission.router_client import Admission
 from shared.clock import Clock, SystemClock
 from shared.errors import NoCapacity, RattilError, RouterUnavailable
@@ -34,7 +34,7 @@ class LeaseKeeper:
         self._admission = admission
         self._renew_every_s = renew_every_s
         self._clock = clock or SystemClock()
-        self._refusals = RefusalMemory(refusal_memory_s)
+        self._refusals = RefusalCache(refusal_memory_s)
         self._tell_load: Callable[[float], None] = lambda load: None
         self._held: dict[SessionId, tuple[ConnectionId, AdmitRequest]] = {}
         self._releasing = asyncio.Semaphore(_RELEASED_AT_ONCE)

@@ -7,7 +7,7 @@ import random
 from shared.errors import NoCapacity
 
 
-class RefusalMemory:
+class RefusalCache:
     """The routers' last "no capacity", believed for at most `hold_s` seconds.
 
     Each time it is believed for a random part of that, at least half: gateways that were all refused

@@ -7,7 +7,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from gateway.connection.close_reasons import CloseConnection
+from gateway.connection.close_reasons import EndConnection
 from gateway.metrics import GatewayMetrics
 from shared.clock import Clock
 from shared.errors import BusUnavailable, QueueFull
@@ -19,7 +19,7 @@ _LONGEST_S = 2.0
 _T = TypeVar("_T")
 
 
-class Patience:
+class BusRetry:
     """Tries again while the bus is away or its stream full; then closes the connection."""
 
     def __init__(self, clock: Clock, metrics: GatewayMetrics, grace_s: float) -> None:
@@ -36,7 +36,7 @@ class Patience:
     async def call(self, attempt: Callable[[], Awaitable[_T]]) -> _T:
         """The result of `attempt`, which must be safe to repeat.
 
-        Raises `CloseConnection` after the grace, and at once whatever else `attempt` raises.
+        Raises `EndConnection` after the grace, and at once whatever else `attempt` raises.
         """
         give_up_at = self._clock.monotonic() + self._grace_s
         pause_s = _FIRST_S
@@ -55,6 +55,6 @@ class Patience:
             self._waiting = False
 
 
-def _giving_up(error: BusUnavailable | QueueFull) -> CloseConnection:
+def _giving_up(error: BusUnavailable | QueueFull) -> EndConnection:
     close = NO_CAPACITY if isinstance(error, QueueFull) else BUS_AWAY
-    return CloseConnection(close, error.code, f"{error.message}; reconnect to resume")
+    return EndConnection(close, error.code, f"{error.message}; reconnect to resume")

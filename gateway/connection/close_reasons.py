@@ -26,7 +26,7 @@ from shared.protocol.close_codes import (
 )
 
 
-class CloseConnection(Exception):
+class EndConnection(Exception):
     """Ends a connection in an orderly way: what is queued is sent, then the close frame."""
 
     def __init__(self, close: Close, code: str = "", message: str = "") -> None:
@@ -45,9 +45,9 @@ _CLOSES: tuple[tuple[type[RattilError], Close], ...] = (
 )
 
 
-def closing_for(error: RattilError) -> CloseConnection:
+def closing_for(error: RattilError) -> EndConnection:
     """The close code and the error event that tell a client about `error`."""
-    closing = CloseConnection(_close_for(error), error.code, error.message)
+    closing = EndConnection(_close_for(error), error.code, error.message)
     if isinstance(error, NoCapacity):
         closing.trouble = Trouble(error.code, error.message, retry_after_s=error.retry_after_s)
     return closing

@@ -11,13 +11,13 @@ import asyncio
 from collections import deque
 from collections.abc import Iterator
 
-from gateway.connection.close_reasons import CloseConnection, closing_for
+from gateway.connection.close_reasons import EndConnection, closing_for
 from gateway.connection.final_report import final_event
-from gateway.connection.receiver import Reader
-from gateway.connection.result_inbox import Inbox
+from gateway.connection.receiver import Receiver
+from gateway.connection.result_inbox import ResultInbox
 from gateway.connection.resume import Opening
-from gateway.connection.segment_writer import Settlement
-from gateway.connection.send_queue import Outbox, SlowConsumer
+from gateway.connection.segment_writer import SegmentWriter
+from gateway.connection.send_queue import SendQueue, SlowConsumer
 from gateway.dependencies import GatewayPorts
 from gateway.dialects.dialect import Dialect
 from gateway.session.effects import Effect, Emit, Finish, Store
@@ -42,7 +42,7 @@ _LAST_WORDS_S = 2.0
 _LINGER_S = 15.0
 """Longest life of a socket after its close frame, seconds: more than uvicorn's own 10 s for the answer."""
 
-_EXPECTED = (CloseConnection, PeerGone, SlowConsumer, RattilError)
+_EXPECTED = (EndConnection, PeerGone, SlowConsumer, RattilError)
 
 _log = get_logger(__name__)
 
@@ -51,7 +51,7 @@ class Connection:
     """See the module. `run` returns the close that ended it, or None when the client left."""
 
     def __init__(
-        self, ports: GatewayPorts, socket: Socket, dialect: Dialect, opening: Opening, inbox: Inbox
+        self, ports: GatewayPorts, socket: Socket, dialect: Dialect, opening: Opening, inbox: ResultInbox
     ) -> None:
         settings = ports.settings
         self._ports = ports
@@ -59,12 +59,12 @@ class Connection:
         self._dialect = dialect
         self._core = opening.core
         self._inbox = inbox
-        self._outbox = Outbox(settings.outbox_bytes, settings.outbox_events, settings.send_timeout_s)
-        self._settlement = Settlement(ports, opening.core)
+        self._outbox = SendQueue(settings.outbox_bytes, settings.outbox_events, settings.send_timeout_s)
+        self._settlement = SegmentWriter(ports, opening.core)
         self._effects: deque[Effect] = deque(opening.effects)
         self._opened = opening.opened
         self._opened_s = ports.clock.monotonic()
-        self._reader = Reader(ports, socket, dialect, opening.core, self._do, self._show)
+        self._reader = Receiver(ports, socket, dialect, opening.core, self._do, self._show)
         self._asked: Close | None = None
         self._wake = asyncio.Event()
         self._stir = asyncio.Event()
@@ -107,7 +107,7 @@ class Connection:
         return closing.close
 
     # -- tasks ---------------------------------------------------------------------------------------
-    async def _live(self) -> CloseConnection | None:
+    async def _live(self) -> EndConnection | None:
         name = self._core.identity.connection_id
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -123,21 +123,21 @@ class Connection:
             return self._why(list(_leaves(group)))
         return None
 
-    def _why(self, failures: list[Exception]) -> CloseConnection | None:
+    def _why(self, failures: list[Exception]) -> EndConnection | None:
         """What ended the tasks; None if the client left."""
         unexpected = [failure for failure in failures if not isinstance(failure, _EXPECTED)]
         if unexpected:
             session_id = self._core.identity.session_id
             _log.error("connection_failed", session_id=session_id, exc_info=unexpected[0])
-            return CloseConnection(INTERNAL, "internal", "something went wrong here; reconnect to resume")
+            return EndConnection(INTERNAL, "internal", "something went wrong here; reconnect to resume")
         if any(isinstance(failure, PeerGone) for failure in failures):
             return None
         for failure in failures:
-            if isinstance(failure, CloseConnection):
+            if isinstance(failure, EndConnection):
                 return failure
             if isinstance(failure, RattilError):
                 return closing_for(failure)
-        return CloseConnection(SLOW_CONSUMER)
+        return EndConnection(SLOW_CONSUMER)
 
     async def _work(self) -> None:
         settings = self._ports.settings
@@ -159,11 +159,11 @@ class Connection:
             idle_s = self._reader.idle_s()
             age_s = self._ports.clock.monotonic() - self._opened_s
             if idle_s >= settings.idle_timeout_s:
-                raise CloseConnection(
+                raise EndConnection(
                     IDLE, "idle_timeout", f"no audio for {settings.idle_timeout_s:g} s; reconnect to resume"
                 )
             if age_s >= settings.max_connection_s:
-                raise CloseConnection(
+                raise EndConnection(
                     TOO_LONG, "session_too_long", "this connection has reached its longest time; start anew"
                 )
             left_s = min(settings.idle_timeout_s - idle_s, settings.max_connection_s - age_s)
@@ -172,7 +172,7 @@ class Connection:
                     await self._stir.wait()
             except TimeoutError:
                 continue
-        raise CloseConnection(self._asked)
+        raise EndConnection(self._asked)
 
     # -- worker ----------------------------------------------------------------------------------------
     def _do(self, effects: list[Effect]) -> None:
@@ -208,7 +208,7 @@ class Connection:
         event = await final_event(self._ports, self._core)
         self._ports.metrics.finals.labels("report" if isinstance(event, Finished) else event.code).inc()
         self._show(event)
-        raise CloseConnection(NORMAL)
+        raise EndConnection(NORMAL)
 
     async def _catch_up(self) -> None:
         for logged in await self._settlement.missing_results(self._overdue_s()):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from gateway.connection.bus_retry import Patience
+from gateway.connection.bus_retry import BusRetry
 from gateway.dependencies import GatewayPorts
 from gateway.session.core import SessionCore
 from gateway.session.events import Finished, FinishFailed
@@ -18,13 +18,13 @@ _log = get_logger(__name__)
 async def final_event(ports: GatewayPorts, core: SessionCore) -> Finished | FinishFailed:
     """Never raises for a failed report: the client gets a hint instead.
 
-    Raises `CloseConnection` when the control Redis stays away: a resume asks for the same report.
+    Raises `EndConnection` when the control Redis stays away: a resume asks for the same report.
     """
     missing = _no_audio(ports, core)
     if missing is not None:
         return missing
     identity = core.identity
-    patience = Patience(ports.clock, ports.metrics, ports.settings.bus_grace_s)
+    patience = BusRetry(ports.clock, ports.metrics, ports.settings.bus_grace_s)
     try:
         async with asyncio.timeout(ports.settings.batch_timeout_s):
             report = await patience.call(

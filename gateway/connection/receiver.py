@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from gateway.connection.close_reasons import CloseConnection
+from gateway.connection.close_reasons import EndConnection
 from gateway.dependencies import GatewayPorts
 from gateway.dialects.dialect import Dialect
 from gateway.dialects.passage_limit import AudioRate
@@ -19,7 +19,7 @@ from shared.protocol.close_codes import POLICY, TOO_BIG, TOO_LONG, Close
 from shared.protocol.segments import SAMPLE_RATE
 
 
-class Reader:
+class Receiver:
     """Feeds the session core. While too much audio waits, the socket is not read (back-pressure)."""
 
     def __init__(
@@ -64,7 +64,7 @@ class Reader:
             self._room.set()
 
     async def run(self) -> None:
-        """For ever. Raises `PeerGone` when the client left, `CloseConnection` when it must.
+        """For ever. Raises `PeerGone` when the client left, `EndConnection` when it must.
 
         No task is resumed for a frame: the socket calls `_take` as it comes.
         """
@@ -90,7 +90,7 @@ class Reader:
         if not pcm:
             return True
         if len(pcm) > self._max_frame_bytes:
-            raise CloseConnection(
+            raise EndConnection(
                 TOO_BIG,
                 "frame_too_big",
                 f"a frame of {len(pcm)} bytes; send at most {self._max_frame_bytes}, 200-500 ms are good",
@@ -106,7 +106,7 @@ class Reader:
         intake = self._core.intake
         if intake.received > self._longest_samples:
             longest_s = self._settings.max_session_s
-            raise CloseConnection(
+            raise EndConnection(
                 TOO_LONG, "session_too_long", f"a session holds {longest_s:g} s of audio; start a new one"
             )
         self._delay_s = self._rate.delay_s(samples, now_s)
@@ -164,5 +164,5 @@ class Reader:
         self._ports.metrics.bad_messages.labels(code).inc()
         self._bad_messages += 1
         if code == "unsupported_sample_rate" or self._bad_messages >= self._settings.max_bad_messages:
-            raise CloseConnection(Close(POLICY.code, f"{code}: {error.message}"), code, error.message)
+            raise EndConnection(Close(POLICY.code, f"{code}: {error.message}"), code, error.message)
         self._show(Trouble(code, error.message))

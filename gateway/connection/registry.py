@@ -29,7 +29,7 @@ class Draining(NoCapacity):
     code = "draining"
 
 
-class Connections:
+class ConnectionRegistry:
     """Counts and lists live connections; refuses new ones at the limit and while draining."""
 
     def __init__(self, limit: int, on_ended: Callable[[int], None] = lambda live: None) -> None:

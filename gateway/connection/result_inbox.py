@@ -12,7 +12,7 @@ _MAX_WAITING = 128
 """Results not yet looked at; beyond it they are dropped here and read from the log instead."""
 
 
-class Inbox:
+class ResultInbox:
     """A `ResultSink`. `must_read_log`: the feed may have missed something."""
 
     def __init__(self, connection_id: ConnectionId) -> None:

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import msgspec
 
 from gateway.dependencies import GatewayPorts
-from gateway.interpreters.recitation import Progress
+from gateway.interpreters.recitation import RecitationInterpreter
 from gateway.session.core import CorePolicy, SessionCore, SessionIdentity
 from gateway.session.effects import Effect, Emit
 from gateway.session.events import Gap, Heard, Opened, SegmentFailed
-from gateway.session.fixed_windows import Intake, IntakePolicy, IntakePosition
-from gateway.session.reorder import ResultOrder
+from gateway.session.fixed_windows import FixedWindows, Position, WindowPolicy
+from gateway.session.reorder import ReorderBuffer
 from gateway.session.snapshot import CoreSnapshot, decode_snapshot
 from shared.bus.ports import SessionKind, SessionRecord
 from shared.errors import BadRequest, StateLost
@@ -118,10 +118,10 @@ class SessionOpener:
         position = snapshot.position
         passage = self._request.passage
         if record.core_seq <= self._request.seen_seq:
-            order = ResultOrder(record.core_seq + 1, snapshot.log_offset)
+            order = ReorderBuffer(record.core_seq + 1, snapshot.log_offset)
             progress = _restored(passage, snapshot)
         elif snapshot.floor_seq == 0:
-            order, progress = ResultOrder(), Progress(Follower(passage))
+            order, progress = ReorderBuffer(), RecitationInterpreter(Follower(passage))
         else:
             raise StateLost("events the client has not seen belong to a log that is gone")
         return SessionCore(
@@ -136,7 +136,7 @@ class SessionOpener:
             audio_start=snapshot.audio_start,
         )
 
-    async def _intake(self, session_id: SessionId, position: IntakePosition) -> Intake:
+    async def _intake(self, session_id: SessionId, position: Position) -> FixedWindows:
         """With the stored audio that the next window shares with the last one.
 
         Without stored audio the client sends it again; if it should be there but is not, the next
@@ -144,12 +144,12 @@ class SessionOpener:
         """
         policy = self._intake_policy()
         if position.next_start == position.cut or not self._core_policy().stores_audio:
-            return Intake(position, policy)
+            return FixedWindows(position, policy)
         chunk = await self._ports.store.audio_from(session_id, position.next_start)
         pcm = chunk.pcm[: (position.cut - position.next_start) * 2]
         if chunk.start_sample == position.next_start and len(pcm) == (position.cut - position.next_start) * 2:
-            return Intake(position, policy, pcm)
-        return Intake(msgspec.structs.replace(position, next_start=position.cut), policy)
+            return FixedWindows(position, policy, pcm)
+        return FixedWindows(msgspec.structs.replace(position, next_start=position.cut), policy)
 
     # -- new, or refused ---------------------------------------------------------------------------
     async def _restart(
@@ -160,7 +160,7 @@ class SessionOpener:
         progress = self._progress_so_far(snapshot)
         safe = record.safe_sample if record else 0
         start = max(safe if request.offset is None else request.offset, progress.heard_until)
-        position = IntakePosition(
+        position = Position(
             window=self._window(snapshot),
             overlap=int(self._ports.settings.overlap_s * SAMPLE_RATE),
             next_start=start,
@@ -171,8 +171,8 @@ class SessionOpener:
             self._identity(pool, record.created_ms if record else self._ports.clock.wall_ms()),
             new_epoch(),
             self._core_policy(),
-            Intake(position, self._intake_policy()),
-            ResultOrder(position.next_seq),
+            FixedWindows(position, self._intake_policy()),
+            ReorderBuffer(position.next_seq),
             progress,
             floor_seq=position.next_seq,
             audio_start=start,
@@ -185,14 +185,14 @@ class SessionOpener:
         opened = self._opened(core, resumed=False, next_seq=position.next_seq, gap=gap)
         return Opening(core, opened, [])
 
-    def _progress_so_far(self, snapshot: CoreSnapshot | None) -> Progress:
+    def _progress_so_far(self, snapshot: CoreSnapshot | None) -> RecitationInterpreter:
         passage = self._request.passage
         if snapshot is None:
-            return Progress(Follower(passage))
+            return RecitationInterpreter(Follower(passage))
         try:
             return _restored(passage, snapshot)
         except StateLost:
-            return Progress(Follower(passage))
+            return RecitationInterpreter(Follower(passage))
 
     def _window(self, snapshot: CoreSnapshot | None) -> int:
         if snapshot is not None:
@@ -234,9 +234,9 @@ class SessionOpener:
             stores_audio=settings.store_audio != "off",
         )
 
-    def _intake_policy(self) -> IntakePolicy:
+    def _intake_policy(self) -> WindowPolicy:
         settings = self._ports.settings
-        return IntakePolicy(settings.silence_dbfs, int(settings.min_rest_s * SAMPLE_RATE))
+        return WindowPolicy(settings.silence_dbfs, int(settings.min_rest_s * SAMPLE_RATE))
 
 
 def _seen(effect: Effect, seen_seq: int) -> bool:
@@ -246,9 +246,9 @@ def _seen(effect: Effect, seen_seq: int) -> bool:
     return effect.event.seq <= seen_seq
 
 
-def _restored(passage: Passage, snapshot: CoreSnapshot) -> Progress:
+def _restored(passage: Passage, snapshot: CoreSnapshot) -> RecitationInterpreter:
     try:
         follower = Follower.restore(passage, DEFAULT, snapshot.walk)
     except BadRequest as error:
         raise StateLost(f"the saved state of the words cannot be read ({error.message})") from error
-    return Progress(follower, snapshot.heard_until)
+    return RecitationInterpreter(follower, snapshot.heard_until)

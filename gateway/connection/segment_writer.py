@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from gateway.connection.bus_retry import Patience
+from gateway.connection.bus_retry import BusRetry
 from gateway.connection.window_encoder import EncodedWindow
 from gateway.dependencies import GatewayPorts
 from gateway.session.core import SessionCore
@@ -22,18 +22,18 @@ from shared.service.logging import get_logger
 _log = get_logger(__name__)
 
 
-class Settlement:
+class SegmentWriter:
     """Every accepted segment ends as result, error or dropped; whatever Redis does meanwhile."""
 
     def __init__(self, ports: GatewayPorts, core: SessionCore) -> None:
         self._ports = ports
         self._core = core
-        self._patience = Patience(ports.clock, ports.metrics, ports.settings.bus_grace_s)
+        self._patience = BusRetry(ports.clock, ports.metrics, ports.settings.bus_grace_s)
         self._trouble: Trouble | None = None
         self._settled: list[LoggedResult] = []
 
     async def store(self, window: Window, now_ms: Callable[[], int]) -> list[Effect]:
-        """Push one window. Raises `Fenced`, or `CloseConnection` after the grace."""
+        """Push one window. Raises `Fenced`, or `EndConnection` after the grace."""
         encoded = await self._ports.encoder.encode(window, self._core.identity.pool)
         while True:
             try:

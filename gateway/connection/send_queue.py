@@ -17,7 +17,7 @@ class SlowConsumer(Exception):
     """The client does not read its events in time."""
 
 
-class Outbox:
+class SendQueue:
     """One per connection. `put` never blocks; `write` is run by one task."""
 
     def __init__(self, max_bytes: int, max_events: int, send_timeout_s: float) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 
-from gateway.connection.close_reasons import CloseConnection, closing_for
+from gateway.connection.close_reasons import EndConnection, closing_for
 from gateway.connection.connection import Connection
-from gateway.connection.result_inbox import Inbox
+from gateway.connection.result_inbox import ResultInbox
 from gateway.connection.resume import Opening, SessionOpener, SessionRequest
 from gateway.dependencies import GatewayPorts
 from gateway.dialects.dialect import Dialect
@@ -47,7 +47,7 @@ async def refuse(ports: GatewayPorts, socket: Socket, dialect: Dialect, error: R
     ports.metrics.bad_messages.labels(error.code).inc()
     if isinstance(error, NoCapacity):
         ports.metrics.refusals.labels(error.code).inc()
-    closing: CloseConnection = closing_for(error)
+    closing: EndConnection = closing_for(error)
     text = dialect.write(closing.trouble) if closing.trouble else None
     try:
         if text is not None:
@@ -66,7 +66,7 @@ async def _serve(
     connection_id: ConnectionId,
 ) -> Close | None:
     check_length(request.passage.range, ports.settings.max_passage_words)
-    inbox = Inbox(connection_id)
+    inbox = ResultInbox(connection_id)
     async with AsyncExitStack() as stack:
         stack.enter_context(ports.connections.place())
         pool = await _admit(ports, request, connection_id)

@@ -24,7 +24,7 @@ class Walk(Protocol):
     def snapshot(self) -> bytes: ...
 
 
-class Progress:
+class RecitationInterpreter:
     """State = f(results in seq order). Deterministic: a replay produces the same events."""
 
     def __init__(self, walk: Walk, heard_until: int = 0) -> None:

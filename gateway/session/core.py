@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import msgspec
 
-from gateway.interpreters.recitation import Progress
+from gateway.interpreters.recitation import RecitationInterpreter
 from gateway.session.effects import Effect, Emit, Finish, Store
 from gateway.session.events import AudioSafe, Latency
-from gateway.session.fixed_windows import Intake, IntakePosition, Window
-from gateway.session.reorder import ResultOrder
+from gateway.session.fixed_windows import FixedWindows, Position, Window
+from gateway.session.reorder import ReorderBuffer
 from gateway.session.snapshot import CoreSnapshot, Flight, encode_snapshot
 from shared.bus.ports import SessionRecord
 from shared.ids import ConnectionId, Epoch, PoolName, SessionId, TraceId
@@ -57,9 +57,9 @@ class SessionCore:
         identity: SessionIdentity,
         epoch: Epoch,
         policy: CorePolicy,
-        intake: Intake,
-        order: ResultOrder,
-        progress: Progress,
+        intake: FixedWindows,
+        order: ReorderBuffer,
+        progress: RecitationInterpreter,
         *,
         flights: tuple[Flight, ...] = (),
         floor_seq: int = 0,
@@ -277,7 +277,7 @@ class SessionCore:
     def _may_cut(self) -> bool:
         return len(self._open) < self._policy.max_queue and self._unstored < self._policy.max_queue
 
-    def _safe(self, position: IntakePosition) -> int:
+    def _safe(self, position: Position) -> int:
         return position.cut if self._policy.stores_audio else position.next_start
 
     def _trace(self, seq: int) -> TraceId:

@@ -19,7 +19,7 @@ from gateway.session.audio_buffer import BYTES_PER_SAMPLE, AudioBuffer
 from gateway.session.silence_gate import is_silent
 
 
-class IntakePosition(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Position(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """How far a session's audio has been cut; all in samples. Saved with every push.
 
     `cut`: end of the last window, and of the stored audio. `next_start`: start of the next window.
@@ -51,20 +51,20 @@ class Window(NamedTuple):
     fresh: bytes
     final: bool
     silent: bool
-    after: IntakePosition
+    after: Position
 
 
-class IntakePolicy(NamedTuple):
+class WindowPolicy(NamedTuple):
     """`silence_dbfs`: level of the silence gate. `min_rest`: shortest rest worth decoding, samples."""
 
     silence_dbfs: float = -60.0
     min_rest: int = 3200
 
 
-class Intake:
+class FixedWindows:
     """The up-stream half of a session: buffer and window cutter. Pure."""
 
-    def __init__(self, position: IntakePosition, policy: IntakePolicy, overlap_pcm: bytes = b"") -> None:
+    def __init__(self, position: Position, policy: WindowPolicy, overlap_pcm: bytes = b"") -> None:
         """`overlap_pcm`: on resume, stored audio from `position.next_start` on, at most to `position.cut`.
 
         What of it is missing must be fed again.
@@ -81,7 +81,7 @@ class Intake:
         self._end_at: int | None = position.cut if position.ended else None
 
     @property
-    def position(self) -> IntakePosition:
+    def position(self) -> Position:
         return self._position
 
     @property

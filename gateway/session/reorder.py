@@ -12,7 +12,7 @@ MAX_HELD = 256
 """Results kept while an earlier one is missing; far above WS_MAX_QUEUE, which bounds it in practice."""
 
 
-class ResultOrder:
+class ReorderBuffer:
     """Reorder buffer of one session, and the place in the result log from which to read on. Pure."""
 
     def __init__(self, next_seq: int = 0, log_offset: int = 0) -> None:

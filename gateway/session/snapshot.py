@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from gateway.session.fixed_windows import IntakePosition
+from gateway.session.fixed_windows import Position
 from shared.errors import StateLost
 
 SNAPSHOT_VERSION = 1
@@ -26,7 +26,7 @@ class CoreSnapshot(msgspec.Struct, frozen=True, array_like=True):
     `audio_start`: where this epoch's log and audio begin (0 unless state was lost before).
     """
 
-    position: IntakePosition
+    position: Position
     flights: tuple[Flight, ...]
     log_offset: int
     heard_until: int

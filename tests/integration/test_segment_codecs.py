@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from asr_worker.batching.executor import EngineLane
+from asr_worker.batching.executor import EngineExecutor
 from asr_worker.engines.ctranslate2 import CTranslate2Engine
 from asr_worker.engines.model_files import BUNDLED, locate
 from asr_worker.metrics import WorkerMetrics
@@ -44,7 +44,7 @@ async def recite(url: str, codec: Codec, stored: AudioCodec = "pcm16", **setting
     async with AsyncExitStack() as stack:
         connections = RedisConnections(url)
         stack.push_async_callback(connections.close)
-        lane = EngineLane(CTranslate2Engine(locate(BUNDLED)), SystemClock())
+        lane = EngineExecutor(CTranslate2Engine(locate(BUNDLED)), SystemClock())
         stack.callback(lane.close)
         worker_id, metrics = WorkerId(f"w-{codec}"), WorkerMetrics(CollectorRegistry())
         queue = RedisWorkQueue(connections, POOL, worker_id)

@@ -130,7 +130,7 @@ async def test_another_worker_finishes_what_a_dead_one_left(bus: MemoryBus) -> N
         await _empty(bus)
         assert heir.metrics.reclaimed._value.get() == 4
     stuck.go.set()
-    dead.lane.close()
+    dead.executor.close()
 
 
 async def test_a_segment_that_kills_its_workers_is_dropped_and_kept_and_its_neighbours_live(
@@ -145,7 +145,7 @@ async def test_a_segment_that_kills_its_workers_is_dropped_and_kept_and_its_neig
         worker = start(bus, name, engine, policy)
         await until(lambda engine=engine: engine.died.is_set())  # type: ignore[misc]
         await worker.abandon()
-        worker.lane.close()
+        worker.executor.close()
     async with running(bus, "third", policy=policy):
         (dropped,) = await poison.results(1)
         assert (dropped.outcome, dropped.code) == ("dropped", "poison")
@@ -188,7 +188,7 @@ async def test_a_drain_finishes_what_was_taken_and_takes_no_more(bus: MemoryBus)
     assert [logged.result.seq for logged in page.results] == [0]
     async with running(bus, "next"):
         assert [result.seq for result in await session.results(2)] == [0, late]
-    worker.lane.close()
+    worker.executor.close()
 
 
 async def test_a_drain_does_not_wait_for_ever(bus: MemoryBus) -> None:
@@ -201,7 +201,7 @@ async def test_a_drain_does_not_wait_for_ever(bus: MemoryBus) -> None:
     engine.go.set()
     async with running(bus, "next"):
         assert (await session.results(1))[0].worker_id == "next"
-    worker.lane.close()
+    worker.executor.close()
 
 
 async def test_results_survive_an_absent_redis(bus: MemoryBus) -> None:
@@ -312,4 +312,4 @@ async def test_a_stuck_engine_is_seen_and_its_segments_are_let_go(bus: MemoryBus
         engine.go.set()
         await _empty(bus)
     await stuck.drain()
-    stuck.lane.close()
+    stuck.executor.close()

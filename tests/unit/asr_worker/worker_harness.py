@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry
 
-from asr_worker.batching.executor import EngineLane
+from asr_worker.batching.executor import EngineExecutor
 from asr_worker.engines.engine import Engine
 from asr_worker.engines.scripted import ScriptedEngine
 from asr_worker.metrics import WorkerMetrics
@@ -109,7 +109,7 @@ class Running:
 
     worker: Worker
     metrics: WorkerMetrics
-    lane: EngineLane
+    executor: EngineExecutor
     stop: asyncio.Event
     task: asyncio.Task[None]
 
@@ -129,12 +129,12 @@ def start(
     policy: WorkerPolicy = QUICK,
 ) -> Running:
     clock = SystemClock()
-    lane = EngineLane(engine or ScriptedEngine(), clock)
+    executor = EngineExecutor(engine or ScriptedEngine(), clock)
     metrics = WorkerMetrics(CollectorRegistry())
     worker_id = WorkerId(name)
-    worker = Worker(worker_id, MemoryWorkQueue(bus, POOL, worker_id), lane, policy, metrics, clock)
+    worker = Worker(worker_id, MemoryWorkQueue(bus, POOL, worker_id), executor, policy, metrics, clock)
     stop = asyncio.Event()
-    return Running(worker, metrics, lane, stop, asyncio.create_task(worker.run(stop)))
+    return Running(worker, metrics, executor, stop, asyncio.create_task(worker.run(stop)))
 
 
 @asynccontextmanager
@@ -152,7 +152,7 @@ async def running(
             await made.drain()
     finally:
         await made.abandon()
-        made.lane.close()
+        made.executor.close()
 
 
 async def until(condition: Callable[[], bool]) -> None:

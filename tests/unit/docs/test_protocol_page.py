@@ -18,7 +18,7 @@ from shared.recitation.report.report import VerifyReport, WordAnalysis
 ROOT = Path(__file__).parent.parent.parent.parent
 PAGE = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
 NAMED = set(re.findall(r"[a-z][a-z_]*", PAGE))
-WRITES_A_CODE = re.compile(r'(?:FinishFailed|_say_busy|CloseConnection)\(\s*(?:[A-Z_]+,\s*)?"(\w+)"')
+WRITES_A_CODE = re.compile(r'(?:FinishFailed|_say_busy|EndConnection)\(\s*(?:[A-Z_]+,\s*)?"(\w+)"')
 ONLY_AT_START = {"cannot_listen", "startup_failed"}
 
 
@@ -43,7 +43,7 @@ def error_codes() -> set[str]:
     for source in Path(str(gateway.__file__)).parent.rglob("*.py"):
         text = source.read_text(encoding="utf-8")
         codes |= set(
-            re.findall(r'(?:FinishFailed|_say_busy|CloseConnection)\(\s*(?:[A-Z_]+,\s*)?"(\w+)"', text)
+            re.findall(r'(?:FinishFailed|_say_busy|EndConnection)\(\s*(?:[A-Z_]+,\s*)?"(\w+)"', text)
         )
     return codes - ONLY_AT_START
 

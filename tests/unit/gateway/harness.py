@@ -16,7 +16,7 @@ from gateway.admission.adaptive_window import AdaptiveWindow, adaptive_policy
 from gateway.admission.lease_keeper import LeaseKeeper
 from gateway.admission.router_client import Admission, OpenAdmission
 from gateway.auth.api_keys import Authenticator
-from gateway.connection.registry import Connections
+from gateway.connection.registry import ConnectionRegistry
 from gateway.connection.window_encoder import open_encoder
 from gateway.dependencies import GatewayPorts
 from gateway.dialects.recite import dialect as recite
@@ -244,7 +244,7 @@ class Gateway:
             auth=Authenticator(settings.api_keys),
             adaptive=AdaptiveWindow(adaptive_policy(settings)),
             metrics=GatewayMetrics(CollectorRegistry()),
-            connections=Connections(settings.max_connections),
+            connections=ConnectionRegistry(settings.max_connections),
             workers_ready=admission.workers_ready,
             encoder=open_encoder(settings),
         )

@@ -10,11 +10,11 @@ from prometheus_client import CollectorRegistry
 
 from gateway.admission.adaptive_window import AdaptivePolicy, AdaptiveWindow
 from gateway.auth.api_keys import Authenticator, Unauthorised
-from gateway.connection.bus_retry import Patience
-from gateway.connection.close_reasons import CloseConnection, closing_for
-from gateway.connection.registry import Connections, Draining
-from gateway.connection.result_inbox import Inbox
-from gateway.connection.send_queue import Outbox, SlowConsumer
+from gateway.connection.bus_retry import BusRetry
+from gateway.connection.close_reasons import EndConnection, closing_for
+from gateway.connection.registry import ConnectionRegistry, Draining
+from gateway.connection.result_inbox import ResultInbox
+from gateway.connection.send_queue import SendQueue, SlowConsumer
 from gateway.dialects.passage_limit import AudioRate
 from gateway.dialects.recite.commands import BadMessage, Command, UnsupportedSampleRate, parse_command
 from gateway.metrics import GatewayMetrics
@@ -180,7 +180,7 @@ class Eager(Sink):
 
 
 async def test_the_outbox_sends_at_once_to_who_reads_and_keeps_the_order() -> None:
-    outbox, sink = Outbox(max_bytes=10, max_events=3, send_timeout_s=1), Eager()
+    outbox, sink = SendQueue(max_bytes=10, max_events=3, send_timeout_s=1), Eager()
     outbox.put("1")  # nobody writes yet
     sink.open.set()
     async with asyncio.TaskGroup() as tasks:
@@ -201,7 +201,7 @@ async def test_the_outbox_sends_at_once_to_who_reads_and_keeps_the_order() -> No
 
 
 async def test_the_outbox_keeps_order_and_its_bounds() -> None:
-    outbox, sink = Outbox(max_bytes=10, max_events=3, send_timeout_s=1), Sink()
+    outbox, sink = SendQueue(max_bytes=10, max_events=3, send_timeout_s=1), Sink()
     for text in ("aaaa", "bbbb"):
         outbox.put(text)
     with pytest.raises(SlowConsumer):
@@ -216,11 +216,11 @@ async def test_the_outbox_keeps_order_and_its_bounds() -> None:
 
 
 async def test_one_frame_always_fits() -> None:
-    Outbox(max_bytes=10, max_events=3, send_timeout_s=1).put("x" * 1000)
+    SendQueue(max_bytes=10, max_events=3, send_timeout_s=1).put("x" * 1000)
 
 
 async def test_a_frame_stays_in_the_box_until_it_is_sent() -> None:
-    outbox, sink = Outbox(100, 10, send_timeout_s=0.01), Sink()
+    outbox, sink = SendQueue(100, 10, send_timeout_s=0.01), Sink()
     outbox.put("kept")
     with pytest.raises(SlowConsumer):
         await outbox.write(sink)
@@ -231,7 +231,7 @@ async def test_a_frame_stays_in_the_box_until_it_is_sent() -> None:
 
 # -- inbox -----------------------------------------------------------------------------------------
 def test_an_overfull_inbox_asks_for_the_log() -> None:
-    inbox, woken = Inbox(ConnectionId("c1")), []
+    inbox, woken = ResultInbox(ConnectionId("c1")), []
     inbox.connect(lambda: woken.append(1), lambda: None)
     result = SegmentResult(SessionId("s"), ConnectionId("c1"), Epoch("e"), 0, 0, 1, TraceId("t"), "result")
     for offset in range(1, 200):
@@ -242,7 +242,7 @@ def test_an_overfull_inbox_asks_for_the_log() -> None:
 
 
 def test_a_takeover_before_the_driver_runs_is_not_lost() -> None:
-    inbox, told = Inbox(ConnectionId("c1")), []
+    inbox, told = ResultInbox(ConnectionId("c1")), []
     inbox.on_takeover(Takeover(SessionId("s"), by=ConnectionId("c1")))
     inbox.on_takeover(Takeover(SessionId("s"), by=ConnectionId("c2")))
     inbox.connect(lambda: None, lambda: told.append("superseded"))
@@ -261,13 +261,13 @@ class Leaver:
         self.asked.append(close)
         self.left.set()
 
-    async def stay(self, connections: Connections, name: str) -> None:
+    async def stay(self, connections: ConnectionRegistry, name: str) -> None:
         with connections.place(), connections.live(ConnectionId(name), self):
             await self.left.wait()
 
 
 async def test_a_drain_asks_everybody_and_waits_until_they_left() -> None:
-    connections, leavers = Connections(10), [Leaver() for _ in range(4)]
+    connections, leavers = ConnectionRegistry(10), [Leaver() for _ in range(4)]
     async with asyncio.TaskGroup() as tasks:
         for turn, leaver in enumerate(leavers):
             tasks.create_task(leaver.stay(connections, str(turn)))
@@ -281,14 +281,14 @@ async def test_a_drain_asks_everybody_and_waits_until_they_left() -> None:
 
 
 async def test_who_comes_during_a_drain_is_asked_at_once() -> None:
-    connections, leaver = Connections(10), Leaver()
+    connections, leaver = ConnectionRegistry(10), Leaver()
     connections.stop_accepting()
     with connections.live(ConnectionId("c"), leaver):
         assert leaver.asked == [DRAINING]
 
 
 async def test_there_are_only_so_many_places() -> None:
-    connections = Connections(1)
+    connections = ConnectionRegistry(1)
     with connections.place(), pytest.raises(NoCapacity), connections.place():
         pass
     assert connections.count == 0
@@ -307,8 +307,8 @@ async def test_patience_ends_with_a_close_code(error: RattilError, code: int) ->
         clock.advance(1)
         raise error
 
-    patience = Patience(clock, GatewayMetrics(CollectorRegistry()), grace_s=3)
-    with pytest.raises(CloseConnection) as ended:
+    patience = BusRetry(clock, GatewayMetrics(CollectorRegistry()), grace_s=3)
+    with pytest.raises(EndConnection) as ended:
         await patience.call(attempt)
     assert ended.value.close.code == code
     assert ended.value.trouble is not None
@@ -320,7 +320,7 @@ async def test_patience_is_only_for_absence() -> None:
         raise Fenced("a newer connection owns the session")
 
     with pytest.raises(Fenced):
-        await Patience(ManualClock(), GatewayMetrics(CollectorRegistry()), 3).call(fenced)
+        await BusRetry(ManualClock(), GatewayMetrics(CollectorRegistry()), 3).call(fenced)
 
 
 # -- closing ---------------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ def test_nothing_waits_for_an_engine_that_has_been_idle() -> None:
 @pytest.mark.parametrize(
     ("now_s", "expected"),
     [(1.000, []), (1.004, []), (1.005, ["a"])],
-    ids=["just arrived", "still waiting for company", "waited long enough"],
+    ids=["just arrived", "still waiting for others", "waited long enough"],
 )
 def test_right_after_a_batch_a_lone_segment_waits_a_little(now_s: float, expected: list[str]) -> None:
     batcher = _batcher()

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 import numpy as np
 import pytest
 
-from asr_worker.batching.executor import MAX_PASSED_OVER, EngineLane
+from asr_worker.batching.executor import MAX_PASSED_OVER, EngineExecutor
 from asr_worker.engines.engine import EngineCapabilities, EngineItem, EngineOutput
 from asr_worker.engines.scripted import ScriptedEngine
 from shared.clock import SystemClock
@@ -53,27 +53,27 @@ def engine() -> _GatedEngine:
 
 
 @pytest.fixture
-async def lane(engine: _GatedEngine) -> AsyncIterator[EngineLane]:
-    lane = EngineLane(engine, SystemClock())
-    yield lane
-    lane.close()
+async def executor(engine: _GatedEngine) -> AsyncIterator[EngineExecutor]:
+    executor = EngineExecutor(engine, SystemClock())
+    yield executor
+    executor.close()
 
 
 def _named(name: str) -> EngineItem:
     return EngineItem(ITEM.pcm, TaskOptions(language=name))
 
 
-async def _start(lane: EngineLane, name: str, *, live: bool) -> asyncio.Task[object]:
-    task: asyncio.Task[object] = asyncio.create_task(lane.decode([_named(name)], live=live))
+async def _start(executor: EngineExecutor, name: str, *, live: bool) -> asyncio.Task[object]:
+    task: asyncio.Task[object] = asyncio.create_task(executor.decode([_named(name)], live=live))
     await asyncio.sleep(0)
     return task
 
 
-async def test_live_goes_before_jobs_but_not_for_ever(engine: _GatedEngine, lane: EngineLane) -> None:
-    tasks = [await _start(lane, "first", live=False)]
-    tasks.append(await _start(lane, "job", live=False))
+async def test_live_goes_before_jobs_but_not_for_ever(engine: _GatedEngine, executor: EngineExecutor) -> None:
+    tasks = [await _start(executor, "first", live=False)]
+    tasks.append(await _start(executor, "job", live=False))
     lives = MAX_PASSED_OVER + 2
-    tasks += [await _start(lane, f"live{n}", live=True) for n in range(lives)]
+    tasks += [await _start(executor, f"live{n}", live=True) for n in range(lives)]
     engine.permits.release(len(tasks))
     await asyncio.gather(*tasks)
     expected = ["first", *(f"live{n}" for n in range(MAX_PASSED_OVER)), "job"]
@@ -82,17 +82,17 @@ async def test_live_goes_before_jobs_but_not_for_ever(engine: _GatedEngine, lane
 
 
 async def test_cancelling_a_caller_neither_stops_the_engine_nor_loses_the_turn(
-    engine: _GatedEngine, lane: EngineLane
+    engine: _GatedEngine, executor: EngineExecutor
 ) -> None:
-    running = await _start(lane, "running", live=True)
-    waiting = await _start(lane, "waiting", live=True)
-    behind = await _start(lane, "behind", live=True)
+    running = await _start(executor, "running", live=True)
+    waiting = await _start(executor, "waiting", live=True)
+    behind = await _start(executor, "behind", live=True)
     running.cancel()
     waiting.cancel()
     await asyncio.gather(running, waiting, return_exceptions=True)
-    assert lane.busy_s > 0
+    assert executor.busy_s > 0
     engine.permits.release(2)
     await behind
     assert engine.order == ["running", "behind"]
     await asyncio.sleep(0)
-    assert lane.busy_s == 0
+    assert executor.busy_s == 0

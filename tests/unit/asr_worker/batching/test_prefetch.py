@@ -179,7 +179,7 @@ async def test_a_drain_finishes_what_is_being_prepared(bus: MemoryBus) -> None:
     await worker.task
     page = await session.store.results_after(session.session_id, session.epoch, 0)
     assert [logged.result.seq for logged in page.results] == [0, 1]
-    worker.lane.close()
+    worker.executor.close()
 
 
 async def test_killed_while_preparing_the_segment_goes_to_another_worker(bus: MemoryBus) -> None:
@@ -195,7 +195,7 @@ async def test_killed_while_preparing_the_segment_goes_to_another_worker(bus: Me
         assert [result.worker_id for result in await session.results(2)] == ["heir", "heir"]
     engine.may_decode.release(10)
     engine.may_prepare.release(10)
-    dead.lane.close()
+    dead.executor.close()
 
 
 async def test_a_preparation_that_never_ends_is_seen_as_stuck(bus: MemoryBus) -> None:
@@ -213,4 +213,4 @@ async def test_a_preparation_that_never_ends_is_seen_as_stuck(bus: MemoryBus) ->
         assert (await session.results(2))[1].worker_id == "heir"
     engine.may_prepare.release(10)
     await stuck.drain()
-    stuck.lane.close()
+    stuck.executor.close()

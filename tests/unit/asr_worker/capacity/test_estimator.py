@@ -231,18 +231,18 @@ class _Lane:
 
 async def test_two_batches_tell_the_cost() -> None:
     clock = ManualClock()
-    lane = _Lane(clock, COST)
-    found = await measure_cost(lane, POLICY, clock)
+    executor = _Lane(clock, COST)
+    found = await measure_cost(executor, POLICY, clock)
     assert found.batch_ms == pytest.approx(COST.batch_ms, rel=0.01)
     assert found.audio_s_ms == pytest.approx(COST.audio_s_ms, rel=0.01)
-    assert set(lane.sizes) == {1, 16}
+    assert set(executor.sizes) == {1, 16}
 
 
 async def test_a_slow_model_is_measured_with_what_it_can_do_in_a_second() -> None:
     clock = ManualClock()
-    lane = _Lane(clock, BatchCost(100.0, 100.0))
-    await measure_cost(lane, POLICY, clock)
-    assert max(lane.sizes) == 2
+    executor = _Lane(clock, BatchCost(100.0, 100.0))
+    await measure_cost(executor, POLICY, clock)
+    assert max(executor.sizes) == 2
     slower = _Lane(clock, BatchCost(2 * LONGEST_MS, 100.0))
     found = await measure_cost(slower, POLICY, clock)
     assert slower.sizes == [1]

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from asr_worker.__main__ import main
 from asr_worker.app import build_worker, measured_capacity
-from asr_worker.batching.executor import EngineLane
+from asr_worker.batching.executor import EngineExecutor
 from asr_worker.capacity.estimator import BatchCost, CapacityModel
 from asr_worker.capacity.heartbeat import Heartbeat
 from asr_worker.capacity.status import (
@@ -62,12 +62,12 @@ class _Setup:
         self.settings = WorkerSettings(heartbeat_s=2.0, max_sessions=7)
         self.registry = _Registry()
         self.metrics = WorkerMetrics(CollectorRegistry())
-        lane = EngineLane(ScriptedEngine(), self.clock)
+        executor = EngineExecutor(ScriptedEngine(), self.clock)
         worker_id = WorkerId("w1")
-        self.standing = Standing(self.settings, worker_id, lane.capabilities, self.clock)
+        self.standing = Standing(self.settings, worker_id, executor.capabilities, self.clock)
         queue = MemoryWorkQueue(MemoryBus(self.clock), PoolName("default"), worker_id)
         self.worker, self.heartbeat = build_worker(
-            self.settings, self.standing, queue, self.registry, lane, self.metrics, self.clock
+            self.settings, self.standing, queue, self.registry, executor, self.metrics, self.clock
         )
 
     def probe(self, path: str) -> int:
@@ -196,11 +196,11 @@ def test_errors_and_drops_say_nothing_about_latency(setup: _Setup) -> None:
 
 async def test_the_scripted_engine_is_believed_not_measured() -> None:
     clock = ManualClock()
-    lane = EngineLane(ScriptedEngine(), clock)
+    executor = EngineExecutor(ScriptedEngine(), clock)
     slow = WorkerSettings(engine="scripted", scripted_delay_ms=60_000)
     quick = WorkerSettings(engine="scripted")
-    assert (await measured_capacity(slow, lane, clock)).assess(0).sessions == slow.min_sessions
-    assert (await measured_capacity(quick, lane, clock)).assess(0).sessions > 1000
+    assert (await measured_capacity(slow, executor, clock)).assess(0).sessions == slow.min_sessions
+    assert (await measured_capacity(quick, executor, clock)).assess(0).sessions > 1000
 
 
 def _answer(timings: StageTimings, outcome: Outcome = "result") -> SegmentResult:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from asr_worker.engines.engine import EngineOutput
-from asr_worker.offline.chunking import CutRules, Window, hearing, is_silent, windows
+from asr_worker.offline.chunking import Chunk, CutRules, hearing, is_silent, windows
 from shared.hearing import HeardWord, Phone
 
 RATE = 16_000
@@ -26,7 +26,7 @@ def _speech(seconds: float, pauses_at_s: tuple[float, ...] = ()) -> NDArray[np.f
 
 
 def test_a_short_recording_is_one_window() -> None:
-    assert windows(_speech(3.0), RULES) == [Window(0, 3 * RATE)]
+    assert windows(_speech(3.0), RULES) == [Chunk(0, 3 * RATE)]
     assert windows(np.zeros(0, np.float32), RULES) == []
 
 
@@ -64,8 +64,8 @@ def test_silence_is_recognised() -> None:
 
 def test_hearings_are_placed_in_the_recording() -> None:
     output = EngineOutput("بسم", (HeardWord("بسم", 10, 20), HeardWord("الله")), (Phone("b", 5, 15),))
-    placed = hearing(Window(2 * RATE, 5 * RATE), output, "imlai")
+    placed = hearing(Chunk(2 * RATE, 5 * RATE), output, "imlai")
     assert (placed.start_ms, placed.end_ms) == (2000, 5000)
     assert placed.words == (HeardWord("بسم", 2010, 2020), HeardWord("الله"))
     assert placed.phones == (Phone("b", 2005, 2015),)
-    assert hearing(Window(0, RATE), None, "uthmani").phones is None
+    assert hearing(Chunk(0, RATE), None, "uthmani").phones is None

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from asr_worker.batching.executor import EngineLane
+from asr_worker.batching.executor import EngineExecutor
 from asr_worker.engines.scripted import FAIL_ITEM, ScriptedEngine, speak, speak_marker
 from asr_worker.offline.verify import Verifier
 from shared.bus.ports import AudioChunk
@@ -49,10 +49,10 @@ def _recited(*, without: int | None = None) -> bytes:
 
 
 async def _verify(pcm16: bytes | None, passage: str = PASSAGE) -> VerifyReport:
-    lane = EngineLane(ScriptedEngine(), SystemClock())
-    verifier = Verifier(lane, MemorySessionStore(MemoryBus()), _Uploads(pcm16), SystemClock(), batch=2)
+    executor = EngineExecutor(ScriptedEngine(), SystemClock())
+    verifier = Verifier(executor, MemorySessionStore(MemoryBus()), _Uploads(pcm16), SystemClock(), batch=2)
     reply = await verifier.verify(VerifyUpload("u", passage))
-    lane.close()
+    executor.close()
     return msgspec.msgpack.decode(reply.report, type=VerifyReport)
 
 
@@ -98,14 +98,14 @@ async def test_a_session_is_verified_from_its_stored_audio() -> None:
     pcm16 = _recited()
     await session.store.push(session.record, None, AudioChunk(0, pcm16[:32_000]))
     await session.store.push(session.record, None, AudioChunk(16_000, pcm16[32_000:]))
-    lane = EngineLane(ScriptedEngine(), SystemClock())
-    verifier = Verifier(lane, session.store, _Uploads(None), SystemClock(), batch=4)
+    executor = EngineExecutor(ScriptedEngine(), SystemClock())
+    verifier = Verifier(executor, session.store, _Uploads(None), SystemClock(), batch=4)
     reply = await verifier.verify(VerifySession(session.session_id, PASSAGE))
     report = msgspec.msgpack.decode(reply.report, type=VerifyReport)
     assert {word.status for word in report.word_analysis} == {"correct"}
     with pytest.raises(StateLost):
         await verifier.verify(VerifySession(SessionId("unknown-session"), PASSAGE))
-    lane.close()
+    executor.close()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pytest
 
 from gateway.admission.lease_keeper import LeaseKeeper
-from gateway.admission.refusal_cache import RefusalMemory
+from gateway.admission.refusal_cache import RefusalCache
 from gateway.admission.router_client import OpenAdmission
 from gateway.connection.resume import SessionRequest
 from gateway.connection.serve import serve_session
@@ -60,7 +60,7 @@ class FullAdmission(OpenAdmission):
 def test_a_refusal_is_believed_for_a_random_part_of_the_time() -> None:
     ends = set()
     for seed in range(20):
-        memory = RefusalMemory(1.0, random.Random(seed))
+        memory = RefusalCache(1.0, random.Random(seed))
         memory.remember(NoCapacity("full", 5.0), 100.0, 100.0)
         held = [step / 100 for step in range(200) if memory.recall(100.0 + step / 100) is not None]
         assert 0.48 <= held[-1] <= 1.0
@@ -70,7 +70,7 @@ def test_a_refusal_is_believed_for_a_random_part_of_the_time() -> None:
 
 
 def test_newcomers_are_told_different_times_none_too_early() -> None:
-    memory = RefusalMemory(1.0, random.Random(1))
+    memory = RefusalCache(1.0, random.Random(1))
     memory.remember(NoCapacity("full", 5.0), 0.0, 0.0)
     times = {refusal.retry_after_s for _ in range(20) if (refusal := memory.recall(0.1)) is not None}
     assert len(times) > 10
@@ -78,20 +78,20 @@ def test_newcomers_are_told_different_times_none_too_early() -> None:
 
 
 def test_it_is_never_believed_longer_than_the_router_said() -> None:
-    memory = RefusalMemory(60.0)
+    memory = RefusalCache(60.0)
     memory.remember(NoCapacity("full", 0.5), 0.0, 0.0)
     assert memory.recall(0.2) is not None
     assert memory.recall(0.6) is None
 
 
 def test_an_answer_from_a_queue_is_nobody_elses_answer() -> None:
-    memory = RefusalMemory(1.0)
+    memory = RefusalCache(1.0)
     memory.remember(NoCapacity("waited in vain", 5.0), 0.0, 10.0)
     assert memory.recall(10.1) is None
 
 
 def test_zero_turns_it_off() -> None:
-    memory = RefusalMemory(0.0)
+    memory = RefusalCache(0.0)
     memory.remember(NoCapacity("full"), 0.0, 0.0)
     assert memory.recall(0.0) is None
 

@@ -8,7 +8,7 @@ import gc
 import pytest
 
 from gateway.connection.ended_connections import EndedConnections, relax_collector
-from gateway.connection.registry import Connections
+from gateway.connection.registry import ConnectionRegistry
 from shared.ids import ConnectionId
 from shared.protocol.close_codes import Close
 
@@ -50,7 +50,7 @@ async def test_a_collection_is_due_after_so_many_ended_connections(live: int, du
 
 def test_every_ended_connection_is_told_with_how_many_are_left() -> None:
     told: list[int] = []
-    connections = Connections(2, told.append)
+    connections = ConnectionRegistry(2, told.append)
     with connections.place():
         pass  # refused: it was never live
     with connections.live(ConnectionId("c1"), Left()), connections.live(ConnectionId("c2"), Left()):

@@ -16,7 +16,7 @@ from gateway.connection.window_encoder import (
     encode_window,
     open_encoder,
 )
-from gateway.session.fixed_windows import Intake, IntakePolicy, IntakePosition, Window
+from gateway.session.fixed_windows import FixedWindows, Position, Window, WindowPolicy
 from gateway.settings import GatewaySettings
 from shared.audio import flac, mel, opus
 from shared.audio.features import FeatureConfig
@@ -30,7 +30,7 @@ PCM = speech.recite(range(16))
 
 
 def windows(pcm: bytes = PCM) -> list[Window]:
-    intake = Intake(IntakePosition(SAMPLE_RATE * 5 // 2, SAMPLE_RATE // 2), IntakePolicy())
+    intake = FixedWindows(Position(SAMPLE_RATE * 5 // 2, SAMPLE_RATE // 2), WindowPolicy())
     intake.feed(pcm)
     intake.end()
     cut = []

@@ -7,12 +7,12 @@ from collections import deque
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.interpreters.recitation import Progress
+from gateway.interpreters.recitation import RecitationInterpreter
 from gateway.session.core import CorePolicy, SessionCore, SessionIdentity
 from gateway.session.effects import Effect, Emit, Finish, Store
 from gateway.session.events import AudioSafe, Event, Heard, SegmentFailed
-from gateway.session.fixed_windows import Intake, IntakePolicy, IntakePosition, Window
-from gateway.session.reorder import ResultOrder
+from gateway.session.fixed_windows import FixedWindows, Position, Window, WindowPolicy
+from gateway.session.reorder import ReorderBuffer
 from gateway.session.snapshot import decode_snapshot
 from shared.bus.ports import SessionRecord
 from shared.ids import ConnectionId, Epoch, PoolName, SessionId
@@ -25,13 +25,15 @@ IDENTITY = SessionIdentity(
     SessionId("session-1"), ConnectionId("c1"), "recite", "1:1-7", PoolName("default"), "", 1
 )
 WINDOW, OVERLAP = 2 * SAMPLE_RATE, SAMPLE_RATE // 2
-POLICY = IntakePolicy()
+POLICY = WindowPolicy()
 
 
 def new_core(max_queue: int = 3, longest_window: int = 0) -> SessionCore:
-    intake = Intake(IntakePosition(WINDOW, OVERLAP), POLICY)
+    intake = FixedWindows(Position(WINDOW, OVERLAP), POLICY)
     policy = CorePolicy(max_queue=max_queue, longest_window=longest_window)
-    return SessionCore(IDENTITY, Epoch("e1"), policy, intake, ResultOrder(), Progress(Follower(FATIHA)))
+    return SessionCore(
+        IDENTITY, Epoch("e1"), policy, intake, ReorderBuffer(), RecitationInterpreter(Follower(FATIHA))
+    )
 
 
 def restored(record: SessionRecord, pcm: bytes, max_queue: int = 3) -> SessionCore:
@@ -42,9 +44,9 @@ def restored(record: SessionRecord, pcm: bytes, max_queue: int = 3) -> SessionCo
         IDENTITY,
         record.epoch,
         CorePolicy(max_queue=max_queue),
-        Intake(position, POLICY, pcm[position.next_start * 2 : position.cut * 2]),
-        ResultOrder(record.core_seq + 1, snapshot.log_offset),
-        Progress(Follower.restore(FATIHA, DEFAULT, snapshot.walk), snapshot.heard_until),
+        FixedWindows(position, POLICY, pcm[position.next_start * 2 : position.cut * 2]),
+        ReorderBuffer(record.core_seq + 1, snapshot.log_offset),
+        RecitationInterpreter(Follower.restore(FATIHA, DEFAULT, snapshot.walk), snapshot.heard_until),
         flights=snapshot.flights,
         floor_seq=snapshot.floor_seq,
         audio_start=snapshot.audio_start,

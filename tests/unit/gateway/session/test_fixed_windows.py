@@ -9,22 +9,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.session.fixed_windows import Intake, IntakePolicy, IntakePosition, Window
+from gateway.session.fixed_windows import FixedWindows, Position, Window, WindowPolicy
 from gateway.session.silence_gate import is_silent
 
 WINDOW, OVERLAP, REST = 1000, 200, 80
-NO_GATE = IntakePolicy(silence_dbfs=-120, min_rest=REST)
+NO_GATE = WindowPolicy(silence_dbfs=-120, min_rest=REST)
 
 
 def noise(samples: int, seed: int = 1) -> bytes:
     return np.random.default_rng(seed).integers(-9000, 9000, samples, dtype="<i2").tobytes()
 
 
-def new_intake(policy: IntakePolicy = NO_GATE) -> Intake:
-    return Intake(IntakePosition(WINDOW, OVERLAP), policy)
+def new_intake(policy: WindowPolicy = NO_GATE) -> FixedWindows:
+    return FixedWindows(Position(WINDOW, OVERLAP), policy)
 
 
-def drain(intake: Intake) -> list[Window]:
+def drain(intake: FixedWindows) -> list[Window]:
     windows = []
     while window := intake.cut():
         windows.append(window)
@@ -75,7 +75,7 @@ def test_a_resumed_intake_goes_on_with_the_same_windows(data: st.DataObject, sam
     windows = whole(pcm)
     stop = data.draw(st.integers(0, len(windows) - 1))
     position = windows[stop].after
-    resumed = Intake(position, NO_GATE, pcm[position.next_start * 2 : position.cut * 2])
+    resumed = FixedWindows(position, NO_GATE, pcm[position.next_start * 2 : position.cut * 2])
     resumed.feed(pcm[resumed.received * 2 :])
     resumed.end()
     assert drain(resumed) == windows[stop + 1 :]
@@ -85,7 +85,7 @@ def test_without_stored_audio_the_overlap_is_fed_again() -> None:
     pcm = noise(5000)
     windows = whole(pcm)
     position = windows[1].after
-    resumed = Intake(position, NO_GATE)
+    resumed = FixedWindows(position, NO_GATE)
     assert resumed.received == position.next_start
     resumed.feed(pcm[resumed.received * 2 :])
     resumed.end()
@@ -137,14 +137,14 @@ def test_what_was_heard_ends_with_a_segment_however_little_follows(rest: bytes) 
 
 
 def test_nothing_but_silence_has_no_segment() -> None:
-    intake = new_intake(IntakePolicy(silence_dbfs=-60, min_rest=REST))
+    intake = new_intake(WindowPolicy(silence_dbfs=-60, min_rest=REST))
     intake.feed(bytes(6 * WINDOW))
     intake.end()
     assert {window.seq for window in drain(intake)} == {None}
 
 
 def test_silent_windows_take_no_seq() -> None:
-    intake = new_intake(IntakePolicy(silence_dbfs=-60, min_rest=REST))
+    intake = new_intake(WindowPolicy(silence_dbfs=-60, min_rest=REST))
     intake.feed(noise(WINDOW) + bytes(4 * WINDOW) + noise(WINDOW))
     intake.end()
     windows = drain(intake)
@@ -175,12 +175,10 @@ def test_one_loud_moment_opens_the_gate() -> None:
     assert not is_silent(samples.tobytes(), -60.0)
 
 
-@pytest.mark.parametrize(
-    "position", [IntakePosition(0, 0), IntakePosition(100, 100), IntakePosition(100, -1)]
-)
-def test_a_window_must_be_longer_than_its_overlap(position: IntakePosition) -> None:
+@pytest.mark.parametrize("position", [Position(0, 0), Position(100, 100), Position(100, -1)])
+def test_a_window_must_be_longer_than_its_overlap(position: Position) -> None:
     with pytest.raises(ValueError, match="overlap"):
-        Intake(position, NO_GATE)
+        FixedWindows(position, NO_GATE)
 
 
 LONGEST = 3000
@@ -239,7 +237,7 @@ def test_a_resume_after_a_joined_window_goes_on_with_the_same_audio(stop: int) -
     while window := intake.cut(LONGEST):
         windows.append(window)
     position = windows[stop].after
-    resumed = Intake(position, NO_GATE, pcm[position.next_start * 2 : position.cut * 2])
+    resumed = FixedWindows(position, NO_GATE, pcm[position.next_start * 2 : position.cut * 2])
     resumed.feed(pcm[resumed.received * 2 :])
     resumed.end()
     rest = []
