@@ -24,7 +24,8 @@ from benchmarks.report import Report, Table
 from cli.modelling.measures import Rates, Tally
 from cli.modelling.recordings import Choice, Recording, bundled_recordings, find_recordings
 from gateway.connection.window_encoder import EncodedWindow, EncodingPlan, encode_window
-from gateway.session.fixed_windows import FixedWindows, Position, Window, WindowPolicy
+from gateway.session.fixed_windows import FixedWindows
+from gateway.session.segmenter import Position, Window, WindowPolicy
 from shared.audio.decode import decode_file
 from shared.audio.pcm import samples_of
 from shared.bus import segment_entries, stored_audio

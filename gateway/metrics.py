@@ -22,8 +22,8 @@ class GatewayMetrics:
         )
         self.closes = Counter(
             "rattil_gateway_closes_total",
-            "Connections ended, by close code.",
-            ["code"],
+            "Connections ended, by reason.",
+            ["reason"],
             registry=registry,
         )
         self.audio_seconds = Counter(

@@ -65,6 +65,12 @@ class NoCapacity(Unavailable):
         self.retry_after_s = retry_after_s
 
 
+class Draining(NoCapacity):
+    """This gateway is going away; another one will serve the session."""
+
+    code = "draining"
+
+
 class RouterUnavailable(Unavailable):
     """No session router answers."""
 

@@ -83,6 +83,7 @@ def heard(
         timings=stages.timings(),
         batch_size=stages.batch_size,
         worker_id=worker_id,
+        priority=segment.priority,
     )
 
 
@@ -117,4 +118,5 @@ def _ended(
         timings=stages.timings(),
         batch_size=stages.batch_size,
         worker_id=worker_id,
+        priority=segment.priority,
     )

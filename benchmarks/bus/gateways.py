@@ -108,7 +108,7 @@ async def _session(
         connection_id=connection,
         epoch=new_epoch(),
         protocol="bench",
-        passage="1:1-7",
+        subject="1:1-7",
         pool=POOL,
         created_ms=time.time_ns() // 1_000_000,
         core=os.urandom(SNAPSHOT_BYTES),

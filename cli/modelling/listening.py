@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from asr_worker.engines.engine import Engine, EngineItem, EngineOutput
 from asr_worker.offline import chunking
 from asr_worker.offline.chunking import CutRules
-from gateway.session.fixed_windows import FixedWindows, Position, WindowPolicy
+from gateway.session.fixed_windows import FixedWindows
+from gateway.session.segmenter import Position, WindowPolicy
 from shared.audio.pcm import to_float
 from shared.errors import DecodeFailed
 from shared.hearing import Hearing

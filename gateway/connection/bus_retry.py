@@ -7,11 +7,10 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from gateway.connection.close_reasons import EndConnection
+from gateway.connection.end_reason import EndConnection, EndReason
 from gateway.metrics import GatewayMetrics
 from shared.clock import Clock
 from shared.errors import BusUnavailable, QueueFull
-from shared.protocol.close_codes import BUS_AWAY, NO_CAPACITY
 
 _FIRST_S = 0.05
 _LONGEST_S = 2.0
@@ -56,5 +55,5 @@ class BusRetry:
 
 
 def _giving_up(error: BusUnavailable | QueueFull) -> EndConnection:
-    close = NO_CAPACITY if isinstance(error, QueueFull) else BUS_AWAY
-    return EndConnection(close, error.code, f"{error.message}; reconnect to resume")
+    reason = EndReason.NO_CAPACITY if isinstance(error, QueueFull) else EndReason.BUS_AWAY
+    return EndConnection(reason, error.code, f"{error.message}; reconnect to resume")

@@ -11,28 +11,19 @@ import asyncio
 from collections import deque
 from collections.abc import Iterator
 
-from gateway.connection.close_reasons import EndConnection, closing_for
-from gateway.connection.final_report import final_event
+from gateway.connection.dialect import Dialect
+from gateway.connection.end_reason import End, EndConnection, EndReason, end_for
 from gateway.connection.receiver import Receiver
 from gateway.connection.result_inbox import ResultInbox
 from gateway.connection.resume import Opening
 from gateway.connection.segment_writer import SegmentWriter
 from gateway.connection.send_queue import SendQueue, SlowConsumer
+from gateway.connection.session_plan import SessionPlan
+from gateway.connection.transport import PeerGone, Transport
 from gateway.dependencies import GatewayPorts
-from gateway.dialects.dialect import Dialect
 from gateway.session.effects import Effect, Emit, Finish, Store
 from gateway.session.events import Event, Finished, Heard, SegmentFailed
-from gateway.transport.websocket import PeerGone, Socket
 from shared.errors import RattilError
-from shared.protocol.close_codes import (
-    IDLE,
-    INTERNAL,
-    NORMAL,
-    SLOW_CONSUMER,
-    SUPERSEDED,
-    TOO_LONG,
-    Close,
-)
 from shared.protocol.segments import LoggedResult
 from shared.service.logging import get_logger
 
@@ -48,63 +39,70 @@ _log = get_logger(__name__)
 
 
 class Connection:
-    """See the module. `run` returns the close that ended it, or None when the client left."""
+    """See the module. `run` returns how it ended, or None when the client left."""
 
     def __init__(
-        self, ports: GatewayPorts, socket: Socket, dialect: Dialect, opening: Opening, inbox: ResultInbox
+        self,
+        ports: GatewayPorts,
+        transport: Transport,
+        dialect: Dialect,
+        plan: SessionPlan,
+        opening: Opening,
+        inbox: ResultInbox,
     ) -> None:
         settings = ports.settings
         self._ports = ports
-        self._socket = socket
+        self._transport = transport
         self._dialect = dialect
+        self._plan = plan
         self._core = opening.core
         self._inbox = inbox
-        self._outbox = SendQueue(settings.outbox_bytes, settings.outbox_events, settings.send_timeout_s)
+        self._send_queue = SendQueue(settings.outbox_bytes, settings.outbox_events, settings.send_timeout_s)
         self._settlement = SegmentWriter(ports, opening.core)
         self._effects: deque[Effect] = deque(opening.effects)
         self._opened = opening.opened
         self._opened_s = ports.clock.monotonic()
-        self._reader = Receiver(ports, socket, dialect, opening.core, self._do, self._show)
-        self._asked: Close | None = None
+        self._receiver = Receiver(ports, transport, dialect, opening.core, self._do, self._show)
+        self._asked: EndReason | None = None
         self._wake = asyncio.Event()
         self._stir = asyncio.Event()
 
     # -- from outside ------------------------------------------------------------------------------
-    def ask_to_close(self, close: Close) -> None:
-        """End it soon with this code. What Redis holds is always enough to resume from."""
-        self._asked = self._asked or close
+    def ask_to_end(self, reason: EndReason) -> None:
+        """End it soon for this reason. What Redis holds is always enough to resume from."""
+        self._asked = self._asked or reason
         self._stir.set()
 
-    async def run(self) -> Close | None:
+    async def run(self) -> End | None:
         """Until the end of the connection; the socket is closed then, the core released."""
         try:
-            return await self._until_closed()
+            return await self._until_ended()
         finally:
             self._effects.clear()
             self._core.release()
             # Both call back into this connection: without them it goes at once, not when the collector comes.
-            del self._reader, self._inbox
+            del self._receiver, self._inbox
 
-    async def _until_closed(self) -> Close | None:
+    async def _until_ended(self) -> End | None:
         self._show(self._opened)  # before anything is read, so that no answer can come before it
-        self._inbox.connect(self._wake.set, lambda: self.ask_to_close(SUPERSEDED))
-        closing = await self._live()
-        if closing is None:
+        self._inbox.connect(self._wake.set, lambda: self.ask_to_end(EndReason.SUPERSEDED))
+        ending = await self._live()
+        if ending is None:
             return None
-        if closing.trouble is not None:
-            self._show_last(closing.trouble)
-        slow = closing.close is SLOW_CONSUMER
+        if ending.trouble is not None:
+            self._show_last(ending.trouble)
+        slow = ending.end.reason is EndReason.SLOW_CONSUMER
         try:
             if not slow:
-                await self._outbox.flush(self._socket, _LAST_WORDS_S)
+                await self._send_queue.flush(self._transport, _LAST_WORDS_S)
             async with asyncio.timeout(_LAST_WORDS_S):
-                await self._socket.close(closing.close)
-            self._socket.abort(_LAST_WORDS_S if slow else _LINGER_S)
+                await self._transport.end(ending.end)
+            self._transport.abort(_LAST_WORDS_S if slow else _LINGER_S)
         except (SlowConsumer, TimeoutError):
-            self._socket.abort(0)
+            self._transport.abort(0)
         except PeerGone:
             return None
-        return closing.close
+        return ending.end
 
     # -- tasks ---------------------------------------------------------------------------------------
     async def _live(self) -> EndConnection | None:
@@ -112,10 +110,10 @@ class Connection:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._work(), name=f"work-{name}")
-                tasks.create_task(self._outbox.write(self._socket), name=f"write-{name}")
+                tasks.create_task(self._send_queue.write(self._transport), name=f"write-{name}")
                 # A task of its own: every frame resumes all that awaits its reading, and this one
                 # is awaited by the whole stack of the web framework.
-                tasks.create_task(self._reader.run(), name=f"read-{name}")
+                tasks.create_task(self._receiver.run(), name=f"read-{name}")
                 await self._watch()
         except ExceptionGroup as group:
             # The task group's frame still holds the group, and its traceback that frame (until Python 3.13).
@@ -129,15 +127,17 @@ class Connection:
         if unexpected:
             session_id = self._core.identity.session_id
             _log.error("connection_failed", session_id=session_id, exc_info=unexpected[0])
-            return EndConnection(INTERNAL, "internal", "something went wrong here; reconnect to resume")
+            return EndConnection(
+                EndReason.INTERNAL, "internal", "something went wrong here; reconnect to resume"
+            )
         if any(isinstance(failure, PeerGone) for failure in failures):
             return None
         for failure in failures:
             if isinstance(failure, EndConnection):
                 return failure
             if isinstance(failure, RattilError):
-                return closing_for(failure)
-        return EndConnection(SLOW_CONSUMER)
+                return end_for(failure)
+        return EndConnection(EndReason.SLOW_CONSUMER)
 
     async def _work(self) -> None:
         settings = self._ports.settings
@@ -150,21 +150,25 @@ class Connection:
                 self._inbox.must_read_log = False
                 await self._catch_up()
                 await self._perform()
-            self._reader.make_room()
+            self._receiver.make_room()
             await self._rest()
 
     async def _watch(self) -> None:
         settings = self._ports.settings
         while self._asked is None:
-            idle_s = self._reader.idle_s()
+            idle_s = self._receiver.idle_s()
             age_s = self._ports.clock.monotonic() - self._opened_s
             if idle_s >= settings.idle_timeout_s:
                 raise EndConnection(
-                    IDLE, "idle_timeout", f"no audio for {settings.idle_timeout_s:g} s; reconnect to resume"
+                    EndReason.IDLE,
+                    "idle_timeout",
+                    f"no audio for {settings.idle_timeout_s:g} s; reconnect to resume",
                 )
             if age_s >= settings.max_connection_s:
                 raise EndConnection(
-                    TOO_LONG, "session_too_long", "this connection has reached its longest time; start anew"
+                    EndReason.TOO_LONG,
+                    "session_too_long",
+                    "this connection has reached its longest time; start anew",
                 )
             left_s = min(settings.idle_timeout_s - idle_s, settings.max_connection_s - age_s)
             try:
@@ -200,15 +204,15 @@ class Connection:
             elif isinstance(effect, Store):
                 self._do(await self._settlement.store(effect.window, self._now_ms))
                 self._note_loss()
-                self._reader.make_room()
+                self._receiver.make_room()
             elif isinstance(effect, Finish):
                 await self._finish()
 
     async def _finish(self) -> None:
-        event = await final_event(self._ports, self._core)
+        event = await self._plan.report(self._core)
         self._ports.metrics.finals.labels("report" if isinstance(event, Finished) else event.code).inc()
         self._show(event)
-        raise EndConnection(NORMAL)
+        raise EndConnection(EndReason.DONE)
 
     async def _catch_up(self) -> None:
         for logged in await self._settlement.missing_results(self._overdue_s()):
@@ -253,9 +257,8 @@ class Connection:
             self._measure(event)
         elif isinstance(event, SegmentFailed):
             self._ports.metrics.count_outcome(event.outcome, event.code)
-        text = self._dialect.write(event)
-        if text is not None:
-            self._outbox.put(text)
+        for frame in self._dialect.write(event):
+            self._send_queue.put(frame)
 
     def _show_last(self, event: Event) -> None:
         try:

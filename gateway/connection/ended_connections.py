@@ -2,9 +2,9 @@
 
 An ended connection leaves nothing for the collector (tests/unit/gateway/test_gateway_release.py and
 tests/integration/test_gateway_sockets.py), so there is little to find: what fails in rare ways. A full
-collection looks at everything that lives, about 550 objects per reciter: on a busy machine it took 0.11 to
-0.15 s of CPU with 400 reciters, 0.23 s with 800. Coming once per `_PER_LIVE` ended connections for each
-live one, it costs an ended connection 0.03 ms, whatever the load: with reciters who stay two minutes, a
+collection looks at everything that lives, about 550 objects per session: on a busy machine it took 0.11 to
+0.15 s of CPU with 400 sessions, 0.23 s with 800. Coming once per `_PER_LIVE` ended connections for each
+live one, it costs an ended connection 0.03 ms, whatever the load: with clients who stay two minutes, a
 gateway of a thousand stands still for 0.3 s once in twenty minutes. After a crowd has left it comes soon,
 and returns the pages that the crowd has used.
 """

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from gateway.connection.close_reasons import EndConnection
+from gateway.connection.audio_rate import AudioRate
+from gateway.connection.dialect import Command, Dialect, Frame, Input
+from gateway.connection.end_reason import EndConnection, EndReason
+from gateway.connection.transport import Transport
 from gateway.dependencies import GatewayPorts
-from gateway.dialects.dialect import Dialect
-from gateway.dialects.passage_limit import AudioRate
-from gateway.dialects.recite.commands import Command
 from gateway.session.core import SessionCore
 from gateway.session.effects import Effect
 from gateway.session.events import Event, Pong, Trouble
-from gateway.transport.websocket import Socket
 from shared.errors import BadRequest
-from shared.protocol.close_codes import POLICY, TOO_BIG, TOO_LONG, Close
 from shared.protocol.segments import SAMPLE_RATE
 
 
@@ -25,7 +23,7 @@ class Receiver:
     def __init__(
         self,
         ports: GatewayPorts,
-        socket: Socket,
+        transport: Transport,
         dialect: Dialect,
         core: SessionCore,
         do: Callable[[list[Effect]], None],
@@ -34,8 +32,9 @@ class Receiver:
         """`do` takes the core's effects, `show` sends an event."""
         self._ports = ports
         self._settings = ports.settings
-        self._socket = socket
+        self._transport = transport
         self._dialect = dialect
+        self._binary_is_audio = dialect.binary_is_audio
         self._core = core
         self._do = do
         self._show = show
@@ -53,7 +52,7 @@ class Receiver:
 
     def idle_s(self) -> float:
         """How long the client has sent nothing although it was its turn."""
-        if self._core.intake.end_requested or self._crowded():
+        if self._core.segmenter.end_requested or self._crowded():
             return 0.0
         return self._ports.clock.monotonic() - self._active_s
 
@@ -70,7 +69,7 @@ class Receiver:
         """
         try:
             while True:
-                await self._socket.pour(self._take)
+                await self._transport.pour(self._take)
                 if self._delay_s > 0:
                     await self._slow_down(self._delay_s)
                 if self._crowded():
@@ -78,12 +77,17 @@ class Receiver:
         finally:
             self._count(0)
 
-    def _take(self, frame: bytes | str) -> bool:
+    def _take(self, frame: Frame) -> bool:
         """One frame; whether the next one may come."""
-        if isinstance(frame, bytes):
+        if self._binary_is_audio and isinstance(frame, bytes):
             return self._on_audio(frame)
-        self._on_text(frame)
-        return True
+        may_come = True
+        for one in self._read(frame):
+            if isinstance(one, bytes):
+                may_come = self._on_audio(one) and may_come
+            else:
+                self._on_command(one)
+        return may_come
 
     # -- audio -----------------------------------------------------------------------------------------
     def _on_audio(self, pcm: bytes) -> bool:
@@ -91,7 +95,7 @@ class Receiver:
             return True
         if len(pcm) > self._max_frame_bytes:
             raise EndConnection(
-                TOO_BIG,
+                EndReason.FRAME_TOO_BIG,
                 "frame_too_big",
                 f"a frame of {len(pcm)} bytes; send at most {self._max_frame_bytes}, 200-500 ms are good",
             )
@@ -103,14 +107,16 @@ class Receiver:
         if effects:
             self._do(effects)
             self._count(SAMPLE_RATE)
-        intake = self._core.intake
-        if intake.received > self._longest_samples:
+        segmenter = self._core.segmenter
+        if segmenter.received > self._longest_samples:
             longest_s = self._settings.max_session_s
             raise EndConnection(
-                TOO_LONG, "session_too_long", f"a session holds {longest_s:g} s of audio; start a new one"
+                EndReason.TOO_LONG,
+                "session_too_long",
+                f"a session holds {longest_s:g} s of audio; start a new one",
             )
         self._delay_s = self._rate.delay_s(samples, now_s)
-        return self._delay_s <= 0 and intake.backlog < self._max_backlog
+        return self._delay_s <= 0 and segmenter.backlog < self._max_backlog
 
     def _count(self, least: int) -> None:
         """Measure the audio that came since the last time, if it is at least so many samples."""
@@ -133,7 +139,7 @@ class Receiver:
             self._active_s = self._ports.clock.monotonic()
 
     def _crowded(self) -> bool:
-        return self._core.intake.backlog >= self._max_backlog
+        return self._core.segmenter.backlog >= self._max_backlog
 
     def _say_once(self, code: str, message: str) -> None:
         """Once until there was room again, not with every frame."""
@@ -142,14 +148,18 @@ class Receiver:
             self._show(Trouble(code, message))
 
     # -- commands --------------------------------------------------------------------------------------
-    def _on_text(self, text: str) -> None:
+    def _read(self, frame: Frame) -> Sequence[Input]:
+        """What a frame says; nothing if it cannot be understood, which is told."""
+        most = self._settings.max_text_bytes if isinstance(frame, str) else self._max_frame_bytes
         try:
-            if len(text) > self._settings.max_text_bytes:
-                raise BadRequest(f"text frames hold at most {self._settings.max_text_bytes} bytes")
-            command = self._dialect.read(text)
+            if len(frame) > most:
+                raise BadRequest(f"text frames hold at most {most} bytes")
+            return self._dialect.read(frame)
         except BadRequest as error:
             self._on_bad_message(error)
-            return
+            return ()
+
+    def _on_command(self, command: Command) -> None:
         if command is Command.PING:
             self._show(Pong())
             return
@@ -164,5 +174,5 @@ class Receiver:
         self._ports.metrics.bad_messages.labels(code).inc()
         self._bad_messages += 1
         if code == "unsupported_sample_rate" or self._bad_messages >= self._settings.max_bad_messages:
-            raise EndConnection(Close(POLICY.code, f"{code}: {error.message}"), code, error.message)
+            raise EndConnection(EndReason.BAD_REQUEST, code, error.message)
         self._show(Trouble(code, error.message))

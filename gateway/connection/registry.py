@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from shared.errors import NoCapacity
+from gateway.connection.end_reason import EndReason
+from shared.errors import Draining, NoCapacity
 from shared.ids import ConnectionId
-from shared.protocol.close_codes import DRAINING, Close
 
 _LEAVE_S = 5.0
 """How long the last connections may take to leave after they were asked, seconds."""
@@ -18,15 +18,9 @@ _LEAVE_S = 5.0
 class Closable(Protocol):
     """A live connection as the drain sees it."""
 
-    def ask_to_close(self, close: Close) -> None:
-        """Save, then close with this code; returns at once."""
+    def ask_to_end(self, reason: EndReason) -> None:
+        """Save, then end for this reason; returns at once."""
         ...
-
-
-class Draining(NoCapacity):
-    """This gateway is going away; another one will serve the session."""
-
-    code = "draining"
 
 
 class ConnectionRegistry:
@@ -71,7 +65,7 @@ class ConnectionRegistry:
         """List a connection that can be asked to close."""
         self._live[connection_id] = connection
         if self._draining:
-            connection.ask_to_close(DRAINING)
+            connection.ask_to_end(EndReason.DRAINING)
         try:
             yield
         finally:
@@ -90,7 +84,7 @@ class ConnectionRegistry:
             connection = self._live.get(connection_id)
             if connection is None:
                 continue
-            connection.ask_to_close(DRAINING)
+            connection.ask_to_end(EndReason.DRAINING)
             await asyncio.sleep(pause_s)
         try:
             async with asyncio.timeout(_LEAVE_S):

@@ -10,44 +10,20 @@ from dataclasses import dataclass
 
 import msgspec
 
+from gateway.connection.session_plan import SessionRequest
 from gateway.dependencies import GatewayPorts
-from gateway.interpreters.recitation import RecitationInterpreter
 from gateway.session.core import CorePolicy, SessionCore, SessionIdentity
 from gateway.session.effects import Effect, Emit
 from gateway.session.events import Gap, Heard, Opened, SegmentFailed
-from gateway.session.fixed_windows import FixedWindows, Position, WindowPolicy
+from gateway.session.interpreter import Interpreter
+from gateway.session.options import SessionOptions, decode_options
 from gateway.session.reorder import ReorderBuffer
+from gateway.session.segmenter import Position, Segmenter
 from gateway.session.snapshot import CoreSnapshot, decode_snapshot
 from shared.bus.ports import SessionKind, SessionRecord
-from shared.errors import BadRequest, StateLost
+from shared.errors import StateLost
 from shared.ids import ConnectionId, PoolName, SessionId, new_epoch
 from shared.protocol.segments import SAMPLE_RATE
-from shared.recitation.grading.policy import DEFAULT
-from shared.recitation.live.follower import Follower
-from shared.recitation.reference.passage import Passage
-
-
-class SessionRequest(msgspec.Struct, frozen=True):
-    """What a client asks for. `last_seq`, `offset`: the last event and the acked sample it has seen;
-    `named`: the client chose the session, which may hold a lease already."""
-
-    protocol: str
-    passage: Passage
-    session_id: SessionId
-    tenant: str = ""
-    last_seq: int | None = None
-    offset: int | None = None
-    window_s: float | None = None
-    named: bool = True
-
-    @property
-    def seen_seq(self) -> int:
-        return -1 if self.last_seq is None else self.last_seq
-
-    @property
-    def claims_progress(self) -> bool:
-        """Whether the client says that it has been here before."""
-        return self.last_seq is not None or bool(self.offset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +35,6 @@ class Opening:
     effects: list[Effect]
 
 
-class PassageMismatch(BadRequest):
-    """The session belongs to another passage or protocol than the one asked for."""
-
-    code = "passage_mismatch"
-
-
 class SessionOpener:
     """Opens one session for one connection that is already subscribed to its results."""
 
@@ -74,17 +44,14 @@ class SessionOpener:
         self._connection_id = connection_id
 
     async def open(self, pool: PoolName) -> Opening:
-        """`pool`: where a new session's segments go. Raises `BusUnavailable`, `PassageMismatch`."""
+        """`pool`: where a new session's segments go. Raises `BusUnavailable`, and the plan's `mismatch`."""
         request = self._request
-        kind = SessionKind(request.protocol, str(request.passage.range), request.tenant)
+        kind = SessionKind(request.protocol, request.plan.subject, request.tenant)
         record = await self._ports.store.take_over(request.session_id, self._connection_id, kind)
         if record is None:
             return await self._restart(pool, None, None)
-        if kind != (record.protocol, record.passage, record.tenant):
-            raise PassageMismatch(
-                f"session {record.session_id} is a {record.protocol} of {record.passage}; "
-                "resume it with the same verses and key, or start a new session"
-            )
+        if kind != (record.protocol, record.subject, record.tenant):
+            raise request.plan.mismatch()
         snapshot: CoreSnapshot | None = None
         try:
             snapshot = decode_snapshot(record.core)
@@ -115,41 +82,41 @@ class SessionOpener:
 
     async def _restore(self, record: SessionRecord, snapshot: CoreSnapshot) -> SessionCore:
         """The core as of `record.core_seq`, or as of the beginning if the client saw less."""
-        position = snapshot.position
-        passage = self._request.passage
+        plan = self._request.plan
         if record.core_seq <= self._request.seen_seq:
             order = ReorderBuffer(record.core_seq + 1, snapshot.log_offset)
-            progress = _restored(passage, snapshot)
+            interpreter, answered_until = plan.restored(snapshot.interpreter), snapshot.answered_until
         elif snapshot.floor_seq == 0:
-            order, progress = ReorderBuffer(), RecitationInterpreter(Follower(passage))
+            order, interpreter, answered_until = ReorderBuffer(), plan.interpreter(), 0
         else:
             raise StateLost("events the client has not seen belong to a log that is gone")
         return SessionCore(
-            self._identity(record.pool, record.created_ms),
+            self._identity(record.pool, record.created_ms, decode_options(record.options)),
             record.epoch,
             self._core_policy(),
-            await self._intake(record.session_id, position),
+            await self._segmenter(record.session_id, snapshot.position),
             order,
-            progress,
+            interpreter,
+            answered_until=answered_until,
             flights=snapshot.flights,
             floor_seq=snapshot.floor_seq,
             audio_start=snapshot.audio_start,
         )
 
-    async def _intake(self, session_id: SessionId, position: Position) -> FixedWindows:
+    async def _segmenter(self, session_id: SessionId, position: Position) -> Segmenter:
         """With the stored audio that the next window shares with the last one.
 
         Without stored audio the client sends it again; if it should be there but is not, the next
         window begins where the last one ended.
         """
-        policy = self._intake_policy()
-        if position.next_start == position.cut or not self._core_policy().stores_audio:
-            return FixedWindows(position, policy)
+        plan, kept = self._request.plan, position.cut - position.next_start
+        if kept == 0 or not self._core_policy().stores_audio:
+            return plan.segmenter(position)
         chunk = await self._ports.store.audio_from(session_id, position.next_start)
-        pcm = chunk.pcm[: (position.cut - position.next_start) * 2]
-        if chunk.start_sample == position.next_start and len(pcm) == (position.cut - position.next_start) * 2:
-            return FixedWindows(position, policy, pcm)
-        return FixedWindows(msgspec.structs.replace(position, next_start=position.cut), policy)
+        pcm = chunk.pcm[: kept * 2]
+        if chunk.start_sample == position.next_start and len(pcm) == kept * 2:
+            return plan.segmenter(position, pcm)
+        return plan.segmenter(msgspec.structs.replace(position, next_start=position.cut))
 
     # -- new, or refused ---------------------------------------------------------------------------
     async def _restart(
@@ -157,47 +124,46 @@ class SessionOpener:
     ) -> Opening:
         """A new epoch. What was judged before is kept where it is known, its gap is stated."""
         request = self._request
-        progress = self._progress_so_far(snapshot)
+        interpreter, answered_until = self._interpreter_so_far(snapshot)
         safe = record.safe_sample if record else 0
-        start = max(safe if request.offset is None else request.offset, progress.heard_until)
+        start = max(safe if request.offset is None else request.offset, answered_until)
+        first = snapshot.position if snapshot else request.plan.first_position()
         position = Position(
-            window=self._window(snapshot),
-            overlap=int(self._ports.settings.overlap_s * SAMPLE_RATE),
+            first.window,
+            first.overlap,
             next_start=start,
             cut=start,
             next_seq=max(record.next_seq if record else 0, request.seen_seq + 1),
         )
+        created_ms = record.created_ms if record else self._ports.clock.wall_ms()
         core = SessionCore(
-            self._identity(pool, record.created_ms if record else self._ports.clock.wall_ms()),
+            self._identity(pool, created_ms, request.options),
             new_epoch(),
             self._core_policy(),
-            FixedWindows(position, self._intake_policy()),
+            request.plan.segmenter(position),
             ReorderBuffer(position.next_seq),
-            progress,
+            interpreter,
+            answered_until=answered_until,
             floor_seq=position.next_seq,
             audio_start=start,
         )
         await self._ports.store.open(core.record())
         lost = record is not None or request.claims_progress
-        gap = Gap(progress.heard_until, start) if lost else None
+        gap = Gap(answered_until, start) if lost else None
         if lost:
             self._ports.metrics.state_lost.inc()
         opened = self._opened(core, resumed=False, next_seq=position.next_seq, gap=gap)
         return Opening(core, opened, [])
 
-    def _progress_so_far(self, snapshot: CoreSnapshot | None) -> RecitationInterpreter:
-        passage = self._request.passage
+    def _interpreter_so_far(self, snapshot: CoreSnapshot | None) -> tuple[Interpreter, int]:
+        """What was made of the results before, and up to which sample; a new one if that cannot be read."""
+        plan = self._request.plan
         if snapshot is None:
-            return RecitationInterpreter(Follower(passage))
+            return plan.interpreter(), 0
         try:
-            return _restored(passage, snapshot)
+            return plan.restored(snapshot.interpreter), snapshot.answered_until
         except StateLost:
-            return RecitationInterpreter(Follower(passage))
-
-    def _window(self, snapshot: CoreSnapshot | None) -> int:
-        if snapshot is not None:
-            return snapshot.position.window
-        return int((self._request.window_s or self._ports.adaptive.window_s) * SAMPLE_RATE)
+            return plan.interpreter(), 0
 
     # -- both ----------------------------------------------------------------------------------------
     def _opened(self, core: SessionCore, *, resumed: bool, next_seq: int, gap: Gap | None) -> Opened:
@@ -206,37 +172,33 @@ class SessionOpener:
             session_id=core.identity.session_id,
             connection_id=self._connection_id,
             epoch=core.epoch,
-            passage=self._request.passage,
-            window_s=core.intake.position.window / SAMPLE_RATE,
+            window_s=core.segmenter.position.window / SAMPLE_RATE,
             resumed=resumed,
             next_seq=next_seq,
-            offset=core.intake.received,
+            offset=core.segmenter.received,
             gap=gap,
         )
 
-    def _identity(self, pool: PoolName, created_ms: int) -> SessionIdentity:
+    def _identity(self, pool: PoolName, created_ms: int, options: SessionOptions) -> SessionIdentity:
         return SessionIdentity(
             session_id=self._request.session_id,
             connection_id=self._connection_id,
             protocol=self._request.protocol,
-            passage=str(self._request.passage.range),
+            subject=self._request.plan.subject,
             pool=pool,
             tenant=self._request.tenant,
             created_ms=created_ms,
+            options=options,
         )
 
     def _core_policy(self) -> CorePolicy:
         settings = self._ports.settings
         return CorePolicy(
-            max_queue=settings.max_queue,
+            max_queue=self._request.plan.max_in_flight or settings.max_queue,
             longest_window=int(settings.window_max_s * SAMPLE_RATE) if settings.coalesce else 0,
             deadline_ms=int(settings.segment_deadline_s * 1000),
             stores_audio=settings.store_audio != "off",
         )
-
-    def _intake_policy(self) -> WindowPolicy:
-        settings = self._ports.settings
-        return WindowPolicy(settings.silence_dbfs, int(settings.min_rest_s * SAMPLE_RATE))
 
 
 def _seen(effect: Effect, seen_seq: int) -> bool:
@@ -244,11 +206,3 @@ def _seen(effect: Effect, seen_seq: int) -> bool:
     if not isinstance(effect, Emit) or not isinstance(effect.event, Heard | SegmentFailed):
         return False
     return effect.event.seq <= seen_seq
-
-
-def _restored(passage: Passage, snapshot: CoreSnapshot) -> RecitationInterpreter:
-    try:
-        follower = Follower.restore(passage, DEFAULT, snapshot.walk)
-    except BadRequest as error:
-        raise StateLost(f"the saved state of the words cannot be read ({error.message})") from error
-    return RecitationInterpreter(follower, snapshot.heard_until)

@@ -12,7 +12,7 @@ from gateway.dependencies import GatewayPorts
 from gateway.session.core import SessionCore
 from gateway.session.effects import Effect
 from gateway.session.events import Gap, Trouble
-from gateway.session.fixed_windows import Window
+from gateway.session.segmenter import Window
 from shared.bus.ports import SessionRecord
 from shared.errors import StateLost
 from shared.ids import new_epoch
@@ -89,7 +89,7 @@ class SegmentWriter:
     async def _reopen(self) -> None:
         """Redis lost this session: go on from memory, and answer for what was in flight."""
         core = self._core
-        lost_from = core.progress.heard_until
+        lost_from = core.answered_until
         unanswered = core.change_epoch(new_epoch())
         record: SessionRecord = core.record()
         await self._patience.call(lambda: self._ports.store.open(record))

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from gateway.transport.websocket import Socket
+from gateway.connection.dialect import Frame
+from gateway.connection.transport import Transport
 
 
 class SlowConsumer(Exception):
@@ -24,54 +25,54 @@ class SendQueue:
         self._max_bytes = max_bytes
         self._max_events = max_events
         self._send_timeout_s = send_timeout_s
-        self._waiting: deque[str] = deque()
+        self._waiting: deque[Frame] = deque()
         self._bytes = 0
         self._filled = asyncio.Event()
-        self._socket: Socket | None = None
+        self._transport: Transport | None = None
 
     @property
     def waiting_bytes(self) -> int:
         return self._bytes
 
-    def put(self, text: str) -> None:
+    def put(self, frame: Frame) -> None:
         """Send or queue one frame. Raises `SlowConsumer` at the bound (one frame always fits)."""
-        if not self._waiting and self._socket is not None and self._socket.send_now(text):
+        if not self._waiting and self._transport is not None and self._transport.send_now(frame):
             return
-        size = len(text)
+        size = len(frame)
         full = self._bytes + size > self._max_bytes or len(self._waiting) >= self._max_events
         if full and self._waiting:
             raise SlowConsumer
-        self._waiting.append(text)
+        self._waiting.append(frame)
         self._bytes += size
         self._filled.set()
 
-    async def write(self, socket: Socket) -> None:
+    async def write(self, transport: Transport) -> None:
         """Send for ever. Raises `SlowConsumer` when one frame takes too long, or `PeerGone`."""
-        self._socket = socket
+        self._transport = transport
         try:
             while True:
                 await self._filled.wait()
-                await self.flush(socket, self._send_timeout_s)
+                await self.flush(transport, self._send_timeout_s)
         finally:
-            self._socket = None
+            self._transport = None
 
-    async def flush(self, socket: Socket, timeout_s: float) -> None:
+    async def flush(self, transport: Transport, timeout_s: float) -> None:
         """Send what is there. A frame leaves the box only once it was sent."""
         while self._waiting:
-            if not await _sent(socket, self._waiting[0], timeout_s):
+            if not await _sent(transport, self._waiting[0], timeout_s):
                 raise SlowConsumer
             self._bytes -= len(self._waiting.popleft())
         self._filled.clear()
 
 
-async def _sent(socket: Socket, text: str, timeout_s: float) -> bool:
+async def _sent(transport: Transport, frame: Frame, timeout_s: float) -> bool:
     """Whether it went in time. Raises `PeerGone`.
 
     The timeout is not raised on: its traceback leads to the task that failed, and that to it again.
     """
     try:
         async with asyncio.timeout(timeout_s):
-            await socket.send(text)
+            await transport.send(frame)
     except TimeoutError:
         return False
     return True

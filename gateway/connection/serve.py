@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 
-from gateway.connection.close_reasons import EndConnection, closing_for
 from gateway.connection.connection import Connection
+from gateway.connection.dialect import Dialect
+from gateway.connection.end_reason import End, EndConnection, EndReason, end_for
 from gateway.connection.result_inbox import ResultInbox
-from gateway.connection.resume import Opening, SessionOpener, SessionRequest
+from gateway.connection.resume import Opening, SessionOpener
+from gateway.connection.session_plan import SessionRequest
+from gateway.connection.transport import PeerGone, Transport
 from gateway.dependencies import GatewayPorts
-from gateway.dialects.dialect import Dialect
-from gateway.dialects.passage_limit import check_length
-from gateway.transport.websocket import PeerGone, Socket
 from shared.errors import BusUnavailable, NoCapacity, RattilError, RouterUnavailable
 from shared.ids import ConnectionId, PoolName, new_connection_id
-from shared.protocol.close_codes import SUPERSEDED, Close
 from shared.protocol.workers import AdmitRequest
 from shared.service.logging import get_logger
 
@@ -22,50 +21,48 @@ _log = get_logger(__name__)
 
 
 async def serve_session(
-    ports: GatewayPorts, socket: Socket, dialect: Dialect, request: SessionRequest
+    ports: GatewayPorts, transport: Transport, dialect: Dialect, request: SessionRequest
 ) -> None:
     """Serve one connection to its end; the socket is closed afterwards."""
     connection_id = new_connection_id()
     ports.metrics.connections.labels(dialect.name).inc()
     try:
-        close = await _serve(ports, socket, dialect, request, connection_id)
+        end = await _serve(ports, transport, dialect, request, connection_id)
     except RattilError as error:
-        close = await refuse(ports, socket, dialect, error)
+        end = await refuse(ports, transport, dialect, error)
     finally:
         ports.metrics.connections.labels(dialect.name).dec()
-    ports.metrics.closes.labels(str(close.code) if close else "left").inc()
+    ports.metrics.closes.labels(end.reason.value if end else "left").inc()
     _log.info(
         "connection_ended",
         session_id=request.session_id,
         connection_id=connection_id,
-        close=close.code if close else None,
+        end=end.reason.value if end else "left",
     )
 
 
-async def refuse(ports: GatewayPorts, socket: Socket, dialect: Dialect, error: RattilError) -> Close:
-    """Tell the client why, as an event and as a close code."""
+async def refuse(ports: GatewayPorts, transport: Transport, dialect: Dialect, error: RattilError) -> End:
+    """Tell the client why, as an event and by the end."""
     ports.metrics.bad_messages.labels(error.code).inc()
     if isinstance(error, NoCapacity):
         ports.metrics.refusals.labels(error.code).inc()
-    closing: EndConnection = closing_for(error)
-    text = dialect.write(closing.trouble) if closing.trouble else None
+    ending: EndConnection = end_for(error)
     try:
-        if text is not None:
-            await socket.send(text)
-        await socket.close(closing.close)
+        for frame in dialect.write(ending.trouble) if ending.trouble else ():
+            await transport.send(frame)
+        await transport.end(ending.end)
     except PeerGone:
-        return closing.close
-    return closing.close
+        pass
+    return ending.end
 
 
 async def _serve(
     ports: GatewayPorts,
-    socket: Socket,
+    transport: Transport,
     dialect: Dialect,
     request: SessionRequest,
     connection_id: ConnectionId,
-) -> Close | None:
-    check_length(request.passage.range, ports.settings.max_passage_words)
+) -> End | None:
     inbox = ResultInbox(connection_id)
     async with AsyncExitStack() as stack:
         stack.enter_context(ports.connections.place())
@@ -74,19 +71,19 @@ async def _serve(
         await ports.feed.subscribe(request.session_id, connection_id, inbox)
         stack.push_async_callback(_unsubscribe, ports, request, connection_id)
         opening: Opening = await SessionOpener(ports, request, connection_id).open(pool)
-        connection = Connection(ports, socket, dialect, opening, inbox)
+        connection = Connection(ports, transport, dialect, request.plan, opening, inbox)
         stack.enter_context(ports.connections.live(connection_id, connection))
-        close = await connection.run()
-        if close is not None and close.code == SUPERSEDED.code:
+        end = await connection.run()
+        if end is not None and end.reason is EndReason.SUPERSEDED:
             ports.leases.forget(request.session_id, connection_id)
-        return close
+        return end
 
 
 async def _admit(ports: GatewayPorts, request: SessionRequest, connection_id: ConnectionId) -> PoolName:
     """The pool to push to. A session that claims to be live already may go on while routers are away."""
     asked = AdmitRequest(
         session_id=request.session_id,
-        pool=PoolName(ports.settings.asr_pool),
+        pool=PoolName(request.options.model or ports.settings.asr_pool),
         tenant=request.tenant,
         protocol=request.protocol,
         holder=connection_id,

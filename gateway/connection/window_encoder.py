@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
-from gateway.session.fixed_windows import Window
+from gateway.session.segmenter import Window
 from gateway.settings import GatewaySettings
 from shared.audio import flac, mel, opus
 from shared.audio.features import FeatureConfig

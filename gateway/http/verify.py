@@ -16,8 +16,8 @@ from starlette.routing import Route
 from starlette.types import Message
 
 from gateway.dependencies import GatewayPorts
-from gateway.dialects.passage_limit import check_length
 from gateway.http.answers import TooLarge, answering_errors, json_response, whole_number
+from gateway.interpreters.recitation.passage_limit import check_length
 from shared.audio.decode import decode_audio
 from shared.errors import BadAudio, BadRequest, NoCapacity, RattilError
 from shared.recitation.reference.passage import VerseRange, load_passage

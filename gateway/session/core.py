@@ -7,15 +7,17 @@ effects it returns, in order.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
 
-from gateway.interpreters.recitation import RecitationInterpreter
 from gateway.session.effects import Effect, Emit, Finish, Store
-from gateway.session.events import AudioSafe, Latency
-from gateway.session.fixed_windows import FixedWindows, Position, Window
+from gateway.session.events import AudioSafe, Heard, Latency, SegmentFailed, SpeechChanged
+from gateway.session.interpreter import Interpreter
+from gateway.session.options import DEFAULT_OPTIONS, SessionOptions, encode_options
 from gateway.session.reorder import ReorderBuffer
+from gateway.session.segmenter import Position, Segmenter, Window
 from gateway.session.snapshot import CoreSnapshot, Flight, encode_snapshot
 from shared.bus.ports import SessionRecord
 from shared.ids import ConnectionId, Epoch, PoolName, SessionId, TraceId
@@ -26,15 +28,17 @@ _SAMPLES_PER_MS = SAMPLE_RATE // 1000
 
 @dataclass(frozen=True, slots=True)
 class SessionIdentity:
-    """What never changes while one connection drives a session."""
+    """What never changes while one connection drives a session. `subject`: what it is about, in the words
+    of its dialect; a resume must name the same."""
 
     session_id: SessionId
     connection_id: ConnectionId
     protocol: str
-    passage: str
+    subject: str
     pool: PoolName
     tenant: str
     created_ms: int
+    options: SessionOptions = DEFAULT_OPTIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,28 +54,32 @@ class CorePolicy:
 
 
 class SessionCore:
-    """See the module. `floor_seq`/`audio_start`: where this epoch's result log and audio begin."""
+    """See the module. `answered_until`: end of the audio that has its event, samples.
+    `floor_seq`/`audio_start`: where this epoch's result log and audio begin."""
 
     def __init__(
         self,
         identity: SessionIdentity,
         epoch: Epoch,
         policy: CorePolicy,
-        intake: FixedWindows,
+        segmenter: Segmenter,
         order: ReorderBuffer,
-        progress: RecitationInterpreter,
+        interpreter: Interpreter,
         *,
+        answered_until: int = 0,
         flights: tuple[Flight, ...] = (),
         floor_seq: int = 0,
         audio_start: int = 0,
     ) -> None:
         self.identity = identity
-        self.intake = intake
+        self.segmenter = segmenter
         self.order = order
-        self.progress = progress
+        self.interpreter = interpreter
+        self._answered_until = answered_until
+        self._options = encode_options(identity.options)
         self._epoch = epoch
         self._policy = policy
-        self._stored = intake.position
+        self._stored = segmenter.position
         self._flights = {flight.seq: flight for flight in flights}
         self._open = {flight.seq for flight in flights}
         self._unstored = 0
@@ -97,12 +105,17 @@ class SessionCore:
     @property
     def server_busy(self) -> bool:
         """A full window waits because too many segments are in flight."""
-        return not self._may_cut() and self.intake.window_waiting
+        return not self._may_cut() and self.segmenter.window_waiting
 
     @property
     def audio_complete(self) -> bool:
         """Whether the stored audio begins at the session's first sample."""
         return self._audio_start == 0
+
+    @property
+    def answered_until(self) -> int:
+        """End of the audio that has its event, samples."""
+        return self._answered_until
 
     @property
     def finished(self) -> bool:
@@ -119,17 +132,17 @@ class SessionCore:
     # -- what happens to it ------------------------------------------------------------------------
     def accept_audio(self, pcm: bytes) -> list[Effect]:
         """More PCM16 from the client, any number of bytes."""
-        self.intake.feed(pcm)
-        return self.advance() if self.intake.window_waiting else []
+        self.segmenter.feed(pcm)
+        return self.advance() if self.segmenter.window_waiting else []
 
     def flush(self) -> list[Effect]:
         """Decode what is there without waiting for a full window."""
-        self.intake.flush()
+        self.segmenter.flush()
         return self.advance()
 
     def end(self) -> list[Effect]:
         """The client sends no more audio; the rest is decoded, then comes the final report."""
-        self.intake.end()
+        self.segmenter.end()
         return self.advance()
 
     def stored(self, window: Window, now_ms: int) -> list[Effect]:
@@ -150,25 +163,25 @@ class SessionCore:
         self._open.discard(logged.result.seq)
         effects: list[Effect] = []
         for result in self.order.accept(logged):
-            event = self.progress.apply(
-                result,
-                final=result.seq == self.intake.position.final_seq,
-                latency=self._latency(result, now_ms),
-                server_busy=busy,
-            )
+            effects.append(Emit(self._interpret(result, self._latency(result, now_ms), busy)))
             self._flights.pop(result.seq, None)
-            effects.append(Emit(event))
         return effects + self.advance()
+
+    def note_speech(self, probabilities: Sequence[float]) -> list[Effect]:
+        """How probably each next frame of the speech detector is speech."""
+        changes = self.segmenter.note_speech(probabilities)
+        told: list[Effect] = [Emit(SpeechChanged(change.speaking, change.sample)) for change in changes]
+        return told + (self.advance() if self.segmenter.window_waiting else [])
 
     def advance(self) -> list[Effect]:
         """Cut what may be cut; say when all is done. Harmless to call at any time."""
         effects: list[Effect] = []
         longest = self._policy.longest_window if self._held_back else 0
-        while self._may_cut() and (window := self.intake.cut(longest)):
+        while self._may_cut() and (window := self.segmenter.cut(longest)):
             self._unstored += 1
             if window.seq is not None:
                 samples = len(window.pcm) // 2
-                self._flights[window.seq] = Flight(window.seq, window.start_sample, samples)
+                self._flights[window.seq] = Flight(window.seq, window.start_sample, samples, 0, window.final)
                 self._open.add(window.seq)
             effects.append(Store(window))
         self._held_back = self.server_busy
@@ -202,12 +215,12 @@ class SessionCore:
         return settled
 
     def release(self) -> None:
-        """Give back buffer and walk when nobody drives the session any more; it cannot be used afterwards.
+        """Give back what is large when nobody drives the session any more; it cannot be used afterwards.
 
         An ended connection should leave no circles behind; if one way of ending does, what is heavy must not
         wait for the collector, whose full runs stall a gateway of a thousand sessions and so come rarely.
         """
-        del self.intake, self.order, self.progress
+        del self.segmenter, self.order, self.interpreter
 
     # -- what the driver writes --------------------------------------------------------------------
     def dropped(self, seq: int, code: str) -> SegmentResult:
@@ -224,6 +237,7 @@ class SessionCore:
             outcome="dropped",
             code=code,
             message=_DROPPED[code],
+            priority="final" if flight.final else "partial",
         )
 
     def segment(self, window: Window, wall_ms: int) -> Segment | None:
@@ -243,6 +257,7 @@ class SessionCore:
             created_ms=wall_ms,
             deadline_ms=wall_ms + self._policy.deadline_ms,
             priority="final" if window.final else "partial",
+            options=self.identity.options.task,
         )
 
     def record(self, window: Window | None = None) -> SessionRecord:
@@ -252,17 +267,17 @@ class SessionCore:
             position=position,
             flights=tuple(self._flights[seq] for seq in sorted(self._flights) if seq < position.next_seq),
             log_offset=self.order.replay_from,
-            heard_until=self.progress.heard_until,
+            answered_until=self._answered_until,
             floor_seq=self._floor_seq,
             audio_start=self._audio_start,
-            walk=self.progress.snapshot(),
+            interpreter=self.interpreter.snapshot(),
         )
         return SessionRecord(
             session_id=self.identity.session_id,
             connection_id=self.identity.connection_id,
             epoch=self._epoch,
             protocol=self.identity.protocol,
-            passage=self.identity.passage,
+            subject=self.identity.subject,
             pool=self.identity.pool,
             created_ms=self.identity.created_ms,
             tenant=self.identity.tenant,
@@ -271,9 +286,25 @@ class SessionCore:
             core=encode_snapshot(snapshot),
             core_seq=self.applied_seq,
             ended=position.ended,
+            options=self._options,
         )
 
     # -- inside ------------------------------------------------------------------------------------
+    def _interpret(self, result: SegmentResult, latency: Latency, server_busy: bool) -> Heard | SegmentFailed:
+        """The event of the next result in order."""
+        interpreter = self.interpreter
+        self._answered_until = max(self._answered_until, result.start_sample + result.samples)
+        last = result.seq == self.segmenter.position.final_seq
+        if result.outcome == "result":
+            finding = interpreter.hear(result)
+            if last:
+                finding = interpreter.finish()
+            self.segmenter.confirm(interpreter.confirmed)
+            return Heard(result.seq, finding, latency, server_busy)
+        left = interpreter.miss(result)
+        self.segmenter.confirm(interpreter.confirmed)
+        return SegmentFailed(result.seq, result.outcome, result.code, result.message, left)
+
     def _may_cut(self) -> bool:
         return len(self._open) < self._policy.max_queue and self._unstored < self._policy.max_queue
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.session.events import Event
-from gateway.session.fixed_windows import Window
+from gateway.session.segmenter import Window
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from gateway.session.interpreter import Finding
 from shared.ids import ConnectionId, Epoch, SessionId
 from shared.protocol.segments import Outcome
-from shared.recitation.live.feedback import Feedback
-from shared.recitation.reference.passage import Passage
-from shared.recitation.report.report import VerifyReport
 
 
 class Gap(NamedTuple):
@@ -26,7 +24,6 @@ class Opened:
     session_id: SessionId
     connection_id: ConnectionId
     epoch: Epoch
-    passage: Passage
     window_s: float
     resumed: bool
     next_seq: int
@@ -57,23 +54,32 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One segment was decoded: the state of every reference word after it."""
+    """One segment was decoded: what the session's interpreter makes of it."""
 
     seq: int
-    feedback: Feedback
-    text: str
+    finding: Finding
     latency: Latency
     server_busy: bool
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentFailed:
-    """One segment ended as `error` or `dropped`; the session goes on."""
+    """One segment ended as `error` or `dropped`; the session goes on. `finding`: what the interpreter
+    shows nevertheless, if anything."""
 
     seq: int
     outcome: Outcome
     code: str
     message: str
+    finding: Finding | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechChanged:
+    """Speech begins (`speaking`) or ends at this sample of the session."""
+
+    speaking: bool
+    sample: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +94,9 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The final report."""
+    """The session is complete. `report`: what its dialect shows at the end."""
 
-    report: VerifyReport
+    report: object
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,4 +112,4 @@ class Pong:
     """The answer to the client's own ping."""
 
 
-Event = Opened | AudioSafe | Heard | SegmentFailed | Trouble | Finished | FinishFailed | Pong
+Event = Opened | AudioSafe | Heard | SegmentFailed | SpeechChanged | Trouble | Finished | FinishFailed | Pong

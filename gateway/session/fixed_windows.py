@@ -11,58 +11,17 @@ from then on `position` says it, and it is saved with the push, so that a resume
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import msgspec
 
 from gateway.session.audio_buffer import BYTES_PER_SAMPLE, AudioBuffer
+from gateway.session.segmenter import Position, SpeechChange, Window, WindowPolicy
 from gateway.session.silence_gate import is_silent
 
 
-class Position(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """How far a session's audio has been cut; all in samples. Saved with every push.
-
-    `cut`: end of the last window, and of the stored audio. `next_start`: start of the next window.
-    `next_seq`: number of the next segment. `ended`: the client said that no more audio comes, and
-    everything has been cut. `final_seq`: the segment that ended the audio, -1 if there is none.
-    """
-
-    window: int
-    overlap: int
-    next_start: int = 0
-    cut: int = 0
-    next_seq: int = 0
-    ended: bool = False
-    final_seq: int = -1
-
-
-class Window(NamedTuple):
-    """One cut. `seq` is None for audio that is stored but not decoded (silence, a short rest),
-    unless something was heard before and this is the end.
-
-    `fresh` is the audio from `fresh_start` on that no earlier window had, a part of `pcm` or all of it;
-    `after` is the position once this window is pushed.
-    """
-
-    seq: int | None
-    start_sample: int
-    pcm: bytes
-    fresh_start: int
-    fresh: bytes
-    final: bool
-    silent: bool
-    after: Position
-
-
-class WindowPolicy(NamedTuple):
-    """`silence_dbfs`: level of the silence gate. `min_rest`: shortest rest worth decoding, samples."""
-
-    silence_dbfs: float = -60.0
-    min_rest: int = 3200
-
-
 class FixedWindows:
-    """The up-stream half of a session: buffer and window cutter. Pure."""
+    """A `Segmenter`. `position.window`: length of every window; `position.overlap`: of what two share."""
 
     def __init__(self, position: Position, policy: WindowPolicy, overlap_pcm: bytes = b"") -> None:
         """`overlap_pcm`: on resume, stored audio from `position.next_start` on, at most to `position.cut`.
@@ -133,6 +92,13 @@ class FixedWindows:
         if self._flush_at is not None and window.after.cut >= self._flush_at:
             self._flush_at = None
         return window
+
+    def confirm(self, sample: int) -> None:
+        """Windows follow the audio alone."""
+
+    def note_speech(self, probabilities: Sequence[float]) -> list[SpeechChange]:
+        """Windows follow the audio alone."""
+        return []
 
     def _due(self) -> int | None:
         """Where the next window ends, if it can be cut now."""

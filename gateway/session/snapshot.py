@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import msgspec
 
-from gateway.session.fixed_windows import Position
+from gateway.session.segmenter import Position
 from shared.errors import StateLost
 
 SNAPSHOT_VERSION = 1
 
 
 class Flight(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A segment without an event yet. `pushed_ms`: this process's time of its push, 0: not yet."""
+    """A segment without an event yet. `pushed_ms`: this process's time of its push, 0: not yet.
+    `final`: its window was the end of an utterance or of the session."""
 
     seq: int
     start_sample: int
     samples: int
     pushed_ms: int = 0
+    final: bool = False
 
 
 class CoreSnapshot(msgspec.Struct, frozen=True, array_like=True):
-    """Everything but the identity. `walk` and `heard_until` belong to the record's `core_seq`.
+    """Everything but the identity. `interpreter` and `answered_until` belong to the record's `core_seq`.
 
     `log_offset`: the result log after it has all results later than `core_seq`. `floor_seq`,
     `audio_start`: where this epoch's log and audio begin (0 unless state was lost before).
@@ -29,10 +31,10 @@ class CoreSnapshot(msgspec.Struct, frozen=True, array_like=True):
     position: Position
     flights: tuple[Flight, ...]
     log_offset: int
-    heard_until: int
+    answered_until: int
     floor_seq: int
     audio_start: int
-    walk: bytes
+    interpreter: bytes
     v: int = SNAPSHOT_VERSION
 
 

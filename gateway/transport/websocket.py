@@ -1,47 +1,47 @@
-"""The client's socket as connections use it, and its adapter to Starlette on uvicorn."""
+"""The WebSocket transport: Starlette on uvicorn, and the close code of every end."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from gateway.connection.dialect import Frame
+from gateway.connection.end_reason import End, EndReason
+from gateway.connection.transport import PeerGone, Take
+from shared.protocol import close_codes
 from shared.protocol.close_codes import Close
-from shared.service.websocket_frames import FrameProtocol, Take
+from shared.service.websocket_frames import FrameProtocol
 
 _REASON_BYTES = 123
 """A close frame holds 125 bytes, two of them the code (RFC 6455, 5.5)."""
 
 
-class PeerGone(Exception):
-    """The client's side of the socket is closed."""
-
-
-class Socket(Protocol):
-    """Text and binary frames. `pour` and `send` raise `PeerGone`."""
-
-    async def pour(self, take: Take) -> None:
-        """Give `take` every frame as it comes, in order, until it returns False. Raises what it raises."""
-        ...
-
-    async def send(self, text: str) -> None: ...
-
-    def send_now(self, text: str) -> bool:
-        """Send if that needs no waiting; False: it was not sent, `send` must be asked."""
-        ...
-
-    async def close(self, close: Close) -> None: ...
-
-    def abort(self, after_s: float) -> None:
-        """Drop the connection then, if it still stands: a client may never answer a close frame."""
-        ...
+CLOSES: Mapping[EndReason, Close] = {
+    EndReason.DONE: close_codes.NORMAL,
+    EndReason.BAD_REQUEST: close_codes.POLICY,
+    EndReason.FRAME_TOO_BIG: close_codes.TOO_BIG,
+    EndReason.DRAINING: close_codes.DRAINING,
+    EndReason.SLOW_CONSUMER: close_codes.SLOW_CONSUMER,
+    EndReason.IDLE: close_codes.IDLE,
+    EndReason.STATE_LOST: close_codes.STATE_LOST,
+    EndReason.BUS_AWAY: close_codes.BUS_AWAY,
+    EndReason.NO_CAPACITY: close_codes.NO_CAPACITY,
+    EndReason.INTERNAL: close_codes.INTERNAL,
+    EndReason.SUPERSEDED: close_codes.SUPERSEDED,
+    EndReason.UNAUTHORISED: close_codes.UNAUTHORISED,
+    EndReason.TOO_LONG: close_codes.TOO_LONG,
+}
+"""How Rattil's own dialects close a WebSocket. A dialect of another service has a table of its own."""
 
 
 class StarletteSocket:
-    """An accepted Starlette WebSocket."""
+    """An accepted Starlette WebSocket: a `Transport`."""
 
-    def __init__(self, websocket: WebSocket) -> None:
+    def __init__(self, websocket: WebSocket, closes: Mapping[EndReason, Close] = CLOSES) -> None:
+        self._closes = closes
         self._websocket = websocket
         # Starlette's own checks the order of messages each time; once accepted, none can be wrong.
         self._receive = websocket.scope.get(_RECEIVE_KEY, websocket.receive)
@@ -72,18 +72,24 @@ class StarletteSocket:
         frame: bytes | str = message["text"] if data is None else data
         return frame
 
-    async def send(self, text: str) -> None:
+    async def send(self, frame: Frame) -> None:
         try:
-            await self._websocket.send_text(text)
+            if isinstance(frame, str):
+                await self._websocket.send_text(frame)
+            else:
+                await self._websocket.send_bytes(frame)
         except (WebSocketDisconnect, RuntimeError, OSError) as error:
             raise PeerGone from error
 
-    def send_now(self, text: str) -> bool:
-        return self._frames is not None and self._frames.send_now(text)
+    def send_now(self, frame: Frame) -> bool:
+        return self._frames is not None and isinstance(frame, str) and self._frames.send_now(frame)
 
-    async def close(self, close: Close) -> None:
+    async def end(self, end: End) -> None:
+        close = self._closes[end.reason]
+        # A client that did something wrong reads what; for all other ends the reason says what to do.
+        reason = end.detail if end.detail and end.reason is EndReason.BAD_REQUEST else close.reason
         try:
-            await self._websocket.close(close.code, shorten(close.reason))
+            await self._websocket.close(close.code, shorten(reason))
         except (WebSocketDisconnect, RuntimeError, OSError):
             return  # it is closed already
 

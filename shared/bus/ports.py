@@ -26,15 +26,16 @@ class CommitOutcome(NamedTuple):
 class SessionRecord(msgspec.Struct, frozen=True):
     """A session as any gateway can pick it up. Samples count from the start of the session.
 
-    `safe_sample`: audio before it is stored and will be answered. `core` is the session core's own
-    snapshot (opaque here), taken when the event of `core_seq` had been produced.
+    `subject`: what the session is about, in the words of its protocol. `options`: what the client asked
+    for (opaque here). `safe_sample`: audio before it is stored and will be answered. `core`: the session
+    core's own snapshot (opaque here), taken when the event of `core_seq` had been produced.
     """
 
     session_id: SessionId
     connection_id: ConnectionId
     epoch: Epoch
     protocol: str
-    passage: str
+    subject: str
     pool: PoolName
     created_ms: int
     tenant: str = ""
@@ -43,6 +44,7 @@ class SessionRecord(msgspec.Struct, frozen=True):
     core: bytes = b""
     core_seq: int = -1
     ended: bool = False
+    options: bytes = b""
     v: int = 1
 
 
@@ -70,7 +72,7 @@ class SessionKind(NamedTuple):
     """What a session is, and stays: only the same kind of request may take it over."""
 
     protocol: str
-    passage: str
+    subject: str
     tenant: str
 
 

@@ -67,7 +67,8 @@ class StageTimings(msgspec.Struct, frozen=True, gc=False):
 
 
 class SegmentResult(msgspec.Struct, frozen=True, gc=False):
-    """The one terminal outcome of a segment. Word and phone times are ms from the segment's start."""
+    """The one terminal outcome of a segment. Word and phone times are ms from the segment's start.
+    `priority` is the segment's own: "final" says that no later segment looks at this audio again."""
 
     session_id: SessionId
     connection_id: ConnectionId
@@ -87,6 +88,7 @@ class SegmentResult(msgspec.Struct, frozen=True, gc=False):
     timings: StageTimings = StageTimings()
     batch_size: int = 0
     worker_id: WorkerId = WorkerId("")
+    priority: Priority = "partial"
     v: int = BUS_VERSION
 
 

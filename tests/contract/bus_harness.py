@@ -151,7 +151,7 @@ def a_record(session: SessionId | None = None, connection: str = "c1", epoch: st
         connection_id=ConnectionId(connection),
         epoch=Epoch(epoch),
         protocol="recite",
-        passage="1:1-7",
+        subject="1:1-7",
         pool=POOL,
         created_ms=1_700_000_000_000,
         tenant="masjid",

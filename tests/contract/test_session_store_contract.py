@@ -238,7 +238,7 @@ async def test_a_session_of_another_kind_is_left_to_its_owner(bus: Bus) -> None:
     assert await store.take_over(record.session_id, NEWER, other) == record
     await store.push(record, a_segment(record, 0), None)
     assert sink.takeovers == []
-    same = SessionKind(record.protocol, record.passage, record.tenant)
+    same = SessionKind(record.protocol, record.subject, record.tenant)
     taken = await store.take_over(record.session_id, NEWER, same)
     assert taken is not None
     assert taken.connection_id == NEWER

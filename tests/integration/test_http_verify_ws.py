@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
-from gateway.dialects.recite.commands import Command
+from gateway.connection.dialect import Command, Frame
 from gateway.dialects.verify.dialect import VerifyDialect, window_s
+from gateway.interpreters.recitation.interpreter import WordStates
 from gateway.session.events import AudioSafe, Finished, Heard, Latency, Opened, Pong, SegmentFailed
 from gateway.settings import GatewaySettings
 from shared.clock import ManualClock
 from shared.ids import ConnectionId, Epoch, SessionId
 from shared.recitation.live.feedback import Feedback
-from shared.recitation.reference.passage import VerseRange, load_passage
 from tests.integration.edge import edge
 from tests.unit.gateway.harness import Client, report_on
 
 
 def heard(seq: int, transcript: str) -> Heard:
-    return Heard(seq, Feedback((), transcript), transcript, Latency(1, 1, 1, 1), server_busy=False)
+    finding = WordStates(Feedback((), transcript), transcript)
+    return Heard(seq, finding, Latency(1, 1, 1, 1), server_busy=False)
+
+
+def the_one(frames: Sequence[Frame]) -> Any:
+    (frame,) = frames
+    return json.loads(frame)
 
 
 def test_partial_results_come_at_most_once_per_interval() -> None:
@@ -29,34 +36,31 @@ def test_partial_results_come_at_most_once_per_interval() -> None:
     too_soon = dialect.write(heard(1, "a b"))
     clock.advance(0.5)
     later = dialect.write(heard(2, "a b c"))
-    assert json.loads(first or "") == {"type": "partial_result", "transcribed": "a", "status": "listening"}
-    assert too_soon is None
-    assert json.loads(later or "")["transcribed"] == "a b c"
+    assert the_one(first) == {"type": "partial_result", "transcribed": "a", "status": "listening"}
+    assert too_soon == ()
+    assert the_one(later)["transcribed"] == "a b c"
 
 
 def test_after_the_end_it_is_processing() -> None:
     dialect = VerifyDialect(ManualClock(), interval_s=1.0)
-    assert dialect.read("stop") is Command.END
-    assert json.loads(dialect.write(heard(0, "a")) or "")["status"] == "processing"
+    assert dialect.read("stop") == (Command.END,)
+    assert the_one(dialect.write(heard(0, "a")))["status"] == "processing"
 
 
 def test_what_old_clients_do_not_know_is_not_sent() -> None:
     dialect = VerifyDialect(ManualClock(), interval_s=1.0)
-    passage = load_passage(VerseRange.of(112, 1))
-    opened = Opened(
-        SessionId("s"), ConnectionId("c"), Epoch("e"), passage, 2.5, resumed=False, next_seq=0, offset=0
-    )
-    assert dialect.write(opened) is None
-    assert dialect.write(AudioSafe(5)) is None
+    opened = Opened(SessionId("s"), ConnectionId("c"), Epoch("e"), 2.5, resumed=False, next_seq=0, offset=0)
+    assert dialect.write(opened) == ()
+    assert dialect.write(AudioSafe(5)) == ()
 
 
 def test_results_failures_and_pongs_are_those_of_the_recitation_dialect() -> None:
     dialect = VerifyDialect(ManualClock(), interval_s=1.0)
-    final = json.loads(dialect.write(Finished(report_on("112:1"))) or "")
-    failed = json.loads(dialect.write(SegmentFailed(3, "error", "asr_failed", "x")) or "")
+    final = the_one(dialect.write(Finished(report_on("112:1"))))
+    failed = the_one(dialect.write(SegmentFailed(3, "error", "asr_failed", "x")))
     assert (final["type"], len(final["result"]["word_analysis"])) == ("final_result", 4)
     assert (failed["type"], failed["code"]) == ("error", "asr_failed")
-    assert json.loads(dialect.write(Pong()) or "") == {"type": "pong"}
+    assert the_one(dialect.write(Pong())) == {"type": "pong"}
 
 
 def settings(**overrides: Any) -> GatewaySettings:

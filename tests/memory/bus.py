@@ -33,7 +33,7 @@ class MemorySessionStore:
         if stored is None:
             return None
         former = stored.record
-        if kind is not None and kind != (former.protocol, former.passage, former.tenant):
+        if kind is not None and kind != (former.protocol, former.subject, former.tenant):
             return former
         stored.record = msgspec.structs.replace(former, connection_id=connection_id)
         stored.expires_s = self._bus.expiry()

@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-import enum
-
 import msgspec
 
+from gateway.connection.dialect import Command
 from shared.errors import BadRequest
 from shared.protocol.segments import SAMPLE_RATE
-
-
-class Command(enum.Enum):
-    """What a text frame asks for."""
-
-    END = "end"
-    FLUSH = "flush"
-    PING = "ping"
-    NOTHING = "nothing"
 
 
 class BadMessage(BadRequest):

@@ -8,24 +8,23 @@ has no acks and no resume.
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
-from gateway.auth.api_keys import SUBPROTOCOL
-from gateway.connection.resume import SessionRequest
-from gateway.connection.serve import refuse, serve_session
+from gateway.connection.dialect import Command, Frame, Input
+from gateway.connection.session_plan import SessionRequest
 from gateway.dependencies import GatewayPorts
-from gateway.dialects.recite.commands import Command
-from gateway.dialects.recite.dialect import ReciteDialect, origin_allowed, read_request
+from gateway.dialects.query import Query
+from gateway.dialects.recite.dialect import ReciteDialect, read_plan, session_request
+from gateway.interpreters.recitation.interpreter import WordStates
 from gateway.session.events import AudioSafe, Event, Heard, Opened
 from gateway.settings import GatewaySettings
-from gateway.transport.websocket import StarletteSocket
+from gateway.transport.websocket_endpoint import serve_websocket
 from shared.clock import Clock
-from shared.errors import RattilError
 from shared.protocol.segments import SAMPLE_RATE
 
 PATH = "/ws/verify"
@@ -45,6 +44,7 @@ class VerifyDialect:
     """One connection's translator: paces the partial results, leaves the rest to `ReciteDialect`."""
 
     name = "verify"
+    binary_is_audio = True
 
     def __init__(self, clock: Clock, interval_s: float) -> None:
         self._clock = clock
@@ -53,46 +53,42 @@ class VerifyDialect:
         self._ended = False
         self._recite = ReciteDialect()
 
-    def read(self, text: str) -> Command:
-        command = self._recite.read(text)
-        self._ended = self._ended or command is Command.END
-        return command
+    def read(self, frame: Frame) -> Sequence[Input]:
+        inputs = self._recite.read(frame)
+        self._ended = self._ended or Command.END in inputs
+        return inputs
 
-    def write(self, event: Event) -> str | None:
+    def write(self, event: Event) -> Sequence[Frame]:
         if isinstance(event, Heard):
             return self._partial(event)
         if isinstance(event, Opened | AudioSafe):
-            return None
+            return ()
         return self._recite.write(event)
 
-    def _partial(self, event: Heard) -> str | None:
+    def _partial(self, event: Heard) -> Sequence[Frame]:
         now_s = self._clock.monotonic()
         if now_s - self._told_s < self._interval_s:
-            return None
+            return ()
         self._told_s = now_s
-        verdict = PartialVerdict(event.feedback.transcript, "processing" if self._ended else "listening")
-        return msgspec.json.encode(verdict).decode()
+        assert isinstance(event.finding, WordStates)
+        transcript = event.finding.feedback.transcript
+        verdict = PartialVerdict(transcript, "processing" if self._ended else "listening")
+        return (msgspec.json.encode(verdict).decode(),)
 
 
 def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
     """The dialect's one route."""
 
     async def verify(websocket: WebSocket) -> None:
-        if not origin_allowed(ports, websocket):
-            await websocket.close(1008, "origin_not_allowed")
-            return
-        offered = websocket.scope.get("subprotocols", [])
-        await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
-        socket = StarletteSocket(websocket)
         dialect = VerifyDialect(ports.clock, ports.settings.partial_interval_s)
-        try:
-            tenant = ports.auth.tenant(websocket.headers, websocket.query_params, offered)
-            ports.leases.expect_room()
-            request = await asyncio.to_thread(_read_request, websocket, tenant, ports.settings)
-        except RattilError as error:
-            await refuse(ports, socket, dialect, error)
-            return
-        await serve_session(ports, socket, dialect, request)
+
+        def request(query: Query, tenant: str) -> SessionRequest:
+            seconds = window_s(ports.settings)
+            known = {name: query[name] for name in _QUERY if name in query} | {"window": str(seconds)}
+            plan = read_plan(ports, known, (seconds, seconds))
+            return session_request(dialect.name, plan, known, tenant)
+
+        await serve_websocket(ports, websocket, dialect, request)
 
     return [WebSocketRoute(PATH, verify)]
 
@@ -101,11 +97,3 @@ def window_s(settings: GatewaySettings) -> float:
     """Window length, seconds, at which a partial decode comes every `WS_BUFFER_THRESHOLD` bytes."""
     wanted_s = settings.buffer_threshold / _BYTES_PER_SECOND + settings.overlap_s
     return min(max(wanted_s, settings.window_min_s), settings.window_max_s)
-
-
-def _read_request(websocket: WebSocket, tenant: str, settings: GatewaySettings) -> SessionRequest:
-    seconds = window_s(settings)
-    query = {name: websocket.query_params[name] for name in _QUERY if name in websocket.query_params}
-    query["window"] = str(seconds)
-    request = read_request(query, tenant, (seconds, seconds), settings.max_passage_words)
-    return msgspec.structs.replace(request, protocol=VerifyDialect.name)

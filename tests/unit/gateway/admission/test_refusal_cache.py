@@ -11,16 +11,19 @@ import pytest
 from gateway.admission.lease_keeper import LeaseKeeper
 from gateway.admission.refusal_cache import RefusalCache
 from gateway.admission.router_client import OpenAdmission
-from gateway.connection.resume import SessionRequest
+from gateway.connection.dialect import Frame
+from gateway.connection.end_reason import End, EndReason
 from gateway.connection.serve import serve_session
+from gateway.connection.session_plan import SessionRequest
+from gateway.connection.transport import Take
 from gateway.dialects.recite.dialect import ReciteDialect
+from gateway.interpreters.recitation.plan import RecitationPlan
 from shared.clock import ManualClock
 from shared.errors import NoCapacity, RouterUnavailable
 from shared.ids import ConnectionId, PoolName, SessionId
-from shared.protocol.close_codes import NO_CAPACITY, Close
+from shared.protocol.close_codes import NO_CAPACITY
 from shared.protocol.workers import AdmitRequest, Lease, RenewReply
 from shared.recitation.reference.passage import VerseRange, load_passage
-from shared.service.websocket_frames import Take
 from tests.unit.gateway.harness import eventually, stop, world
 
 POOL = PoolName("default")
@@ -199,19 +202,19 @@ class _Mouth:
     """A socket that only listens to what it is told."""
 
     def __init__(self) -> None:
-        self.closed: Close | None = None
+        self.ended: End | None = None
 
     async def pour(self, take: Take) -> None:
         raise AssertionError("nobody may read before there is a place")
 
-    def send_now(self, text: str) -> bool:
+    def send_now(self, frame: Frame) -> bool:
         return False
 
-    async def send(self, text: str) -> None:
-        assert "no_capacity" in text
+    async def send(self, frame: Frame) -> None:
+        assert "no_capacity" in str(frame)
 
-    async def close(self, close: Close) -> None:
-        self.closed = close
+    async def end(self, end: End) -> None:
+        self.ended = end
 
     def abort(self, after_s: float) -> None:
         return None
@@ -223,11 +226,12 @@ async def test_who_came_together_with_the_first_is_refused_without_asking(named:
         admission = FullAdmission(0)
         gateway = w.gateway(admission, refusal_memory_s=60)
         await gateway.connect().rest()
-        passage = load_passage(VerseRange.of(1, 1, 7))
-        request = SessionRequest("recite", passage, SessionId("session-1"), named=named)
-        socket = _Mouth()
-        await serve_session(gateway.ports, socket, ReciteDialect(), request)
-        assert socket.closed == NO_CAPACITY
+        plan = RecitationPlan(gateway.ports, load_passage(VerseRange.of(1, 1, 7)))
+        request = SessionRequest("recite", plan, SessionId("session-1"), named=named)
+        mouth = _Mouth()
+        await serve_session(gateway.ports, mouth, ReciteDialect(), request)
+        assert mouth.ended is not None
+        assert mouth.ended.reason is EndReason.NO_CAPACITY
     assert len(admission.asked) == asked
 
 

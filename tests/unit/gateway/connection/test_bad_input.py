@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.protocol.close_codes import IDLE, POLICY, SLOW_CONSUMER, TOO_BIG, TOO_LONG, UNAUTHORISED
+from shared.protocol.close_codes import IDLE, POLICY, TOO_BIG, TOO_LONG, UNAUTHORISED
 from tests.unit.gateway import speech
 from tests.unit.gateway.harness import Client, Gateway, World, eventually, world
 
@@ -162,7 +162,7 @@ async def test_a_client_that_never_reads_is_closed_as_slow() -> None:
         await eventually(lambda: gateway.ports.connections.count == 0)
         await neighbour_recites(gateway)
         closes = gateway.ports.metrics.registry.get_sample_value(
-            "rattil_gateway_closes_total", {"code": str(SLOW_CONSUMER.code)}
+            "rattil_gateway_closes_total", {"reason": "slow_consumer"}
         )
     assert closes == 1
 

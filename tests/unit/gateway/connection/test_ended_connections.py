@@ -7,16 +7,16 @@ import gc
 
 import pytest
 
+from gateway.connection.end_reason import EndReason
 from gateway.connection.ended_connections import EndedConnections, relax_collector
 from gateway.connection.registry import ConnectionRegistry
 from shared.ids import ConnectionId
-from shared.protocol.close_codes import Close
 
 
 class Left:
     """A connection that ends by itself."""
 
-    def ask_to_close(self, close: Close) -> None:
+    def ask_to_end(self, reason: EndReason) -> None:
         return None
 
 

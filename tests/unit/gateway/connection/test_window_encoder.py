@@ -16,7 +16,8 @@ from gateway.connection.window_encoder import (
     encode_window,
     open_encoder,
 )
-from gateway.session.fixed_windows import FixedWindows, Position, Window, WindowPolicy
+from gateway.session.fixed_windows import FixedWindows
+from gateway.session.segmenter import Position, Window, WindowPolicy
 from gateway.settings import GatewaySettings
 from shared.audio import flac, mel, opus
 from shared.audio.features import FeatureConfig

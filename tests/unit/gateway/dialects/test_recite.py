@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.connection import resume
+from gateway.interpreters.recitation import plan
 from shared.recitation.live.follower import Follower
 from tests.unit.gateway import speech
 from tests.unit.gateway.harness import eventually, world
@@ -97,7 +97,7 @@ async def test_words_have_every_field_of_the_dialect() -> None:
     assert last["heard"] is last["start_time"] is last["confidence"] is None
 
 
-async def test_the_walk_of_an_ended_session_does_not_wait_for_the_collector() -> None:
+async def test_the_follower_of_an_ended_session_does_not_wait_for_the_collector() -> None:
     """Full collections are rare in a gateway; what is heavy goes with the connection."""
     born: list[weakref.ref[Follower]] = []
 
@@ -112,13 +112,13 @@ async def test_the_walk_of_an_ended_session_does_not_wait_for_the_collector() ->
     gc.disable()
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(resume, "Follower", Counted)
+            patch.setattr(plan, "Follower", Counted)
             async with world() as w:
                 client = w.gateway().connect()
                 await client.stream(speech.recite(range(6)))
                 await client.send("end")
                 await client.rest()
                 assert born
-                await eventually(lambda: all(walk() is None for walk in born))
+                await eventually(lambda: all(follower() is None for follower in born))
     finally:
         gc.enable()

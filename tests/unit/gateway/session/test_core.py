@@ -7,12 +7,13 @@ from collections import deque
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.interpreters.recitation import RecitationInterpreter
+from gateway.interpreters.recitation.interpreter import RecitationInterpreter
 from gateway.session.core import CorePolicy, SessionCore, SessionIdentity
 from gateway.session.effects import Effect, Emit, Finish, Store
 from gateway.session.events import AudioSafe, Event, Heard, SegmentFailed
-from gateway.session.fixed_windows import FixedWindows, Position, Window, WindowPolicy
+from gateway.session.fixed_windows import FixedWindows
 from gateway.session.reorder import ReorderBuffer
+from gateway.session.segmenter import Position, Window, WindowPolicy
 from gateway.session.snapshot import decode_snapshot
 from shared.bus.ports import SessionRecord
 from shared.ids import ConnectionId, Epoch, PoolName, SessionId
@@ -46,7 +47,8 @@ def restored(record: SessionRecord, pcm: bytes, max_queue: int = 3) -> SessionCo
         CorePolicy(max_queue=max_queue),
         FixedWindows(position, POLICY, pcm[position.next_start * 2 : position.cut * 2]),
         ReorderBuffer(record.core_seq + 1, snapshot.log_offset),
-        RecitationInterpreter(Follower.restore(FATIHA, DEFAULT, snapshot.walk), snapshot.heard_until),
+        RecitationInterpreter(Follower.restore(FATIHA, DEFAULT, snapshot.interpreter)),
+        answered_until=snapshot.answered_until,
         flights=snapshot.flights,
         floor_seq=snapshot.floor_seq,
         audio_start=snapshot.audio_start,
@@ -104,7 +106,7 @@ class Driver:
 def told(events: list[Event]) -> list[tuple[object, ...]]:
     """What a client learns, without latencies."""
     return [
-        (event.seq, event.feedback, event.text) if isinstance(event, Heard) else (event,)
+        (event.seq, event.finding) if isinstance(event, Heard) else (event,)
         for event in events
         if not isinstance(event, AudioSafe)
     ]
@@ -186,7 +188,7 @@ def test_a_resume_between_joined_windows_loses_and_repeats_nothing(data: st.Data
     driver.core = later
     for logged in driver.log:
         driver.do(later.apply(logged, 4))
-    driver.do(later.accept_audio(PCM[later.intake.received * 2 :]))
+    driver.do(later.accept_audio(PCM[later.segmenter.received * 2 :]))
     driver.do(later.end())
     driver.answer_all()
     assert b"".join(window.fresh for window in driver.pushed) == PCM
@@ -228,7 +230,7 @@ def test_restored_at_any_point_the_future_is_the_same(steps: list[tuple[str, int
             driver.answer(number % len(driver.pending))
         elif step == "die":
             die(driver)
-            sent = driver.core.intake.received * 2
+            sent = driver.core.segmenter.received * 2
     assert told(driver.events) == told(EXPECTED.events)
     assert [window.pcm for window in driver.pushed] == [window.pcm for window in EXPECTED.pushed]
 

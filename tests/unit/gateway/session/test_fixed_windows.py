@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.session.fixed_windows import FixedWindows, Position, Window, WindowPolicy
+from gateway.session.fixed_windows import FixedWindows
+from gateway.session.segmenter import Position, Window, WindowPolicy
 from gateway.session.silence_gate import is_silent
 
 WINDOW, OVERLAP, REST = 1000, 200, 80

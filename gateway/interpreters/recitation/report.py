@@ -1,4 +1,4 @@
-"""The end of a session: the final report by the batch pipeline, or why there is none."""
+"""The end of a recitation: the final report of a worker over the whole audio, or why there is none."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shared.service.logging import get_logger
 _log = get_logger(__name__)
 
 
-async def final_event(ports: GatewayPorts, core: SessionCore) -> Finished | FinishFailed:
+async def report_of(ports: GatewayPorts, core: SessionCore, passage: str) -> Finished | FinishFailed:
     """Never raises for a failed report: the client gets a hint instead.
 
     Raises `EndConnection` when the control Redis stays away: a resume asks for the same report.
@@ -28,7 +28,7 @@ async def final_event(ports: GatewayPorts, core: SessionCore) -> Finished | Fini
     try:
         async with asyncio.timeout(ports.settings.batch_timeout_s):
             report = await patience.call(
-                lambda: ports.batch.verify_session(identity.session_id, core.epoch, identity.passage)
+                lambda: ports.batch.verify_session(identity.session_id, core.epoch, passage)
             )
     except TimeoutError:
         return FinishFailed("verify_timeout", "the final report did not come in time")
@@ -41,9 +41,9 @@ async def final_event(ports: GatewayPorts, core: SessionCore) -> Finished | Fini
 def _no_audio(ports: GatewayPorts, core: SessionCore) -> FinishFailed | None:
     """The report needs all of the session's audio."""
     settings = ports.settings
-    if core.intake.received == 0:
+    if core.segmenter.received == 0:
         return FinishFailed("no_audio", "no audio was received")
     kept_s = {"session": settings.max_session_s, "tail": settings.store_audio_tail_s, "off": 0.0}
-    if not core.audio_complete or core.intake.received > kept_s[settings.store_audio] * SAMPLE_RATE:
+    if not core.audio_complete or core.segmenter.received > kept_s[settings.store_audio] * SAMPLE_RATE:
         return FinishFailed("audio_lost", "the beginning of this session's audio is no longer stored")
     return None

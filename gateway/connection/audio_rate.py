@@ -1,23 +1,8 @@
-"""What one client may ask for: how long a passage, how fast audio."""
+"""How fast one client's audio is read."""
 
 from __future__ import annotations
 
-from shared.errors import BadRequest
 from shared.protocol.segments import SAMPLE_RATE
-from shared.recitation.reference.passage import VerseRange, words_in
-
-
-class PassageTooLong(BadRequest):
-    """Every event lists every word of the passage, so its length is bounded."""
-
-    code = "passage_too_long"
-
-
-def check_length(verses: VerseRange, max_words: int) -> None:
-    """Raises `PassageTooLong`. Costs nothing, while loading a long passage takes seconds."""
-    words = words_in(verses)
-    if words > max_words:
-        raise PassageTooLong(f"{verses} has {words} words, at most {max_words} are taken; recite it in parts")
 
 
 class AudioRate:

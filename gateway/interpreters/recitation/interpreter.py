@@ -1,12 +1,13 @@
-"""From results to events: what was heard, placed in the session's time and judged against the passage."""
+"""The recitation interpreter: what was heard, placed in the session's time and judged against the passage."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
 
-from gateway.session.events import Heard, Latency, SegmentFailed
+from gateway.session.interpreter import Finding
 from shared.hearing import HeardWord, Hearing, Phone
 from shared.protocol.segments import SAMPLE_RATE, SegmentResult
 from shared.recitation.live.feedback import Feedback
@@ -14,7 +15,7 @@ from shared.recitation.live.feedback import Feedback
 _SAMPLES_PER_MS = SAMPLE_RATE // 1000
 
 
-class Walk(Protocol):
+class Follower(Protocol):
     """The part of `shared.recitation.live.follower.Follower` that a live session uses."""
 
     def hear(self, hearing: Hearing) -> Feedback: ...
@@ -24,32 +25,38 @@ class Walk(Protocol):
     def snapshot(self) -> bytes: ...
 
 
-class RecitationInterpreter:
-    """State = f(results in seq order). Deterministic: a replay produces the same events."""
+@dataclass(frozen=True, slots=True)
+class WordStates(Finding):
+    """The state of every word of the passage after one more result. `text`: what the decoder wrote."""
 
-    def __init__(self, walk: Walk, heard_until: int = 0) -> None:
-        """`heard_until`: end of the audio that has been answered so far, samples."""
-        self._walk = walk
-        self._heard_until = heard_until
+    feedback: Feedback
+    text: str
+
+
+class RecitationInterpreter:
+    """An `Interpreter` over a follower of the passage."""
+
+    def __init__(self, follower: Follower) -> None:
+        self._follower = follower
+        self._text = ""
 
     @property
-    def heard_until(self) -> int:
-        return self._heard_until
+    def confirmed(self) -> int:
+        """Windows of a recitation follow the audio alone."""
+        return 0
+
+    def hear(self, result: SegmentResult) -> WordStates:
+        self._text = result.text
+        return WordStates(self._follower.hear(hearing_of(result)), result.text)
+
+    def miss(self, result: SegmentResult) -> None:
+        """Nothing changes: the words may be heard in the next window."""
+
+    def finish(self) -> WordStates:
+        return WordStates(self._follower.finish(), self._text)
 
     def snapshot(self) -> bytes:
-        return self._walk.snapshot()
-
-    def apply(
-        self, result: SegmentResult, *, final: bool, latency: Latency, server_busy: bool
-    ) -> Heard | SegmentFailed:
-        """Judge the next result. `final`: it ends the recitation, nothing more will be heard."""
-        self._heard_until = max(self._heard_until, result.start_sample + result.samples)
-        if result.outcome != "result":
-            return SegmentFailed(result.seq, result.outcome, result.code, result.message)
-        feedback = self._walk.hear(hearing_of(result))
-        if final:
-            feedback = self._walk.finish()
-        return Heard(result.seq, feedback, result.text, latency, server_busy)
+        return self._follower.snapshot()
 
 
 def hearing_of(result: SegmentResult) -> Hearing:

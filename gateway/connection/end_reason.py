@@ -1,0 +1,78 @@
+"""Why a connection ends, in no transport's words: each transport turns it into its own kind of end."""
+
+from __future__ import annotations
+
+import enum
+from typing import NamedTuple
+
+from gateway.session.events import Trouble
+from shared.errors import (
+    BadRequest,
+    BusUnavailable,
+    Draining,
+    Fenced,
+    NoCapacity,
+    RattilError,
+    RouterUnavailable,
+    StateLost,
+)
+
+
+class EndReason(enum.Enum):
+    """Every way in which a connection can end. The value is its name in metrics."""
+
+    DONE = "done"
+    BAD_REQUEST = "bad_request"
+    FRAME_TOO_BIG = "frame_too_big"
+    DRAINING = "draining"
+    SLOW_CONSUMER = "slow_consumer"
+    IDLE = "idle"
+    STATE_LOST = "state_lost"
+    BUS_AWAY = "bus_away"
+    NO_CAPACITY = "no_capacity"
+    INTERNAL = "internal"
+    SUPERSEDED = "superseded"
+    UNAUTHORISED = "unauthorised"
+    TOO_LONG = "too_long"
+
+
+class End(NamedTuple):
+    """How a connection ends. `detail`: what to add for the client where the transport has room for it."""
+
+    reason: EndReason
+    detail: str = ""
+
+
+class EndConnection(Exception):
+    """Ends a connection in an orderly way: what is queued is sent, then the end."""
+
+    def __init__(self, reason: EndReason, code: str = "", message: str = "") -> None:
+        """`code`, `message`: the error that is told before the end; none if `code` is empty."""
+        super().__init__(reason.value)
+        self.end = End(reason, f"{code}: {message}" if code else "")
+        self.trouble = Trouble(code, message) if code else None
+
+
+_REASONS: tuple[tuple[type[RattilError], EndReason], ...] = (
+    (Draining, EndReason.DRAINING),
+    (NoCapacity, EndReason.NO_CAPACITY),
+    (RouterUnavailable, EndReason.NO_CAPACITY),
+    (BusUnavailable, EndReason.BUS_AWAY),
+    (Fenced, EndReason.SUPERSEDED),
+    (StateLost, EndReason.STATE_LOST),
+    (BadRequest, EndReason.BAD_REQUEST),
+)
+
+
+def end_for(error: RattilError) -> EndConnection:
+    """How a connection ends because of `error`, and what its client is told."""
+    ending = EndConnection(_reason_for(error), error.code, error.message)
+    if isinstance(error, NoCapacity):
+        ending.trouble = Trouble(error.code, error.message, retry_after_s=error.retry_after_s)
+    return ending
+
+
+def _reason_for(error: RattilError) -> EndReason:
+    if error.code == "unauthorised":
+        return EndReason.UNAUTHORISED
+    return next((reason for kind, reason in _REASONS if isinstance(error, kind)), EndReason.INTERNAL)

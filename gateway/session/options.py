@@ -1,0 +1,50 @@
+"""What one client asks of its session: kept with the session, so that a resume has it, too."""
+
+from __future__ import annotations
+
+import msgspec
+
+from shared.errors import StateLost
+from shared.protocol.segments import TaskOptions
+
+
+class SessionOptions(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`language`: code of the spoken language. `model`: the pool that is asked for, empty: the default one.
+    `prompt`: words that may be said (names, terms). `interim_results`: show what is not certain yet.
+    `detect_speech`: find where speech begins and ends. `endpoint_ms`: silence that ends an utterance.
+    `encoding`, `sample_rate` (Hz), `channels`: the client's audio."""
+
+    language: str = "ar"
+    model: str = ""
+    word_timestamps: bool = False
+    prompt: str = ""
+    interim_results: bool = True
+    detect_speech: bool = False
+    endpoint_ms: int = 700
+    encoding: str = "pcm_s16le"
+    sample_rate: int = 16_000
+    channels: int = 1
+
+    @property
+    def task(self) -> TaskOptions:
+        """The part that the engine is told, with every segment."""
+        return TaskOptions(self.language, self.word_timestamps, self.prompt or None)
+
+
+DEFAULT_OPTIONS = SessionOptions()
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(SessionOptions)
+
+
+def encode_options(options: SessionOptions) -> bytes:
+    """As the session record holds them: JSON, so that versions may add fields."""
+    return _encoder.encode(options)
+
+
+def decode_options(data: bytes) -> SessionOptions:
+    """Raises `StateLost` for bytes that are no options; empty bytes (an older version) are the defaults."""
+    try:
+        return _decoder.decode(data) if data else SessionOptions()
+    except msgspec.MsgspecError as error:
+        raise StateLost(f"the session's saved options cannot be read ({error})") from error

@@ -1,0 +1,55 @@
+"""From a WebSocket at a dialect's address to its end: origin, key, request, session."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from starlette.websockets import WebSocket
+
+from gateway.auth.api_keys import SUBPROTOCOL
+from gateway.connection.dialect import Dialect
+from gateway.connection.end_reason import EndReason
+from gateway.connection.serve import refuse, serve_session
+from gateway.connection.session_plan import SessionRequest
+from gateway.dependencies import GatewayPorts
+from gateway.dialects.query import Query, names_session
+from gateway.transport.websocket import CLOSES, StarletteSocket
+from shared.errors import RattilError
+from shared.protocol.close_codes import Close
+
+ReadRequest = Callable[[Query, str], SessionRequest]
+"""Query and tenant in, request out. Raises `BadRequest`; runs in a thread, so it may take a while."""
+
+
+async def serve_websocket(
+    ports: GatewayPorts,
+    websocket: WebSocket,
+    dialect: Dialect,
+    read_request: ReadRequest,
+    closes: Mapping[EndReason, Close] = CLOSES,
+) -> None:
+    """Serve one WebSocket that speaks `dialect`, to its end."""
+    if not origin_allowed(ports, websocket):
+        await websocket.close(1008, "origin_not_allowed")
+        return
+    offered = websocket.scope.get("subprotocols", [])
+    await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
+    transport = StarletteSocket(websocket, closes)
+    query = dict(websocket.query_params)
+    try:
+        tenant = ports.auth.tenant(websocket.headers, websocket.query_params, offered)
+        if not names_session(query):
+            ports.leases.expect_room()
+        request = await asyncio.to_thread(read_request, query, tenant)
+    except RattilError as error:
+        await refuse(ports, transport, dialect, error)
+        return
+    await serve_session(ports, transport, dialect, request)
+
+
+def origin_allowed(ports: GatewayPorts, websocket: WebSocket) -> bool:
+    """Browsers say which page opened the socket; other clients send no Origin and are let in."""
+    allowed = [part.strip() for part in ports.settings.allowed_origins.split(",") if part.strip()]
+    origin = websocket.headers.get("origin")
+    return not allowed or origin is None or origin in allowed

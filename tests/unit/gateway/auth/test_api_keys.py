@@ -1,0 +1,34 @@
+"""Who may come in."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.auth.api_keys import Authenticator, Unauthorised
+
+
+@pytest.mark.parametrize(
+    ("headers", "query", "subprotocols", "tenant"),
+    [
+        ({"authorization": "Bearer k1"}, {}, (), "acme"),
+        ({"x-api-key": "k2"}, {}, (), "default"),
+        ({}, {"token": "k1"}, (), "acme"),
+        ({}, {}, ("rattil.v1", "rattil.key.k2"), "default"),
+    ],
+)
+def test_keys_are_found_wherever_clients_can_put_them(
+    headers: dict[str, str], query: dict[str, str], subprotocols: tuple[str, ...], tenant: str
+) -> None:
+    assert Authenticator("acme=k1, k2").tenant(headers, query, subprotocols) == tenant
+
+
+@pytest.mark.parametrize("key", ["", "k3", "K1", "acme=k1", "k1 "])
+def test_any_other_key_is_refused(key: str) -> None:
+    with pytest.raises(Unauthorised, match="API key"):
+        Authenticator("acme=k1,k2").tenant({}, {"token": key})
+
+
+def test_without_keys_everybody_may_come_in() -> None:
+    auth = Authenticator("")
+    assert auth.tenant({}, {}) == ""
+    assert not auth.required

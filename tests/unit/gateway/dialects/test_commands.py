@@ -1,0 +1,38 @@
+"""What clients of the recitation dialect may say."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.connection.dialect import Command
+from gateway.dialects.recite.commands import BadMessage, UnsupportedSampleRate, parse_command
+from shared.errors import (
+    BadRequest,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        ("end", Command.END),
+        ("stop", Command.END),
+        ("final", Command.END),
+        (" END\n", Command.END),
+        ('{"type":"end"}', Command.END),
+        ('{"type":"stop","why":"done"}', Command.END),
+        ('{"type":"flush"}', Command.FLUSH),
+        ("flush", Command.FLUSH),
+        ('{"type":"ping","id":7}', Command.PING),
+        ('{"type":"config","sample_rate":16000}', Command.NOTHING),
+    ],
+)
+def test_commands(text: str, command: Command) -> None:
+    assert parse_command(text) is command
+
+
+@pytest.mark.parametrize(
+    ("text", "error"), [("[]", BadMessage), ('{"type":"config","sample_rate":8000}', UnsupportedSampleRate)]
+)
+def test_what_is_no_command_says_what_would_be(text: str, error: type[BadRequest]) -> None:
+    with pytest.raises(error):
+        parse_command(text)
