@@ -1,1 +1,1 @@
-"""The recitation domain: verses, normalisation, the reference walk, grading, smoothing, scoring. Pure."""
+"""The recitation domain: verses, normalisation, the reference aligner, grading, smoothing, scoring. Pure."""

@@ -2,7 +2,7 @@
 
 Symbols are those of the reference phonemes (IPA; doubled = geminate, "ˤ" = emphatic, ":" = long,
 tilde = nasalised by assimilation, "Q" = the echo of a qalqala). Costs are hundredths of one clearly
-wrong consonant, as integers, so that every machine walks the same path.
+wrong consonant, as integers, so that every machine finds the same path.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ _GEMINATION = 20
 
 
 def sound_id(symbol: str) -> int:
-    """The symbol's place in the inventory; a symbol nobody knows is 0 (`UNKNOWN`)."""
+    """The symbol's place in the inventory; an unknown symbol is 0 (`UNKNOWN`)."""
     return _IDS.get(symbol, 0)
 
 

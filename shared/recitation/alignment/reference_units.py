@@ -1,4 +1,4 @@
-"""What a walk goes along and what it pays: the reference laid out as words of units, with prices.
+"""The reference as words made of units, with the price of each move the aligner may make.
 
 Reference and heard material are sequences of units (words for text engines, sounds for phoneme
 engines). Costs are integers, so every machine finds the same path.
@@ -28,8 +28,8 @@ class UnitCosts(Protocol[U_contra]):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Track(Generic[U_contra]):
-    """The reference laid out for walking: words as spans of units, each with the price of leaving it out.
+class ReferenceUnits(Generic[U_contra]):
+    """The reference: words as spans of units, each with the price of leaving it out.
 
     `starts` holds the first unit of each word and, last, the number of units. `word_index` is the
     word's place in the passage, or `None` for an optional formula. `enter` is the surcharge for
@@ -58,8 +58,8 @@ class Track(Generic[U_contra]):
 
 
 @dataclass(frozen=True, slots=True)
-class WalkCosts:
-    """Prices of the moves that are the same for every unit, in hundredths of a wrong unit."""
+class MoveCosts:
+    """MovePrices of the moves that are the same for every unit, in hundredths of a wrong unit."""
 
     back: int
     """A jump back to the start of a word (a restart or a repetition)."""
@@ -76,11 +76,11 @@ def running_sum(prices: Row) -> Row:
     return np.concatenate((np.zeros(1, dtype=np.int32), np.cumsum(prices, dtype=np.int32)))
 
 
-def lay_out(lengths: Sequence[int]) -> Row:
-    """Start positions of words with these numbers of units, and the total, as `Track.starts`."""
+def word_starts(lengths: Sequence[int]) -> Row:
+    """Start positions of words with these numbers of units, and the total, as `ReferenceUnits.starts`."""
     return running_sum(np.array(lengths, dtype=np.int32))
 
 
 def entry_prices(opens: Sequence[bool], price: int) -> Row:
-    """`Track.enter`: the price at every word where a reciter cannot begin."""
+    """`ReferenceUnits.enter`: the price at every word where a reciter cannot begin."""
     return np.where(np.array(opens), np.int32(0), np.int32(price)).astype(np.int32)

@@ -1,4 +1,4 @@
-"""The part of a track that a walk may use, laid out so that one row of the walk is a few NumPy calls.
+"""The part of the reference that an aligner may use, arranged so that one row is a few NumPy calls.
 
 A row holds the least price of being at each position. It is kept less the price of deleting everything
 before that position: then a deletion costs nothing, and the cheapest deletions are a running minimum.
@@ -13,15 +13,15 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.recitation.alignment.reference_units import Row, Track, WalkCosts, running_sum
+from shared.recitation.alignment.reference_units import MoveCosts, ReferenceUnits, Row, running_sum
 
 UNREACHABLE: Final = 1_000_000
 """Far above any real path cost, far below int32 overflow."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Prices:
-    """What moving along a whole track costs: arrays by position or by word, the end included.
+class MovePrices:
+    """What moving along a whole reference costs: arrays by position or by word, the end included.
 
     Jumping back and skipping is paid in two parts: to the price of being anywhere (`from`), and from
     there to the price of being at a word (`to`). The two rows of a skip are word by word, and any number
@@ -42,22 +42,22 @@ class Prices:
 
 
 @lru_cache(maxsize=128)
-def prices(track: Track[Any], costs: WalkCosts) -> Prices:
-    """Made once for a track, shared by all walks along it."""
+def prices(reference: ReferenceUnits[Any], costs: MoveCosts) -> MovePrices:
+    """Made once for a reference, shared by all its aligners."""
     # As the index type: NumPy converts any other at every use.
-    starts = track.starts.astype(np.intp)
-    deleted, skipped = running_sum(track.deletion), running_sum(track.skip)
+    starts = reference.starts.astype(np.intp)
+    deleted, skipped = running_sum(reference.deletion), running_sum(reference.skip)
     deleted_at_words = deleted[starts]
-    distance = np.append(track.word_of, track.words).astype(np.int32) * np.int32(costs.back_per_word)
+    distance = np.append(reference.word_of, reference.words).astype(np.int32) * np.int32(costs.back_per_word)
     inside = np.full_like(deleted, costs.inside)
     inside[starts] = 0
-    enter = np.append(track.enter, np.int32(0))
+    enter = np.append(reference.enter, np.int32(0))
     exits = np.full_like(deleted, costs.back)
     exits[starts] = np.minimum(
-        costs.back, _leaving(track.skip, skipped, np.diff(deleted_at_words), costs.skip_cap)
+        costs.back, _leaving(reference.skip, skipped, np.diff(deleted_at_words), costs.skip_cap)
     )
-    return Prices(
-        deletion=track.deletion,
+    return MovePrices(
+        deletion=reference.deletion,
         deleted=deleted,
         inside=inside,
         exits=exits,
@@ -75,17 +75,19 @@ def _leaving(skip: Row, skipped: Row, left_out: Row, cap: int) -> Row:
 
     Such a skip is capped, or it passes a word whose skip is cheaper than its deletion.
     """
-    behind = np.append(np.where(skip < left_out, skipped[1:], UNREACHABLE), UNREACHABLE)
-    nearest = np.minimum.accumulate(behind[::-1])[::-1]
+    after = np.append(np.where(skip < left_out, skipped[1:], UNREACHABLE), UNREACHABLE)
+    nearest = np.minimum.accumulate(after[::-1])[::-1]
     leaving: Row = np.minimum(nearest - skipped, cap).astype(np.int32)
     return leaving
 
 
-class Stretch:
-    """Words `first_word` up to `last_word` of a track; positions count from `first`, its first one."""
+class SearchBand:
+    """Words `first_word` up to `last_word` of a reference; positions count from `first`, its first one."""
 
-    def __init__(self, track: Track[Any], costs: WalkCosts, first_word: int, last_word: int) -> None:
-        whole = prices(track, costs)
+    def __init__(
+        self, reference: ReferenceUnits[Any], costs: MoveCosts, first_word: int, last_word: int
+    ) -> None:
+        whole = prices(reference, costs)
         words = slice(first_word, last_word + 1)
         self.first, self.last = int(whole.starts[first_word]), int(whole.starts[last_word])
         positions = slice(self.first, self.last + 1)
@@ -98,19 +100,19 @@ class Stretch:
         self._jump_to = whole.jump_to[words]
         self._skip_from = whole.skip_from[:, words]
         self._skip_to = whole.skip_to[:, words]
-        dear = int(whole.enter[last_word])
-        if dear:
-            # The end of the stretch is not the word behind it: getting there is free.
+        surcharge = int(whole.enter[last_word])
+        if surcharge:
+            # The end of the band is not the word that follows it: getting there is free.
             self._skip_to = self._skip_to.copy()
-            self._skip_to[:, -1] -= dear
+            self._skip_to[:, -1] -= surcharge
 
     @property
     def width(self) -> int:
-        """Positions, the one behind the last unit included."""
+        """Positions, the one after the last unit included."""
         return len(self.deleted)
 
     def beginning(self, position: int) -> Row:
-        """The row before anything is heard, from a position of the track."""
+        """The row before anything is heard, from a position of the reference."""
         row = np.full(self.width, UNREACHABLE, dtype=np.int32)
         row[position - self.first] = 0
         row -= self.deleted

@@ -1,4 +1,4 @@
-"""Phoneme engines: heard sounds as units, the passage as a track of sounds."""
+"""Phoneme engines: heard sounds as units, the passage as a reference of sounds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from shared.recitation.alignment.phoneme_costs import (
     INVENTORY,
     sound_id,
 )
-from shared.recitation.alignment.reference_units import Row, Track, entry_prices, lay_out
+from shared.recitation.alignment.reference_units import ReferenceUnits, Row, entry_prices, word_starts
 from shared.recitation.grading.policy import SOUND_ENTER, SOUND_SKIP, SOUND_SKIP_PER_SOUND
 from shared.recitation.reference.formulas import recitation_order
 from shared.recitation.reference.passage import VerseRange, load_passage
@@ -49,7 +49,7 @@ class HeardSound(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 def heard_sound(phone: Phone) -> HeardSound:
-    """A phone as a unit of the walk."""
+    """A phone as a unit of the aligner."""
     others: tuple[tuple[int, int], ...] = ()
     if phone.alternatives:
         found = phone.alternatives[:_MAX_ALTERNATIVES]
@@ -79,11 +79,11 @@ def mismatch(heard: HeardSound, reference: int) -> int:
 
 
 class SoundCosts:
-    """Walk costs against a fixed row of reference sounds."""
+    """ViterbiAligner costs against a fixed row of reference sounds."""
 
-    def __init__(self, reference: Row) -> None:
+    def __init__(self, sounds: Row) -> None:
         # As the index type: NumPy converts any other at every use.
-        self._reference = reference.astype(np.intp)
+        self._sounds = sounds.astype(np.intp)
 
     def substitutions(self, units: Sequence[HeardSound], first: int, last: int) -> Row:
         # Against the whole inventory first: that is a fraction of a passage.
@@ -91,7 +91,7 @@ class SoundCosts:
         if any(unit.certainty < 100 for unit in units):
             prices *= np.array([[doubted(100, unit.certainty)] for unit in units], np.int32)
             prices //= 100
-        return prices.take(self._reference[first:last], axis=1)
+        return prices.take(self._sounds[first:last], axis=1)
 
     def insertion(self, unit: HeardSound) -> int:
         cost = INSERTION[unit.sound]
@@ -125,15 +125,15 @@ def expected_sounds(verses: VerseRange) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=64)
-def sound_track(verses: VerseRange) -> tuple[Track[HeardSound], Row]:
-    """The track of a passage with its optional formulas, and its row of reference sounds; shared."""
+def sound_reference(verses: VerseRange) -> tuple[ReferenceUnits[HeardSound], Row]:
+    """The reference of a passage with its optional formulas, and its row of reference sounds; shared."""
     slots = recitation_order(load_passage(verses))
-    reference = np.array([sound_id(symbol) for slot in slots for symbol in slot.phones], dtype=np.int32)
-    deletion: Row = DELETION[reference]
-    starts = lay_out([len(slot.phones) for slot in slots])
+    sounds = np.array([sound_id(symbol) for slot in slots for symbol in slot.phones], dtype=np.int32)
+    deletion: Row = DELETION[sounds]
+    starts = word_starts([len(slot.phones) for slot in slots])
     left_out = np.add.reduceat(deletion, starts[:-1])
     skip = np.minimum(left_out, SOUND_SKIP + SOUND_SKIP_PER_SOUND * np.diff(starts)).astype(np.int32)
     indices = tuple(slot.word_index for slot in slots)
     skip[[at for at, index in enumerate(indices) if index is None]] = 0
     enter = entry_prices([slot.opens for slot in slots], SOUND_ENTER)
-    return Track(starts, indices, deletion, skip, enter, SoundCosts(reference)), reference
+    return ReferenceUnits(starts, indices, deletion, skip, enter, SoundCosts(sounds)), sounds

@@ -1,4 +1,4 @@
-"""Text engines: heard words as units, the passage as a track of words."""
+"""Text engines: heard words as units, the passage as a reference of words."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from functools import lru_cache
 import msgspec
 import numpy as np
 
-from shared.recitation.alignment.reference_units import Row, Track, entry_prices, lay_out
+from shared.recitation.alignment.reference_units import ReferenceUnits, Row, entry_prices, word_starts
 from shared.recitation.alignment.word_similarity import similarity
-from shared.recitation.grading.policy import WORD_ENTER, WORD_EXTRA, WORD_SKIP, WORD_WALK, WORD_WRONG
+from shared.recitation.grading.policy import WORD_ENTER, WORD_EXTRA, WORD_MOVES, WORD_SKIP, WORD_WRONG
 from shared.recitation.reference.formulas import recitation_order
 from shared.recitation.reference.passage import VerseRange, load_passage
 
@@ -29,14 +29,14 @@ class HeardToken(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return None if self.start_ms is None or self.end_ms is None else (self.start_ms + self.end_ms) / 2
 
 
-class WordCosts:
-    """Walk costs against a fixed row of reference skeletons."""
+class TextCosts:
+    """ViterbiAligner costs against a fixed row of reference skeletons."""
 
-    def __init__(self, reference: tuple[str, ...]) -> None:
-        self._reference = reference
+    def __init__(self, skeletons: tuple[str, ...]) -> None:
+        self._skeletons = skeletons
 
     def substitutions(self, units: Sequence[HeardToken], first: int, last: int) -> Row:
-        words = self._reference[first:last]
+        words = self._skeletons[first:last]
         rows = [[_different(unit.skeleton, word) for word in words] for unit in units]
         return np.array(rows, dtype=np.int32)
 
@@ -49,13 +49,15 @@ def _different(heard: str, word: str) -> int:
 
 
 @lru_cache(maxsize=64)
-def word_track(verses: VerseRange) -> tuple[Track[HeardToken], tuple[str, ...]]:
-    """The track of a passage with its optional formulas, and its row of reference skeletons; shared."""
+def text_reference(verses: VerseRange) -> tuple[ReferenceUnits[HeardToken], tuple[str, ...]]:
+    """The reference of a passage with its optional formulas, and its row of reference skeletons; shared."""
     slots = recitation_order(load_passage(verses))
-    reference = tuple(slot.skeleton for slot in slots)
+    skeletons = tuple(slot.skeleton for slot in slots)
     skip = np.array([0 if slot.word_index is None else WORD_SKIP for slot in slots], dtype=np.int32)
     # A word is one unit here: it is left out by skipping, never by deletion.
-    deletion = np.full(len(slots), WORD_WALK.skip_cap, dtype=np.int32)
+    deletion = np.full(len(slots), WORD_MOVES.skip_cap, dtype=np.int32)
     enter = entry_prices([slot.opens for slot in slots], WORD_ENTER)
     indices = tuple(slot.word_index for slot in slots)
-    return Track(lay_out([1] * len(slots)), indices, deletion, skip, enter, WordCosts(reference)), reference
+    return ReferenceUnits(
+        word_starts([1] * len(slots)), indices, deletion, skip, enter, TextCosts(skeletons)
+    ), skeletons

@@ -1,11 +1,11 @@
-"""Reading a path: which word was said when, what was extra, where the reciter went back."""
+"""Reading an alignment path: which word was said when, what was extra, where the reciter went back."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from shared.recitation.alignment.reference_units import Track
+from shared.recitation.alignment.reference_units import ReferenceUnits
 from shared.recitation.alignment.viterbi import Path
 
 
@@ -13,7 +13,7 @@ from shared.recitation.alignment.viterbi import Path
 class Visit:
     """One passing through a word: its matched (position, unit) pairs and the units inserted inside.
 
-    `strays` are units beside it that fit no word and may belong to what was said in its place.
+    `strays` are heard units next to it that fit no word and may be part of what was said instead of it.
     """
 
     word: int
@@ -39,7 +39,7 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Jump:
-    """At heard unit `unit` the reciter went back from walk word `left` to `resumed`."""
+    """At heard unit `unit` the reciter went back from reference word `left` to `resumed`."""
 
     unit: int
     left: int
@@ -47,8 +47,8 @@ class Jump:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """A path told as events. `extras` are runs [first, last] of units that belong to no word."""
+class PathEvents:
+    """What happened along a path. `extras` are runs [first, last] of units that belong to no word."""
 
     visits: tuple[Visit, ...]
     extras: tuple[tuple[int, int], ...]
@@ -57,11 +57,11 @@ class Account:
     """Whether the last visit reached the end of its word."""
 
 
-class _Narrator:
+class _PathReader:
     """Collects visits while the steps go by."""
 
-    def __init__(self, track: Track[Any]) -> None:
-        self._track = track
+    def __init__(self, reference: ReferenceUnits[Any]) -> None:
+        self._reference = reference
         self.visits: list[Visit] = []
         self.extras: list[tuple[int, int]] = []
         self.jumps: list[Jump] = []
@@ -71,7 +71,7 @@ class _Narrator:
         self._last: int | None = None
 
     def match(self, unit: int, position: int) -> None:
-        word_at = self._track.word_at
+        word_at = self._reference.word_at
         word = word_at[position]
         if self._last is not None and position <= self._last:
             left = word_at[self._last]
@@ -97,20 +97,20 @@ class _Narrator:
 
     def _end_visit(self) -> None:
         if self._matched:
-            word = self._track.word_at[self._matched[0][0]]
+            word = self._reference.word_at[self._matched[0][0]]
             self.visits.append(Visit(word, tuple(self._matched), tuple(self._inserted)))
         self._matched.clear()
         self._inserted.clear()
 
 
-def tell(track: Track[Any], path: Path) -> Account:
+def read_path(reference: ReferenceUnits[Any], path: Path) -> PathEvents:
     """The events along a path; unit numbers are indices into the heard units of that path."""
-    narrator = _Narrator(track)
+    reader = _PathReader(reference)
     for unit, step in enumerate(path.steps):
         if step.matched:
-            narrator.match(unit, step.position)
+            reader.match(unit, step.position)
         else:
-            narrator.insert(unit)
-    narrator.finish()
-    complete = bool(narrator.visits) and path.end >= int(track.starts[narrator.visits[-1].word + 1])
-    return Account(tuple(narrator.visits), tuple(narrator.extras), tuple(narrator.jumps), complete)
+            reader.insert(unit)
+    reader.finish()
+    complete = bool(reader.visits) and path.end >= int(reference.starts[reader.visits[-1].word + 1])
+    return PathEvents(tuple(reader.visits), tuple(reader.extras), tuple(reader.jumps), complete)

@@ -1,4 +1,4 @@
-"""The reference walk: the cheapest way through the reference that explains what was heard.
+"""Viterbi alignment: the cheapest path through the reference that explains what was heard.
 
 Each heard unit is matched to a reference unit or inserted; reference units are deleted; whole words
 are skipped; the reciter may jump back to a word; the end is free.
@@ -13,13 +13,13 @@ from typing import Final, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
-from shared.recitation.alignment.reference_units import Row, Track, WalkCosts
-from shared.recitation.alignment.search_band import UNREACHABLE, Stretch
+from shared.recitation.alignment.reference_units import MoveCosts, ReferenceUnits, Row
+from shared.recitation.alignment.search_band import UNREACHABLE, SearchBand
 
 U = TypeVar("U")
 
 _SLACK: Final = 12
-"""Reference units by which a reciter may be ahead of one matched unit per heard one, in a near row."""
+"""Reference units by which a reciter may be ahead of one matched unit per heard one, in a narrow row."""
 
 _NEWEST: Final = 16
 """How many units tell whether the reciter is being followed easily: about three words."""
@@ -45,7 +45,7 @@ def _step(position: int, matched: bool) -> Step:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """The best walk: one step per heard unit, the position reached, and its cost."""
+    """The best path: one step per heard unit, the position reached, and its cost."""
 
     steps: tuple[Step, ...]
     end: int
@@ -82,7 +82,7 @@ class _Lines:
 
 
 class _Block:
-    """Lines made in one go, behind a known one, row by row; then what moves may have led where."""
+    """The lines that follow a known one, made together; and which moves may have led to each position."""
 
     def __init__(self, before: Row, matching: Row, staying: Row) -> None:
         """`matching`: per line, what its unit costs matched up to each position but the first; `staying`:
@@ -120,38 +120,38 @@ class _Block:
         return moves.tobytes()
 
 
-class Walk(Generic[U]):
-    """Walks heard units along a stretch of a track, from a known position.
+class ViterbiAligner(Generic[U]):
+    """Aligns heard units with a part of the reference, from a known position.
 
     Rows are kept, so that units which have not changed since the last call cost nothing.
 
-    Skips and jumps are most of a row's work, and a good recitation has none. So rows are first made
-    *near*: only around the reciter, only matches, insertions and deletions. While they are, the least
-    that any path with a skip or a jump must cost is noted. As long as the best near path is cheaper
-    than that, it is the best path of all, and every row position on it is as dear as it would be in a
-    whole row. When it is not, the near rows are made again as whole rows.
+    Skips and jumps are most of a row's work, and a good recitation has none. So rows are first *narrow*:
+    only positions around the reciter; only matches, insertions and deletions. Meanwhile the least that any
+    path with a skip or a jump can cost is kept. While the best path in narrow rows is cheaper than that,
+    it is the best path of all, and its prices are those of full rows. When it is not, the narrow rows are
+    made again as full rows.
     """
 
     def __init__(
         self,
-        track: Track[U],
-        costs: WalkCosts,
+        reference: ReferenceUnits[U],
+        costs: MoveCosts,
         start: int,
         first_word: int,
         last_word: int,
         pace: float = 0.0,
     ) -> None:
         """`pace`: what a unit may be expected to cost. It decides what is tried first, never the outcome."""
-        self._costs = track.costs
-        self._ground = Stretch(track, costs, first_word, last_word)
+        self._costs = reference.costs
+        self._band = SearchBand(reference, costs, first_word, last_word)
         self._reach = costs.back
         self._pace = pace
         self._units: list[U] = []
-        self._lines = _Lines(self._ground.beginning(start))
-        self._whole = 1
-        """How many lines, from the first on, are whole rows."""
+        self._lines = _Lines(self._band.beginning(start))
+        self._full = 1
+        """How many lines, from the first on, are full rows."""
         self._elsewhere = 0
-        """Of the near rows: what a path with a skip or a jump behind the whole rows costs at least."""
+        """Of the narrow rows: the least that a path with a skip or a jump after the full rows costs."""
         self._traced: list[Step] = []
         self._reached: list[int] = []
         """Per traced step, the position after it."""
@@ -165,22 +165,22 @@ class Walk(Generic[U]):
     def path(self, units: Sequence[U]) -> Path:
         """The cheapest path of all `units` from the start position."""
         self._keep_common_prefix(units)
-        self._walk_on(units[len(self._units) :])
+        self._add_rows(units[len(self._units) :])
         count = len(self._units)
         first, prices = self._prices(count)
         end = first + int(prices.argmin())
         self._trace(end)
-        return Path(tuple(self._traced), self._ground.first + end, self._lines.bests[count])
+        return Path(tuple(self._traced), self._band.first + end, self._lines.bests[count])
 
     def recent_cost(self, units: int) -> int:
-        """What the last `units` of the units walked added to the cost of the best path."""
+        """What the last `units` of the aligned units added to the cost of the best path."""
         bests = self._lines.bests
         return bests[-1] - bests[max(0, len(bests) - 1 - units)]
 
     def _prices(self, count: int) -> tuple[int, Row]:
         """What being at each position costs after `count` units, from the first within reach on."""
         first, row = self._lines.firsts[count], self._lines.rows[count]
-        return first, row + self._ground.deleted[first : first + len(row)]
+        return first, row + self._band.deleted[first : first + len(row)]
 
     # -- rows ------------------------------------------------------------------------------------
     def _keep_common_prefix(self, units: Sequence[U]) -> None:
@@ -193,69 +193,69 @@ class Walk(Generic[U]):
         self._lines.cut(same + 1)
         del self._traced[same:]
         del self._reached[same:]
-        self._whole = min(self._whole, same + 1)
+        self._full = min(self._full, same + 1)
 
-    def _walk_on(self, units: Sequence[U]) -> None:
+    def _add_rows(self, units: Sequence[U]) -> None:
         """Add a line for each of the next units."""
         if not units:
             return
-        likely = self._near_is_likely(len(units))
+        likely = self._narrow_is_likely(len(units))
         self._units.extend(units)
-        if likely and self._walk_near(units):
+        if likely and self._add_narrow_rows(units):
             return
-        self._lines.cut(self._whole)
-        self._walk_whole(self._units[self._whole - 1 :])
+        self._lines.cut(self._full)
+        self._add_full_rows(self._units[self._full - 1 :])
 
-    def _near_is_likely(self, units: int) -> bool:
-        """Whether the near rows' cost will, at the pace so far, stay below that of a jump."""
-        near = len(self._lines) - self._whole
+    def _narrow_is_likely(self, units: int) -> bool:
+        """Whether the cost of the narrow rows will, at the pace so far, stay below that of a jump."""
+        near = len(self._lines) - self._full
         return (near + units) * self.pace < self._reach
 
-    def _walk_near(self, units: Sequence[U]) -> bool:
-        """Add near lines; False if one of them cannot be trusted."""
-        ground = self._ground
-        first, before, stop = self._near_start(len(units))
+    def _add_narrow_rows(self, units: Sequence[U]) -> bool:
+        """Add narrow rows; False if one of them cannot be trusted."""
+        band = self._band
+        first, before, stop = self._narrow_start(len(units))
         block = self._block(units, first, before)
         block.fill()
         rows = block.rows
-        prices = rows + ground.deleted[first:stop]
+        prices = rows + band.deleted[first:stop]
         bests = np.minimum.reduce(prices, axis=1).tolist()
         self._lines.extend(first, rows, block.moves(), bests)
-        leaving = prices + ground.exits[first:stop]
+        leaving = prices + band.exits[first:stop]
         self._elsewhere = min(self._elsewhere, int(np.minimum.reduce(leaving, axis=None)))
-        if stop < ground.width:
+        if stop < band.width:
             self._elsewhere = min(self._elsewhere, int(np.minimum.reduce(prices[:, -1])))
         return bool(bests[-1] < self._elsewhere)
 
-    def _near_start(self, units: int) -> tuple[int, Row, int]:
-        """Where the next near rows begin and stop, and the line before them cut to that."""
+    def _narrow_start(self, units: int) -> tuple[int, Row, int]:
+        """Where the next narrow rows begin and stop, and the line before them cut to that."""
         first, prices = self._prices(len(self._lines) - 1)
-        if len(self._lines) == self._whole:
+        if len(self._lines) == self._full:
             self._elsewhere = int(prices.min()) + self._reach
         near = np.flatnonzero(prices < self._elsewhere)
         begin, end = int(near[0]), int(near[-1]) + 1
-        stop = min(self._ground.width, first + end + units + _SLACK)
+        stop = min(self._band.width, first + end + units + _SLACK)
         before = np.full(stop - first - begin, UNREACHABLE, dtype=np.int32)
         before[: end - begin] = self._lines.rows[-1][begin:end]
         return first + begin, before, stop
 
-    def _walk_whole(self, units: Sequence[U]) -> None:
-        """Add whole rows behind whole rows."""
-        ground = self._ground
+    def _add_full_rows(self, units: Sequence[U]) -> None:
+        """Add full rows after full rows."""
+        band = self._band
         block = self._block(units, 0, self._lines.rows[-1])
-        block.fill(ground.close)
-        bests = np.minimum.reduce(block.rows + ground.deleted, axis=1).tolist()
+        block.fill(band.close)
+        bests = np.minimum.reduce(block.rows + band.deleted, axis=1).tolist()
         self._lines.extend(0, block.rows, block.moves(), bests)
-        self._whole = len(self._lines)
+        self._full = len(self._lines)
 
     def _block(self, units: Sequence[U], first: int, before: Row) -> _Block:
-        """Empty lines for these units behind `before`, which begins at position `first`."""
-        ground, costs = self._ground, self._costs
+        """Empty lines for these units after `before`, which begins at position `first`."""
+        band, costs = self._band, self._costs
         stop = first + len(before)
-        matching = costs.substitutions(units, ground.first + first, ground.first + stop - 1)
-        matching -= ground.deletion[first : stop - 1]
+        matching = costs.substitutions(units, band.first + first, band.first + stop - 1)
+        matching -= band.deletion[first : stop - 1]
         inserting = np.array([costs.insertion(unit) for unit in units], dtype=np.int32)
-        return _Block(before, matching, inserting[:, np.newaxis] + ground.inside[first:stop])
+        return _Block(before, matching, inserting[:, np.newaxis] + band.inside[first:stop])
 
     # -- the way back ----------------------------------------------------------------------------
     def _trace(self, end: int) -> None:
@@ -264,14 +264,14 @@ class Walk(Generic[U]):
         reached: list[int] = []
         position = end
         count = len(self._units)
-        known, base = self._reached, self._ground.first
+        known, base = self._reached, self._band.first
         firsts, moves = self._lines.firsts, self._lines.moves
         while count and not (count <= len(known) and known[count - 1] == position):
             reached.append(position)
             first, line = firsts[count], moves[count]
             while (move := line[position - first]) & (_MATCHED | _INSERTED) == 0:
-                # A line that was left out by a skip or a jump is a whole one.
-                position = position - 1 if move else self._ground.origin(self._lines.rows[count], position)
+                # A line that was left by a skip or a jump is a full one.
+                position = position - 1 if move else self._band.origin(self._lines.rows[count], position)
             if move & _MATCHED:
                 position -= 1
                 steps.append(_step(base + position, True))

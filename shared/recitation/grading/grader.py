@@ -1,4 +1,4 @@
-"""The seam between kinds of engine: an ear turns hearings into units and judges visits to words."""
+"""What the word tracker needs from each kind of engine: units of hearings, verdicts on visits to words."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal, Protocol, TypeVar
 import msgspec
 
 from shared.hearing import Hearing
-from shared.recitation.alignment.reference_units import Track, WalkCosts
+from shared.recitation.alignment.reference_units import MoveCosts, ReferenceUnits
 from shared.recitation.alignment.visits import Visit
 
 U = TypeVar("U")
@@ -19,7 +19,7 @@ MINOR: Grade = 1
 WRONG: Grade = 2
 
 
-class Judgement(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Verdict(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """How one visit to a word went. `error` and `confidence` in hundredths; times in session ms."""
 
     grade: Grade
@@ -29,28 +29,28 @@ class Judgement(msgspec.Struct, frozen=True, array_like=True, gc=False):
     start_ms: int | None
     end_ms: int | None
 
-    def beats(self, other: Judgement) -> bool:
+    def beats(self, other: Verdict) -> bool:
         """A better reading replaces a worse one; of two equally wrong ones the later stands."""
         return (self.grade, self.error) < (other.grade, other.error)
 
 
-class Ear(Protocol[U]):
+class Grader(Protocol[U]):
     """What the tracker needs to know about one kind of engine."""
 
     @property
-    def track(self) -> Track[U]: ...
+    def reference(self) -> ReferenceUnits[U]: ...
 
     @property
-    def costs(self) -> WalkCosts: ...
+    def costs(self) -> MoveCosts: ...
 
     @property
     def replaced_share(self) -> float:
-        """Which share of a stretch must have been said, differently, for no word to count as left out."""
+        """If at least this share of some words' units was heard, they were said differently, not left out."""
         ...
 
     @property
     def settle_units(self) -> int:
-        """Units kept open behind the newest window before their walk is settled for good."""
+        """The newest heard units whose alignment stays open; older ones may be settled."""
         ...
 
     @property
@@ -65,30 +65,30 @@ class Ear(Protocol[U]):
     def join(self, old: Sequence[U], new: Sequence[U], overlap: tuple[int, int]) -> tuple[int, list[U]]:
         """Continue `old` with an overlapping window: how many of `old` to keep, and what follows them.
 
-        `overlap` is the stretch both windows heard, ms; its ends are equal or crossed if there is none.
+        `overlap` is the audio that both windows heard, ms; its ends are equal or crossed if there is none.
         """
         ...
 
     def composed(self, units: Sequence[U]) -> list[tuple[U, int]]:
-        """The units as the track spells them, each with how many heard units it is made of."""
+        """The units as the reference spells them, each with how many heard units it is made of."""
         ...
 
-    def judge(self, visit: Visit, units: Sequence[U], noise: float | None) -> Judgement | None:
+    def judge(self, visit: Visit, units: Sequence[U], noise: float | None) -> Verdict | None:
         """The grade of a visit; `None` when too little of the word was heard to call it said."""
         ...
 
-    def stray(self, units: Sequence[U]) -> bool:
+    def may_be_stray(self, units: Sequence[U]) -> bool:
         """Whether units that fit no word may be the rest of another word, said in the place of one beside."""
         ...
 
-    def spoilt(
-        self, own: Judgement, visit: Visit, units: Sequence[U], noise: float | None
-    ) -> Judgement | None:
-        """The verdict on a visit with its strays, `own` without them; `None` if they change nothing."""
+    def judge_with_strays(
+        self, own: Verdict, visit: Visit, units: Sequence[U], noise: float | None
+    ) -> Verdict | None:
+        """The verdict on a visit with its strays (`own`: without them); `None` if it stays the same."""
         ...
 
-    def mistaken(self, units: Sequence[U]) -> Judgement:
-        """The verdict on a word in whose place these units were said."""
+    def judge_replaced(self, units: Sequence[U]) -> Verdict:
+        """The verdict on a word instead of which these units were said."""
         ...
 
     def extra(self, units: Sequence[U]) -> str | None:

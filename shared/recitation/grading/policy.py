@@ -1,12 +1,12 @@
-"""The numbers behind the judgement, each with its reason. Frozen: a session keeps its policy for life."""
+"""The numbers used in judging, each with its reason. Frozen: a session keeps its policy for life."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from shared.recitation.alignment.reference_units import WalkCosts
+from shared.recitation.alignment.reference_units import MoveCosts
 
-WORD_WALK = WalkCosts(back=100, back_per_word=0, skip_cap=540, inside=0)
+WORD_MOVES = MoveCosts(back=100, back_per_word=0, skip_cap=540, inside=0)
 """Text engines, in hundredths: jump back 1.0, skip 0.9 a word up to 6 (DESIGN §6)."""
 WORD_SKIP = 90
 WORD_ENTER = 180
@@ -16,9 +16,9 @@ WORD_EXTRA = 120
 WORD_WRONG = 200
 """A wholly different word; similarity takes its share off."""
 
-SOUND_WALK = WalkCosts(back=180, back_per_word=10, skip_cap=350, inside=10)
-"""Phoneme engines: the same moves, scaled to words of about five sounds. With a dear cap the walk stays
-behind after a left-out verse, as half of an unknown voice's sounds fit anywhere (docs/models.md)."""
+SOUND_MOVES = MoveCosts(back=180, back_per_word=10, skip_cap=350, inside=10)
+"""Phoneme engines: the same moves, scaled to words of about five sounds. With a high cap the aligner does
+not follow over a left-out verse, as half of an unknown voice's sounds fit anywhere (docs/models.md)."""
 SOUND_ENTER = 400
 SOUND_SKIP = 100
 SOUND_SKIP_PER_SOUND = 15
@@ -51,7 +51,7 @@ class SoundGrading:
     """The allowance's limit, so that wrong words stay wrong in noise."""
     noise_limit: float = 0.45
     """A median error above it is no noise: something else than the passage is being said, or nothing can be
-    told. Then no word is accepted on widened thresholds; it stays open instead."""
+    told. Then no word is accepted on wider thresholds; it stays open instead."""
     noise_words: int = 24
     """Over how many recent words the median is taken."""
     noise_least_words: int = 3
@@ -63,7 +63,7 @@ class SoundGrading:
     heard_share: float = 0.34
     """A word of which less than this was heard was not said."""
     replaced_share: float = 0.8
-    """If this share of the sounds of a stretch was said, differently, no word of it was left out."""
+    """If at least this share of some words' sounds was heard, they were said differently, not left out."""
     chance_sounds: int = 3
     """So many sounds of a word are found in many another one by chance, in their order. Beside a word of
     which more were heard, and rightly, strays are an extra word."""
@@ -95,25 +95,25 @@ class FeedbackPolicy:
     """How far back (words) a restart is followed at no extra cost in time."""
     words_ahead: int = 30
     lost_cost: float = 0.45
-    """Cost per heard unit (1.0 = all wrong) from which the walk looks further away."""
+    """Cost per heard unit (1.0 = all wrong) from which words further away are tried."""
     lost_gain: int = 300
     """What looking further must save, in hundredths of a wrong unit, to be believed."""
     lost_words: int = 120
     """How far (words, both ways) it then looks."""
     settle_heard_sounds: int = 28
-    """Heard sounds kept open behind the newest window before their walk is settled for good."""
+    """The newest heard sounds whose alignment stays open; older ones may be settled."""
     settle_heard_words: int = 10
     """The same for text engines, in words."""
     settle_batch: int = 40
-    """Heard sounds settled at once: walking on from a new start costs time, so not every window."""
+    """Heard sounds settled at once: a new start of the alignment costs time, so not with every window."""
     open_units: int = 240
     """Bound of the open units; beyond it the oldest are settled wherever they are."""
     transcript_words: int = 4_000
     """Bound of the transcript kept; older words leave it first."""
     remarks: int = 64
     """Bound of the extra words and of the repeats kept."""
-    word_walk: WalkCosts = WORD_WALK
-    sound_walk: WalkCosts = SOUND_WALK
+    word_moves: MoveCosts = WORD_MOVES
+    sound_moves: MoveCosts = SOUND_MOVES
     sounds: SoundGrading = field(default_factory=SoundGrading)
     words: WordGrading = field(default_factory=WordGrading)
 

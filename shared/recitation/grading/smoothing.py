@@ -1,4 +1,4 @@
-"""From what each window suggests to what the reciter is shown: steady, and never unfair in haste."""
+"""From what each window suggests to what the reciter is shown: mistakes wait until windows agree."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from shared.recitation.grading.grader import CORRECT, MINOR, WRONG, Judgement
+from shared.recitation.grading.grader import CORRECT, MINOR, WRONG, Verdict
 from shared.recitation.live.feedback import WordStatus
 
 STATUS_OF_GRADE: dict[int, WordStatus] = {CORRECT: "correct", MINOR: "minor_mistake", WRONG: "wrong"}
@@ -18,7 +18,7 @@ class WordState(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     status: WordStatus = "pending"
     final: bool = False
-    judgement: Judgement | None = None
+    verdict: Verdict | None = None
     suggested: int | None = None
     agreed: int = 0
 
@@ -31,34 +31,34 @@ class Evidence:
     """What the newest window says of one word.
 
     `past`: the reciter has gone on far enough that the word will hardly be revised.
-    `passed_over`: something behind the word was recited, so silence about it means it was left out.
+    `passed_over`: something after the word was recited; so if it was not heard, it was left out.
     """
 
-    judgement: Judgement | None
+    verdict: Verdict | None
     past: bool
     passed_over: bool
 
 
 def next_state(state: WordState, evidence: Evidence, agreeing_windows: int) -> WordState:
     """The word's state after one more window. A final state only ever changes for the better."""
-    judgement = evidence.judgement
+    verdict = evidence.verdict
     if state.final:
-        return _healed(state, judgement)
-    if judgement is None:
+        return _healed(state, verdict)
+    if verdict is None:
         missing = evidence.past and evidence.passed_over
         return WordState("missing", True) if missing else UNTOUCHED
-    agreed = state.agreed + 1 if state.suggested == judgement.grade else 1
+    agreed = state.agreed + 1 if state.suggested == verdict.grade else 1
     steady = agreed >= agreeing_windows
-    if judgement.grade == CORRECT:
-        return WordState("correct", evidence.past or steady, judgement, CORRECT, agreed)
+    if verdict.grade == CORRECT:
+        return WordState("correct", evidence.past or steady, verdict, CORRECT, agreed)
     if evidence.past or steady:
-        status = STATUS_OF_GRADE[judgement.grade]
-        return WordState(status, evidence.past, judgement, judgement.grade, agreed)
-    return WordState("pending", False, judgement, judgement.grade, agreed)
+        status = STATUS_OF_GRADE[verdict.grade]
+        return WordState(status, evidence.past, verdict, verdict.grade, agreed)
+    return WordState("pending", False, verdict, verdict.grade, agreed)
 
 
-def _healed(state: WordState, judgement: Judgement | None) -> WordState:
-    if judgement is None:
+def _healed(state: WordState, verdict: Verdict | None) -> WordState:
+    if verdict is None:
         return state
-    status = STATUS_OF_GRADE[judgement.grade]
-    return WordState(status, True, judgement) if _RANK[status] < _RANK[state.status] else state
+    status = STATUS_OF_GRADE[verdict.grade]
+    return WordState(status, True, verdict) if _RANK[status] < _RANK[state.status] else state

@@ -13,7 +13,7 @@ from shared.recitation.alignment.phoneme_costs import HAMZA, INVENTORY, SHORT_VO
 from shared.recitation.alignment.reference_units import Row
 from shared.recitation.alignment.sound_units import HeardSound, mismatch
 from shared.recitation.alignment.visits import Visit
-from shared.recitation.grading.grader import CORRECT, MINOR, WRONG, Grade, Judgement
+from shared.recitation.grading.grader import CORRECT, MINOR, WRONG, Grade, Verdict
 from shared.recitation.grading.policy import SoundGrading
 
 _UNSTABLE_SHARE: Final = 0.25
@@ -33,16 +33,16 @@ class _Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Weighed:
+class SoundComparison:
     """A visit's sounds compared with the word's, before anything is known of the voice around it."""
 
     tally: _Tally
     error: float
     matched: int
-    as_correct: Judgement
+    as_correct: Verdict
 
-    def judgement(self, noise: float | None, policy: SoundGrading) -> Judgement | None:
-        """The verdict in a stretch heard with this `noise` (0-1, `None` if the voice is not known yet).
+    def verdict(self, noise: float | None, policy: SoundGrading) -> Verdict | None:
+        """The verdict where the voice is heard with this `noise` (0-1, `None` if the voice is not known yet).
 
         `None` where no honest one is possible.
         """
@@ -51,8 +51,8 @@ class Weighed:
         grade = _grade(self.tally, self.error, noise, policy)
         return self._graded(grade)
 
-    def spoilt(self, own: Grade, noise: float | None, policy: SoundGrading) -> Judgement | None:
-        """The verdict with strays, on a word graded `own` without them; `None` if they change nothing."""
+    def verdict_with_strays(self, own: Grade, noise: float | None, policy: SoundGrading) -> Verdict | None:
+        """The verdict with strays on a word graded `own` without them; `None` if it stays the same."""
         if _grade(self.tally, self.error, noise, policy) != WRONG:
             return None
         if own == CORRECT and self.matched > policy.chance_sounds:
@@ -60,14 +60,14 @@ class Weighed:
         grade = WRONG if noise is None or noise <= policy.stray_noise else MINOR
         return self._graded(grade) if grade > own else None
 
-    def _graded(self, grade: Grade) -> Judgement:
+    def _graded(self, grade: Grade) -> Verdict:
         return self.as_correct if grade == CORRECT else msgspec.structs.replace(self.as_correct, grade=grade)
 
 
-def weigh_sounds(
+def compare_sounds(
     visit: Visit, units: Sequence[HeardSound], reference: Row, start: int, policy: SoundGrading
-) -> Weighed | None:
-    """Compare a visit with the word whose sounds are `reference`, from track position `start`.
+) -> SoundComparison | None:
+    """Compare a visit with the word whose sounds are `reference`, from reference position `start`.
 
     `None` when too little of the word was heard to call it said.
     """
@@ -80,7 +80,7 @@ def weigh_sounds(
         return None
     span = units[visit.span]
     error = tally.error / tally.weight
-    heard = Judgement(
+    heard = Verdict(
         grade=CORRECT,
         error=min(100, round(error * 100)),
         confidence=sum(unit.certainty for unit in span) // len(span),
@@ -88,7 +88,7 @@ def weigh_sounds(
         start_ms=span[0].start_ms,
         end_ms=span[-1].end_ms,
     )
-    return Weighed(tally, error, len(heard_at), heard)
+    return SoundComparison(tally, error, len(heard_at), heard)
 
 
 def _grade(tally: _Tally, error: float, noise: float | None, policy: SoundGrading) -> Grade:
@@ -120,7 +120,7 @@ def _tally(
             consonants += 1
             consonants_heard += heard is not None
             consonant_error += wrong
-    # A consonant lost and another one gained is a consonant replaced, wherever the walk put the two.
+    # A consonant lost and another one gained is a consonant replaced, wherever the aligner put the two.
     replaced = min(consonants - consonants_heard, len(added)) * (1.0 - policy.deleted_sound)
     error += replaced
     error += sum(policy.inserted_sound * WEIGHT[unit.sound] / 100 * unit.certainty / 100 for unit in inserted)

@@ -1,4 +1,4 @@
-"""The ear for engines with a phoneme head: compares sounds with sounds."""
+"""The grader for engines with a phoneme head: compares sounds with sounds."""
 
 from __future__ import annotations
 
@@ -7,42 +7,42 @@ from typing import Final
 
 from shared.hearing import Hearing
 from shared.recitation.alignment.phoneme_costs import INVENTORY, is_consonant
-from shared.recitation.alignment.reference_units import Track, WalkCosts
-from shared.recitation.alignment.sound_units import HeardSound, expected_sounds, heard_sound, sound_track
+from shared.recitation.alignment.reference_units import MoveCosts, ReferenceUnits
+from shared.recitation.alignment.sound_units import HeardSound, expected_sounds, heard_sound, sound_reference
 from shared.recitation.alignment.visits import Visit
-from shared.recitation.grading.grader import WRONG, Judgement
+from shared.recitation.grading.grader import WRONG, Verdict
 from shared.recitation.grading.policy import FeedbackPolicy
-from shared.recitation.grading.sound_distance import Weighed, weigh_sounds
+from shared.recitation.grading.sound_distance import SoundComparison, compare_sounds
 from shared.recitation.reference.passage import Passage
 
 _SAME_MOMENT_MS: Final = 80
 """Two windows place one sound within this distance of each other (four 20 ms frames)."""
 
 
-_Said = tuple[object, ...]
+_Key = tuple[object, ...]
 """A visit and the sounds it is made of, all that its weight depends on; the sounds by identity, as
 hashing them would take longer than most of what is looked up."""
 
 
-class SoundEar:
+class SoundGrader:
     """Units are heard sounds."""
 
     def __init__(self, passage: Passage, policy: FeedbackPolicy) -> None:
         self._passage = passage
         self._policy = policy
-        self._track, self._reference = sound_track(passage.range)
+        self._reference, self._sounds = sound_reference(passage.range)
         self._expected = expected_sounds(passage.range)
-        # What the visits of the newest two windows weighed: bounded by their open units.
-        self._now: dict[_Said, tuple[Sequence[HeardSound], Weighed | None]] = {}
-        self._before: dict[_Said, tuple[Sequence[HeardSound], Weighed | None]] = {}
+        # Comparisons of the visits of the newest two windows compared: bounded by their open units.
+        self._now: dict[_Key, tuple[Sequence[HeardSound], SoundComparison | None]] = {}
+        self._before: dict[_Key, tuple[Sequence[HeardSound], SoundComparison | None]] = {}
 
     @property
-    def track(self) -> Track[HeardSound]:
-        return self._track
+    def reference(self) -> ReferenceUnits[HeardSound]:
+        return self._reference
 
     @property
-    def costs(self) -> WalkCosts:
-        return self._policy.sound_walk
+    def costs(self) -> MoveCosts:
+        return self._policy.sound_moves
 
     @property
     def replaced_share(self) -> float:
@@ -68,34 +68,36 @@ class SoundEar:
     def composed(self, units: Sequence[HeardSound]) -> list[tuple[HeardSound, int]]:
         return [(unit, 1) for unit in units]
 
-    def judge(self, visit: Visit, units: Sequence[HeardSound], noise: float | None) -> Judgement | None:
-        weighed = self._weighed(visit, units)
-        return None if weighed is None else weighed.judgement(noise, self._policy.sounds)
+    def judge(self, visit: Visit, units: Sequence[HeardSound], noise: float | None) -> Verdict | None:
+        compared = self._compared(visit, units)
+        return None if compared is None else compared.verdict(noise, self._policy.sounds)
 
-    def spoilt(
-        self, own: Judgement, visit: Visit, units: Sequence[HeardSound], noise: float | None
-    ) -> Judgement | None:
-        weighed = self._weighed(visit, units)
-        return None if weighed is None else weighed.spoilt(own.grade, noise, self._policy.sounds)
+    def judge_with_strays(
+        self, own: Verdict, visit: Visit, units: Sequence[HeardSound], noise: float | None
+    ) -> Verdict | None:
+        compared = self._compared(visit, units)
+        return (
+            None if compared is None else compared.verdict_with_strays(own.grade, noise, self._policy.sounds)
+        )
 
-    def stray(self, units: Sequence[HeardSound]) -> bool:
+    def may_be_stray(self, units: Sequence[HeardSound]) -> bool:
         return any(is_consonant(INVENTORY[unit.sound]) for unit in units)
 
-    def _weighed(self, visit: Visit, units: Sequence[HeardSound]) -> Weighed | None:
+    def _compared(self, visit: Visit, units: Sequence[HeardSound]) -> SoundComparison | None:
         """Looked up: most visits are those of the window before, and all are judged again with the noise."""
         said = units[visit.span]
         key = (visit.matched, visit.inserted, visit.strays, *map(id, said))
         found = self._now.get(key) or self._before.get(key)
         if found is None:
-            start, stop = self._track.starts[visit.word : visit.word + 2].tolist()
-            weighed = weigh_sounds(visit, units, self._reference[start:stop], start, self._policy.sounds)
+            start, stop = self._reference.starts[visit.word : visit.word + 2].tolist()
+            compared = compare_sounds(visit, units, self._sounds[start:stop], start, self._policy.sounds)
             # With the sounds: as long as they live, their identity is theirs alone.
-            found = (said, weighed)
+            found = (said, compared)
         self._now[key] = found
         return found[1]
 
-    def mistaken(self, units: Sequence[HeardSound]) -> Judgement:
-        return Judgement(
+    def judge_replaced(self, units: Sequence[HeardSound]) -> Verdict:
+        return Verdict(
             grade=WRONG,
             error=100,
             confidence=sum(unit.certainty for unit in units) // len(units),

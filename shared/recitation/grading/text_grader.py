@@ -1,4 +1,4 @@
-"""The ear for engines that give text only: compares words by skeleton."""
+"""The grader for engines that give text only: compares words by skeleton."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from shared.hearing import Hearing
-from shared.recitation.alignment.reference_units import Track, WalkCosts
-from shared.recitation.alignment.text_units import HeardToken, word_track
+from shared.recitation.alignment.reference_units import MoveCosts, ReferenceUnits
+from shared.recitation.alignment.text_units import HeardToken, text_reference
 from shared.recitation.alignment.visits import Visit
 from shared.recitation.alignment.word_similarity import is_slip, letters_apart
-from shared.recitation.grading.grader import CORRECT, MINOR, WRONG, Grade, Judgement
+from shared.recitation.grading.grader import CORRECT, MINOR, WRONG, Grade, Verdict
 from shared.recitation.grading.policy import FeedbackPolicy, WordGrading
 from shared.recitation.live.transcript import heard_tokens, join_words
 from shared.recitation.reference.normalise import bones, same_word, skeleton
@@ -22,26 +22,26 @@ _JOINED_ABOVE: Final = frozenset(("يا", "ويا", "ها"))
 """Vocatives and attention particles: words of their own in imla'i, joined to the next in Uthmani."""
 
 
-class WordEar:
+class TextGrader:
     """Units are heard words, spelled as the Uthmani reference spells them."""
 
     def __init__(self, passage: Passage, policy: FeedbackPolicy) -> None:
         self._passage = passage
         self._policy = policy
-        self._track, self._reference = word_track(passage.range)
-        self._vocabulary = frozenset(self._reference)
+        self._reference, self._skeletons = text_reference(passage.range)
+        self._vocabulary = frozenset(self._skeletons)
         self._by_bones: dict[str, list[str]] = {}
         for word in self._vocabulary:
             self._by_bones.setdefault(bones(word), []).append(word)
         self._openings = tuple(sorted(OPENINGS & {w.skeleton for w in passage.words if w.position <= 2}))
 
     @property
-    def track(self) -> Track[HeardToken]:
-        return self._track
+    def reference(self) -> ReferenceUnits[HeardToken]:
+        return self._reference
 
     @property
-    def costs(self) -> WalkCosts:
-        return self._policy.word_walk
+    def costs(self) -> MoveCosts:
+        return self._policy.word_moves
 
     @property
     def replaced_share(self) -> float:
@@ -85,31 +85,31 @@ class WordEar:
                 return _merged(units[at : at + 2], min(same)), 2
         return units[at], 1
 
-    def judge(self, visit: Visit, units: Sequence[HeardToken], noise: float | None) -> Judgement | None:
+    def judge(self, visit: Visit, units: Sequence[HeardToken], noise: float | None) -> Verdict | None:
         heard = units[visit.first_unit]
-        index = self._track.word_index[visit.word]
-        expected = self._passage.words[index].display if index is not None else self._reference[visit.word]
+        index = self._reference.word_index[visit.word]
+        expected = self._passage.words[index].display if index is not None else self._skeletons[visit.word]
         grade, apart = grade_word(heard.skeleton, expected, self._policy.words)
-        return Judgement(
+        return Verdict(
             grade=grade,
-            error=min(100, round(100 * apart / max(1, len(self._reference[visit.word])))),
+            error=min(100, round(100 * apart / max(1, len(self._skeletons[visit.word])))),
             confidence=heard.certainty,
             heard=heard.text,
             start_ms=heard.start_ms,
             end_ms=heard.end_ms,
         )
 
-    def spoilt(
-        self, own: Judgement, visit: Visit, units: Sequence[HeardToken], noise: float | None
-    ) -> Judgement | None:
+    def judge_with_strays(
+        self, own: Verdict, visit: Visit, units: Sequence[HeardToken], noise: float | None
+    ) -> Verdict | None:
         return None
 
-    def stray(self, units: Sequence[HeardToken]) -> bool:
+    def may_be_stray(self, units: Sequence[HeardToken]) -> bool:
         return False
 
-    def mistaken(self, units: Sequence[HeardToken]) -> Judgement:
+    def judge_replaced(self, units: Sequence[HeardToken]) -> Verdict:
         said = _merged(units, "")
-        return Judgement(WRONG, 100, said.certainty, said.text, said.start_ms, said.end_ms)
+        return Verdict(WRONG, 100, said.certainty, said.text, said.start_ms, said.end_ms)
 
     def extra(self, units: Sequence[HeardToken]) -> str | None:
         return " ".join(unit.text for unit in units)

@@ -1,7 +1,7 @@
 """From visits to verdicts: judges every visit, and tells replaced words from words left out.
 
-The walk may explain a replaced word as one left out and one extra. Between two words that were
-recognised, the amount said in their place tells the two apart.
+The aligner may explain a replaced word as one left out and one extra. Between two words that were
+recognised, how much was said there tells a replaced word from one left out.
 """
 
 from __future__ import annotations
@@ -11,97 +11,101 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, TypeVar
 
-from shared.recitation.alignment.reference_units import Track
-from shared.recitation.alignment.visits import Account, Visit
-from shared.recitation.grading.grader import WRONG, Ear, Judgement
-from shared.recitation.grading.stray_sounds import spoilt
+from shared.recitation.alignment.reference_units import ReferenceUnits
+from shared.recitation.alignment.visits import PathEvents, Visit
+from shared.recitation.grading.grader import WRONG, Grader, Verdict
+from shared.recitation.grading.stray_sounds import assign_strays
 
 U = TypeVar("U")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class WordVerdict:
     """One word's verdict, and the last heard unit it rests on."""
 
     index: int
-    judgement: Judgement
+    verdict: Verdict
     last_unit: int
 
 
 @dataclass(frozen=True, slots=True)
-class Booking:
-    """All verdicts of one account, and the runs of units that are words after all, not extra."""
+class Verdicts:
+    """All verdicts along one path, and the runs of units that are words after all, not extra."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[WordVerdict, ...]
     explained: tuple[tuple[int, int], ...]
 
-    def best(self, before_unit: int | None = None) -> dict[int, Judgement]:
+    def best(self, before_unit: int | None = None) -> dict[int, Verdict]:
         """The best verdict of each word; only those that rest on units before `before_unit`, if given."""
-        best: dict[int, Judgement] = {}
+        best: dict[int, Verdict] = {}
         for entry in self.entries:
             if before_unit is None or entry.last_unit < before_unit:
-                better(best, entry.index, entry.judgement)
+                keep_better(best, entry.index, entry.verdict)
         return best
 
 
-def better(verdicts: dict[int, Judgement], index: int, judgement: Judgement) -> None:
+def keep_better(verdicts: dict[int, Verdict], index: int, verdict: Verdict) -> None:
     """Keep the better of two verdicts on a word: a correct repetition heals."""
     earlier = verdicts.get(index)
-    if earlier is None or judgement.beats(earlier):
-        verdicts[index] = judgement
+    if earlier is None or verdict.beats(earlier):
+        verdicts[index] = verdict
 
 
-def book(
-    ear: Ear[U],
-    account: Account,
+def judge_visits(
+    grader: Grader[U],
+    events: PathEvents,
     visits: Sequence[Visit],
     units: Sequence[U],
     noise: float | None,
     enough: float,
-) -> Booking:
-    """Judge `visits` of an account; `enough` is the share of a stretch that makes it replaced."""
-    track = ear.track
-    entries: list[Entry] = []
+) -> Verdicts:
+    """Judge `visits` along a path; `enough` as in `Grader.replaced_share`."""
+    reference = grader.reference
+    entries: list[WordVerdict] = []
     recognised: list[Visit] = []
     explained: list[tuple[int, int]] = []
-    judgements = [_judged(ear, visit, units, noise) for visit in visits]
-    owned = spoilt(ear, account, visits, judgements, units)
-    for place, (visit, judgement) in enumerate(zip(visits, judgements, strict=True)):
-        index, last = track.word_index[visit.word], visit.last_unit
-        if judgement is not None and place in owned:
+    verdicts = [_judged(grader, visit, units, noise) for visit in visits]
+    owned = assign_strays(grader, events, visits, verdicts, units)
+    for place, (visit, verdict) in enumerate(zip(visits, verdicts, strict=True)):
+        index, last = reference.word_index[visit.word], visit.last_unit
+        if verdict is not None and place in owned:
             whole = replace(visit, strays=owned[place])
-            worse = ear.spoilt(judgement, whole, units, noise)
+            worse = grader.judge_with_strays(verdict, whole, units, noise)
             if worse is not None:
-                judgement, last = worse, whole.span.stop - 1
+                verdict, last = worse, whole.span.stop - 1
                 explained.append((whole.span.start, last))
-        if index is not None and judgement is not None:
-            entries.append(Entry(index, judgement, last))
-        if index is None or (judgement is not None and judgement.grade != WRONG):
+        if index is not None and verdict is not None:
+            entries.append(WordVerdict(index, verdict, last))
+        if index is None or (verdict is not None and verdict.grade != WRONG):
             recognised.append(visit)
     judged = {entry.index for entry in entries}
-    for words, first, last in _replaced(track, account, recognised, judged, enough):
-        verdict = ear.mistaken(units[first : last + 1])
-        entries.extend(Entry(index, verdict, last) for index in words)
+    for words, first, last in _replaced(reference, events, recognised, judged, enough):
+        verdict = grader.judge_replaced(units[first : last + 1])
+        entries.extend(WordVerdict(index, verdict, last) for index in words)
         explained.append((first, last))
-    return Booking(tuple(entries), tuple(explained))
+    return Verdicts(tuple(entries), tuple(explained))
 
 
-def _judged(ear: Ear[U], visit: Visit, units: Sequence[U], noise: float | None) -> Judgement | None:
+def _judged(grader: Grader[U], visit: Visit, units: Sequence[U], noise: float | None) -> Verdict | None:
     """The verdict on a visit to a word of the passage; formulas get none."""
-    return None if ear.track.word_index[visit.word] is None else ear.judge(visit, units, noise)
+    return None if grader.reference.word_index[visit.word] is None else grader.judge(visit, units, noise)
 
 
 def _replaced(
-    track: Track[Any], account: Account, recognised: Iterable[Visit], judged: set[int], enough: float
+    reference: ReferenceUnits[Any],
+    events: PathEvents,
+    recognised: Iterable[Visit],
+    judged: set[int],
+    enough: float,
 ) -> Iterator[tuple[list[int], int, int]]:
     """Words without a verdict between recognised visits, where enough was said: with the units said."""
-    jumps = [jump.unit for jump in account.jumps]
+    jumps = [jump.unit for jump in events.jumps]
     for before, after in pairwise(recognised):
         said = after.first_unit - before.last_unit - 1
         if not said or any(before.last_unit < unit <= after.first_unit for unit in jumps):
             continue
-        indices = track.word_index[before.word + 1 : after.word]
+        indices = reference.word_index[before.word + 1 : after.word]
         words = [index for index in indices if index is not None and index not in judged]
-        due = int(track.starts[after.word]) - int(track.starts[before.word + 1])
+        due = int(reference.starts[after.word]) - int(reference.starts[before.word + 1])
         if words and said >= enough * due:
             yield words, before.last_unit + 1, after.first_unit - 1

@@ -11,15 +11,15 @@ from shared.errors import BadRequest
 from shared.hearing import Hearing
 from shared.recitation.alignment.sound_units import HeardSound
 from shared.recitation.alignment.text_units import HeardToken
-from shared.recitation.grading.grader import CORRECT, Judgement
+from shared.recitation.grading.grader import CORRECT, Verdict
 from shared.recitation.grading.policy import DEFAULT, FeedbackPolicy
 from shared.recitation.grading.smoothing import UNTOUCHED
-from shared.recitation.grading.sound_grader import SoundEar
-from shared.recitation.grading.text_grader import WordEar
+from shared.recitation.grading.sound_grader import SoundGrader
+from shared.recitation.grading.text_grader import TextGrader
 from shared.recitation.live.feedback import Feedback, WordFeedback
-from shared.recitation.live.snapshot import PackedTracker, pack, unpack
+from shared.recitation.live.snapshot import PackedWordTracker, pack, unpack
 from shared.recitation.live.transcript import Transcript, TranscriptState
-from shared.recitation.live.word_tracker import Reading, Tracker
+from shared.recitation.live.word_tracker import TrackerUpdate, WordTracker
 from shared.recitation.reference.passage import Passage
 
 SNAPSHOT_VERSION: Final = 1
@@ -30,8 +30,8 @@ _SMALL: Final = 4096
 """Bytes of a state up to which compressing it costs more time than it saves bytes: a passage of 200 words."""
 _ARRAY_MARK: Final = 0x90
 """MessagePack arrays of up to 15 begin with 0x90 to 0x9F, zlib's data never does (RFC 1950, 2.2)."""
-_NOTHING_READ: Final = Reading((), (), (), 0, False)
-_NOT_JUDGED: Final = Judgement(CORRECT, 0, 0, "", None, None)
+_NO_UPDATE: Final = TrackerUpdate((), (), (), 0, False)
+_NOT_JUDGED: Final = Verdict(CORRECT, 0, 0, "", None, None)
 
 __all__ = ["DEFAULT", "FeedbackPolicy", "Follower"]
 
@@ -40,9 +40,9 @@ class _Snapshot(msgspec.Struct, frozen=True, array_like=True):
     v: int
     passage: str
     transcript: TranscriptState
-    reading: Reading
-    sounds: PackedTracker[HeardSound] | None
-    words: PackedTracker[HeardToken] | None
+    update: TrackerUpdate
+    sounds: PackedWordTracker[HeardSound] | None
+    words: PackedWordTracker[HeardToken] | None
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -60,9 +60,9 @@ class Follower:
         self._passage = passage
         self._policy = policy
         self._transcript = Transcript(policy.transcript_words)
-        self._sounds: Tracker[HeardSound] | None = None
-        self._spoken: Tracker[HeardToken] | None = None
-        self._reading = _NOTHING_READ
+        self._sounds: WordTracker[HeardSound] | None = None
+        self._spoken: WordTracker[HeardToken] | None = None
+        self._update = _NO_UPDATE
         self._feedback = [WordFeedback(word.index, word.display, word.verse.key) for word in passage.words]
 
     def hear(self, hearing: Hearing) -> Feedback:
@@ -85,13 +85,13 @@ class Follower:
         return Feedback(
             words=tuple(self._feedback),
             transcript=self._transcript.text,
-            extra_words=self._reading.extras,
-            repeats=self._reading.repeats,
-            pointer=self._reading.pointer,
-            completed=self._reading.completed,
+            extra_words=self._update.extras,
+            repeats=self._update.repeats,
+            pointer=self._update.pointer,
+            completed=self._update.completed,
         )
 
-    def _tracker_for(self, hearing: Hearing) -> Tracker[Any] | None:
+    def _tracker_for(self, hearing: Hearing) -> WordTracker[Any] | None:
         if self._sounds is None and self._spoken is None:
             if hearing.phones:
                 self._sounds = self._sound_tracker(None)
@@ -99,26 +99,26 @@ class Follower:
                 self._spoken = self._word_tracker(None)
         return self._sounds or self._spoken
 
-    def _sound_tracker(self, saved: PackedTracker[HeardSound] | None) -> Tracker[HeardSound]:
-        ear = SoundEar(self._passage, self._policy)
-        state = None if saved is None else unpack(saved, ear.expected)
-        return Tracker(ear, self._policy, len(self._passage.words), state)
+    def _sound_tracker(self, saved: PackedWordTracker[HeardSound] | None) -> WordTracker[HeardSound]:
+        grader = SoundGrader(self._passage, self._policy)
+        state = None if saved is None else unpack(saved, grader.expected)
+        return WordTracker(grader, self._policy, len(self._passage.words), state)
 
-    def _word_tracker(self, saved: PackedTracker[HeardToken] | None) -> Tracker[HeardToken]:
-        ear = WordEar(self._passage, self._policy)
-        state = None if saved is None else unpack(saved, ear.expected)
-        return Tracker(ear, self._policy, len(self._passage.words), state)
+    def _word_tracker(self, saved: PackedWordTracker[HeardToken] | None) -> WordTracker[HeardToken]:
+        grader = TextGrader(self._passage, self._policy)
+        state = None if saved is None else unpack(saved, grader.expected)
+        return WordTracker(grader, self._policy, len(self._passage.words), state)
 
-    def _show(self, tracker: Tracker[Any], reading: Reading) -> None:
-        self._reading = msgspec.structs.replace(reading, changed=())
-        for index in reading.changed:
+    def _show(self, tracker: WordTracker[Any], update: TrackerUpdate) -> None:
+        self._update = msgspec.structs.replace(update, changed=())
+        for index in update.changed:
             self._show_word(tracker, index)
 
-    def _show_word(self, tracker: Tracker[Any], index: int) -> None:
+    def _show_word(self, tracker: WordTracker[Any], index: int) -> None:
         state = tracker.state.words.get(index, UNTOUCHED)
         word = self._passage.words[index]
-        judgement = state.judgement
-        heard = judgement or _NOT_JUDGED
+        verdict = state.verdict
+        heard = verdict or _NOT_JUDGED
         self._feedback[index] = WordFeedback(
             index=word.index,
             word=word.display,
@@ -126,7 +126,7 @@ class Follower:
             status=state.status,
             final=state.final,
             confidence=heard.confidence / 100,
-            heard=None if judgement is None else judgement.heard,
+            heard=None if verdict is None else verdict.heard,
             expected=None if state.status == "pending" else tracker.expected(index),
             start_ms=heard.start_ms,
             end_ms=heard.end_ms,
@@ -139,7 +139,7 @@ class Follower:
             SNAPSHOT_VERSION,
             str(self._passage.range),
             self._transcript.state(),
-            self._reading,
+            self._update,
             None if self._sounds is None else pack(self._sounds.state, self._sounds.expected),
             None if self._spoken is None else pack(self._spoken.state, self._spoken.expected),
         )
@@ -167,7 +167,7 @@ class Follower:
             )
         follower = cls(passage, policy)
         follower._transcript = Transcript(policy.transcript_words, saved.transcript)
-        follower._reading = saved.reading
+        follower._update = saved.update
         if saved.sounds is not None:
             follower._sounds = follower._sound_tracker(saved.sounds)
         if saved.words is not None:

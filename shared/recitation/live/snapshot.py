@@ -7,10 +7,10 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
-from shared.recitation.grading.grader import Judgement
+from shared.recitation.grading.grader import Verdict
 from shared.recitation.grading.smoothing import WordState
 from shared.recitation.live.feedback import Repeat, WordStatus
-from shared.recitation.live.word_tracker import TrackerState
+from shared.recitation.live.word_tracker import WordTrackerState
 
 U = TypeVar("U")
 Expected = Callable[[int], str]
@@ -19,17 +19,17 @@ Expected = Callable[[int], str]
 _STATUSES: Final[tuple[WordStatus, ...]] = ("pending", "correct", "minor_mistake", "wrong", "missing")
 _AS_EXPECTED: Final = "="
 _AS_SETTLED: Final = True
-PackedWord = tuple[int, bool, Judgement | bool | None, int | None, int]
+PackedWord = tuple[int, bool, Verdict | bool | None, int | None, int]
 
 
-class PackedTracker(msgspec.Struct, Generic[U], frozen=True, array_like=True):
-    """A `TrackerState` without what can be looked up or is said twice."""
+class PackedWordTracker(msgspec.Struct, Generic[U], frozen=True, array_like=True):
+    """A `WordTrackerState` without what can be looked up or is there twice."""
 
     units: list[U]
     fresh: int
     end_ms: int
     start: int
-    settled: dict[int, Judgement]
+    settled: dict[int, Verdict]
     words: dict[int, PackedWord]
     extras: list[str]
     repeats: list[Repeat]
@@ -38,17 +38,17 @@ class PackedTracker(msgspec.Struct, Generic[U], frozen=True, array_like=True):
     furthest: int
 
 
-def pack(state: TrackerState[U], expected: Expected) -> PackedTracker[U]:
+def pack(state: WordTrackerState[U], expected: Expected) -> PackedWordTracker[U]:
     """The packed state; `unpack` gives back exactly the same."""
     settled = {index: _short(verdict, expected(index)) for index, verdict in state.settled.items()}
     words: dict[int, PackedWord] = {}
     for index, word in state.words.items():
-        verdict: Judgement | bool | None = word.judgement
-        if word.judgement is not None:
-            same = word.judgement == state.settled.get(index)
-            verdict = _AS_SETTLED if same else _short(word.judgement, expected(index))
+        verdict: Verdict | bool | None = word.verdict
+        if word.verdict is not None:
+            same = word.verdict == state.settled.get(index)
+            verdict = _AS_SETTLED if same else _short(word.verdict, expected(index))
         words[index] = (_STATUSES.index(word.status), word.final, verdict, word.suggested, word.agreed)
-    return PackedTracker(
+    return PackedWordTracker(
         state.units,
         state.fresh,
         state.end_ms,
@@ -63,15 +63,15 @@ def pack(state: TrackerState[U], expected: Expected) -> PackedTracker[U]:
     )
 
 
-def unpack(packed: PackedTracker[U], expected: Expected) -> TrackerState[U]:
+def unpack(packed: PackedWordTracker[U], expected: Expected) -> WordTrackerState[U]:
     """The state a packed one was made of."""
     settled = {index: _full(verdict, expected(index)) for index, verdict in packed.settled.items()}
     words = {}
     for index, (status, final, verdict, suggested, agreed) in packed.words.items():
-        full = _full(verdict, expected(index)) if isinstance(verdict, Judgement) else None
-        judgement = settled[index] if verdict is _AS_SETTLED else full
-        words[index] = WordState(_STATUSES[status], final, judgement, suggested, agreed)
-    return TrackerState(
+        full = _full(verdict, expected(index)) if isinstance(verdict, Verdict) else None
+        known = settled[index] if verdict is _AS_SETTLED else full
+        words[index] = WordState(_STATUSES[status], final, known, suggested, agreed)
+    return WordTrackerState(
         packed.units,
         packed.fresh,
         packed.end_ms,
@@ -86,9 +86,9 @@ def unpack(packed: PackedTracker[U], expected: Expected) -> TrackerState[U]:
     )
 
 
-def _short(verdict: Judgement, expected: str) -> Judgement:
+def _short(verdict: Verdict, expected: str) -> Verdict:
     return msgspec.structs.replace(verdict, heard=_AS_EXPECTED) if verdict.heard == expected else verdict
 
 
-def _full(verdict: Judgement, expected: str) -> Judgement:
+def _full(verdict: Verdict, expected: str) -> Verdict:
     return msgspec.structs.replace(verdict, heard=expected) if verdict.heard == _AS_EXPECTED else verdict

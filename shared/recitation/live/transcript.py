@@ -1,7 +1,7 @@
 """One text out of overlapping windows: no word lost, none doubled, genuine repetitions kept.
 
 There is no filter for "the same again": whoever recites a phrase twice has said it twice. Only words
-inside the stretch that two windows both heard can be the same word.
+in the audio that two windows both heard can be the same word.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SAME_MOMENT_MS: Final = 250
 _FASTEST_WORD_MS: Final = 200
 """No word is recited faster: bounds how many words an overlap can hold."""
 _ALIKE: Final = 0.75
-"""Similarity from which two readings of one stretch of audio are the same word."""
+"""Similarity from which two readings of the same audio are the same word."""
 _FRAGMENT_LETTERS: Final = 2
 
 
@@ -48,7 +48,7 @@ def join_words(
 ) -> tuple[int, list[HeardToken]]:
     """Continue `old` with an overlapping window: how many of `old` to keep, and what follows them.
 
-    `overlap` is the stretch both windows heard, ms. `old` must hold the words of the window before.
+    `overlap` is the audio that both windows heard, ms. `old` must hold the words of the window before.
     """
     if overlap[0] >= overlap[1] or not old or not new:
         return len(old), list(new)

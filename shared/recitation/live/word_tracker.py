@@ -1,7 +1,7 @@
-"""Follows one reciter through a passage: open units, the walk over them, the state of every word.
+"""Follows one reciter through a passage: open units, their alignment, the state of every word.
 
-Only the newest units are open to reinterpretation. What lies further back is settled: its visits are
-booked and the walk starts afresh at a word border, so that a window costs the same after an hour.
+Only the newest units may still be aligned differently. Older ones are settled: the verdicts on their words
+are kept and the alignment starts again at a word border, so that a window costs the same after an hour.
 """
 
 from __future__ import annotations
@@ -12,27 +12,27 @@ from typing import Generic, TypeVar
 import msgspec
 
 from shared.hearing import Hearing
-from shared.recitation.alignment.visits import Account, Visit, tell
-from shared.recitation.alignment.viterbi import Path, Walk
-from shared.recitation.grading.grader import WRONG, Ear, Judgement
+from shared.recitation.alignment.visits import PathEvents, Visit, read_path
+from shared.recitation.alignment.viterbi import Path, ViterbiAligner
+from shared.recitation.grading.grader import WRONG, Grader, Verdict
 from shared.recitation.grading.policy import FeedbackPolicy
 from shared.recitation.grading.smoothing import UNTOUCHED, Evidence, WordState, next_state
-from shared.recitation.grading.stray_sounds import strays, unfinished
-from shared.recitation.grading.verdicts import Booking, better, book
+from shared.recitation.grading.stray_sounds import strays, strays_still_open
+from shared.recitation.grading.verdicts import Verdicts, judge_visits, keep_better
 from shared.recitation.live.feedback import Repeat
 
 U = TypeVar("U")
 
 
-class TrackerState(msgspec.Struct, Generic[U], array_like=True):
-    """All that a tracker remembers; times in session ms, `start` in track units."""
+class WordTrackerState(msgspec.Struct, Generic[U], array_like=True):
+    """All that a tracker remembers; times in session ms, `start` in reference units."""
 
     units: list[U] = []
     fresh: int = 0
     """Index of the first unit that the newest window may still revise."""
     end_ms: int = 0
     start: int = 0
-    settled: dict[int, Judgement] = {}
+    settled: dict[int, Verdict] = {}
     words: dict[int, WordState] = {}
     extras: list[str] = []
     repeats: list[Repeat] = []
@@ -41,11 +41,11 @@ class TrackerState(msgspec.Struct, Generic[U], array_like=True):
     floor: int = 0
     """Every word before this one is final."""
     furthest: int = -1
-    """No word behind this one has ever been touched."""
+    """No word after this one has ever been judged."""
 
 
-class Reading(msgspec.Struct, frozen=True, gc=False):
-    """What one pass over the open units says."""
+class TrackerUpdate(msgspec.Struct, frozen=True, gc=False):
+    """What one alignment of the open units says."""
 
     changed: tuple[int, ...]
     extras: tuple[str, ...]
@@ -54,90 +54,90 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     completed: bool
 
 
-class Tracker(Generic[U]):
-    """One session's walk with one kind of engine."""
+class WordTracker(Generic[U]):
+    """One session with one kind of engine."""
 
     def __init__(
-        self, ear: Ear[U], policy: FeedbackPolicy, words: int, state: TrackerState[U] | None = None
+        self, grader: Grader[U], policy: FeedbackPolicy, words: int, state: WordTrackerState[U] | None = None
     ) -> None:
-        self._ear = ear
+        self._grader = grader
         self._policy = policy
         self._words = words
-        self.state: TrackerState[U] = TrackerState() if state is None else state
-        self._walk = self._new_walk(policy.words_behind, policy.words_ahead, pace=0.0)
-        self._wider: Walk[U] | None = None
-        """The walk that looks further away, from the same start; only while the reciter is lost."""
+        self.state: WordTrackerState[U] = WordTrackerState() if state is None else state
+        self._aligner = self._new_aligner(policy.words_behind, policy.words_ahead, pace=0.0)
+        self._wider: ViterbiAligner[U] | None = None
+        """An aligner with a wider search band from the same start; only while the reciter is lost."""
 
-    def hear(self, hearing: Hearing) -> Reading:
+    def hear(self, hearing: Hearing) -> TrackerUpdate:
         """Take the next window."""
         state = self.state
-        new = self._ear.units(hearing)
-        keep, follows = self._ear.join(state.units[state.fresh :], new, (hearing.start_ms, state.end_ms))
+        new = self._grader.units(hearing)
+        keep, follows = self._grader.join(state.units[state.fresh :], new, (hearing.start_ms, state.end_ms))
         state.fresh += keep
         state.units[state.fresh :] = follows
         state.end_ms = max(state.end_ms, hearing.end_ms)
-        return self._read(done=False)
+        return self._align_and_judge(done=False)
 
-    def finish(self) -> Reading:
+    def finish(self) -> TrackerUpdate:
         """Nothing more will come: decide what was still open."""
-        return self._read(done=True)
+        return self._align_and_judge(done=True)
 
     def expected(self, index: int) -> str:
         """The reference word `index` in the engine's terms (sounds or spelling)."""
-        return self._ear.expected(index)
+        return self._grader.expected(index)
 
-    def _new_walk(self, behind: int, ahead: int, pace: float) -> Walk[U]:
-        track = self._ear.track
-        start = min(self.state.start, int(track.starts[-1]))
-        word = int(track.word_of[min(start, len(track.word_of) - 1)])
-        first, last = max(0, word - behind), min(track.words, word + ahead)
-        return Walk(track, self._ear.costs, start, first, last, pace)
+    def _new_aligner(self, behind: int, ahead: int, pace: float) -> ViterbiAligner[U]:
+        reference = self._grader.reference
+        start = min(self.state.start, int(reference.starts[-1]))
+        word = int(reference.word_of[min(start, len(reference.word_of) - 1)])
+        first, last = max(0, word - behind), min(reference.words, word + ahead)
+        return ViterbiAligner(reference, self._grader.costs, start, first, last, pace)
 
-    def _read(self, done: bool) -> Reading:
-        composed = self._ear.composed(self.state.units)
+    def _align_and_judge(self, done: bool) -> TrackerUpdate:
+        composed = self._grader.composed(self.state.units)
         units = [unit for unit, _ in composed]
         path = self._path(units)
-        account = tell(self._ear.track, path)
-        booking = self._book(account, units, done)
-        judged = self._judged(booking)
+        events = read_path(self._grader.reference, path)
+        verdicts = self._judge(events, units, done)
+        judged = self._best(verdicts)
         reach = max([self.state.reach, *(i for i, j in judged.items() if done or j.grade != WRONG)])
         changed = self._smooth(judged, reach, done)
-        reading = self._reading(account, booking, units, path, changed, reach)
+        update = self._update(events, verdicts, units, path, changed, reach)
         if not done:
-            self._settle(account, booking, path, units, [size for _, size in composed])
-        return reading
+            self._settle(events, verdicts, path, units, [size for _, size in composed])
+        return update
 
     def _path(self, units: list[U]) -> Path:
-        path = self._walk.path(units)
-        recent = min(len(units), self._ear.settle_units)
-        if self._walk.recent_cost(recent) <= self._policy.lost_cost * 100 * max(recent, 8):
+        path = self._aligner.path(units)
+        recent = min(len(units), self._grader.settle_units)
+        if self._aligner.recent_cost(recent) <= self._policy.lost_cost * 100 * max(recent, 8):
             self._wider = None
             return path
         if self._wider is None:
             far = self._policy.lost_words
-            self._wider = self._new_walk(far, far, self._walk.pace)
+            self._wider = self._new_aligner(far, far, self._aligner.pace)
         wider = self._wider.path(units)
         return wider if wider.cost + self._policy.lost_gain <= path.cost else path
 
     # -- judging -----------------------------------------------------------------------------
-    def _book(self, account: Account, units: list[U], done: bool) -> Booking:
-        visits = account.visits
-        if visits and not account.complete and (not done or self._cut_short(visits[-1])):
+    def _judge(self, events: PathEvents, units: list[U], done: bool) -> Verdicts:
+        visits = events.visits
+        if visits and not events.complete and (not done or self._cut_short(visits[-1])):
             visits = visits[:-1]
-        if not done and unfinished(self._ear, account, visits, units):
+        if not done and strays_still_open(self._grader, events, visits, units):
             visits = visits[:-1]
-        enough = self._ear.replaced_share
-        booking = book(self._ear, account, visits, units, 0.0, enough)
-        noise = self._noise(booking)
-        return booking if noise == 0 else book(self._ear, account, visits, units, noise, enough)
+        enough = self._grader.replaced_share
+        verdicts = judge_visits(self._grader, events, visits, units, 0.0, enough)
+        noise = self._noise(verdicts)
+        return verdicts if noise == 0 else judge_visits(self._grader, events, visits, units, noise, enough)
 
-    def _noise(self, booking: Booking) -> float | None:
+    def _noise(self, verdicts: Verdicts) -> float | None:
         """The median error of the words recited lately: how badly this voice is heard, 0-1.
 
         `None` while the voice is not known.
         """
         grading = self._policy.sounds
-        errors = {index: verdict.error for index, verdict in booking.best().items()}
+        errors = {index: verdict.error for index, verdict in verdicts.best().items()}
         latest = max([self.state.reach, *errors])
         recent = range(max(0, latest + 1 - grading.noise_words), latest + 1)
         known = [
@@ -147,31 +147,29 @@ class Tracker(Generic[U]):
         ]
         return median(known) / 100 if len(known) >= grading.noise_least_words else None
 
-    def _judged(self, booking: Booking) -> dict[int, Judgement]:
-        """The best verdict on every word of the open stretch, settled visits included."""
-        judged = booking.best()
+    def _best(self, verdicts: Verdicts) -> dict[int, Verdict]:
+        """The best verdict on every word of the open units, settled visits included."""
+        judged = verdicts.best()
         for index in judged:
             if index in self.state.settled:
-                better(judged, index, self.state.settled[index])
+                keep_better(judged, index, self.state.settled[index])
         return judged
 
     def _cut_short(self, visit: Visit) -> bool:
         """Whether the reciter stopped before the last third of the word."""
-        start, stop = (int(at) for at in self._ear.track.starts[visit.word : visit.word + 2])
+        start, stop = (int(at) for at in self._grader.reference.starts[visit.word : visit.word + 2])
         return (visit.matched[-1][0] + 1 - start) * 3 < (stop - start) * 2
 
-    def _smooth(self, judged: dict[int, Judgement], reach: int, done: bool) -> tuple[int, ...]:
+    def _smooth(self, judged: dict[int, Verdict], reach: int, done: bool) -> tuple[int, ...]:
         state = self.state
         state.furthest = max(state.furthest, reach, *judged, -1)
         open_words = {i for i in range(state.floor, state.furthest + 1) if not self._is_final(i)}
         changed = []
         for index in sorted(open_words | judged.keys()):
-            judgement = judged.get(index) or state.settled.get(index)
+            verdict = judged.get(index) or state.settled.get(index)
             past = done or reach - index >= self._policy.settle_words
             before = state.words.get(index, UNTOUCHED)
-            after = next_state(
-                before, Evidence(judgement, past, index < reach), self._policy.agreeing_windows
-            )
+            after = next_state(before, Evidence(verdict, past, index < reach), self._policy.agreeing_windows)
             if after != before:
                 state.words[index] = after
                 changed.append(index)
@@ -182,21 +180,21 @@ class Tracker(Generic[U]):
     def _is_final(self, index: int) -> bool:
         return self.state.words.get(index, UNTOUCHED).final
 
-    # -- telling -----------------------------------------------------------------------------
-    def _reading(
+    # -- reporting -----------------------------------------------------------------------------
+    def _update(
         self,
-        account: Account,
-        booking: Booking,
+        events: PathEvents,
+        verdicts: Verdicts,
         units: list[U],
         path: Path,
         changed: tuple[int, ...],
         reach: int,
-    ) -> Reading:
+    ) -> TrackerUpdate:
         # The newest run may yet turn out to be the beginning of a word.
-        extras = self._extras(account, booking, units, len(units) - 1)
-        repeats = self._repeats(account, len(units))
+        extras = self._extras(events, verdicts, units, len(units) - 1)
+        repeats = self._repeats(events, len(units))
         kept = self._policy.remarks
-        return Reading(
+        return TrackerUpdate(
             changed=changed,
             extras=tuple([*self.state.extras, *extras][-kept:]),
             repeats=tuple([*self.state.repeats, *repeats][-kept:]),
@@ -205,51 +203,51 @@ class Tracker(Generic[U]):
         )
 
     def _pointer(self, end: int) -> int:
-        """The passage word at or after a track position."""
-        track = self._ear.track
-        word = int(track.word_of[end]) if end < len(track.word_of) else track.words
-        for index in track.word_index[word:]:
+        """The passage word at or after a reference position."""
+        reference = self._grader.reference
+        word = int(reference.word_of[end]) if end < len(reference.word_of) else reference.words
+        for index in reference.word_index[word:]:
             if index is not None:
                 return index
         return self._words
 
-    def _extras(self, account: Account, booking: Booking, units: list[U], before: int) -> list[str]:
+    def _extras(self, events: PathEvents, verdicts: Verdicts, units: list[U], before: int) -> list[str]:
         """Runs outside every word that end before unit `before`."""
-        words = booking.explained
+        words = verdicts.explained
         runs = [
             units[first : last + 1]
-            for first, last in account.extras
+            for first, last in events.extras
             if last < before and not any(start <= first and last <= end for start, end in words)
         ]
-        return [text for run in runs if (text := self._ear.extra(run)) is not None]
+        return [text for run in runs if (text := self._grader.extra(run)) is not None]
 
-    def _repeats(self, account: Account, before: int) -> list[Repeat]:
+    def _repeats(self, events: PathEvents, before: int) -> list[Repeat]:
         """Jumps back to words of the passage at units before `before`."""
-        indices = self._ear.track.word_index
-        ends = [(indices[jump.left], indices[jump.resumed]) for jump in account.jumps if jump.unit < before]
+        indices = self._grader.reference.word_index
+        ends = [(indices[jump.left], indices[jump.resumed]) for jump in events.jumps if jump.unit < before]
         return [Repeat(left, resumed) for left, resumed in ends if left is not None and resumed is not None]
 
     # -- settling ----------------------------------------------------------------------------
     def _settle(
-        self, account: Account, booking: Booking, path: Path, units: list[U], sizes: list[int]
+        self, events: PathEvents, verdicts: Verdicts, path: Path, units: list[U], sizes: list[int]
     ) -> None:
-        """Book what is old enough and start the walk afresh behind it."""
-        border, start = self._border(account, path, units, self._settled_by(sizes))
+        """Keep the verdicts on what is old enough and start the alignment again after it."""
+        border, start = self._border(events, path, units, self._settled_by(sizes))
         if border is None:
             return
         state, kept = self.state, self._policy.remarks
-        for index, judgement in booking.best(border).items():
-            better(state.settled, index, judgement)
-            if judgement.grade != WRONG:
+        for index, verdict in verdicts.best(border).items():
+            keep_better(state.settled, index, verdict)
+            if verdict.grade != WRONG:
                 state.reach = max(state.reach, index)
-        state.extras = [*state.extras, *self._extras(account, booking, units, border)][-kept:]
-        state.repeats = [*state.repeats, *self._repeats(account, border + 1)][-kept:]
+        state.extras = [*state.extras, *self._extras(events, verdicts, units, border)][-kept:]
+        state.repeats = [*state.repeats, *self._repeats(events, border + 1)][-kept:]
         heard = sum(sizes[:border])
         del state.units[:heard]
         state.fresh = max(0, state.fresh - heard)
         state.start = start
         behind, ahead = self._policy.words_behind, self._policy.words_ahead
-        self._walk, self._wider = self._new_walk(behind, ahead, self._walk.pace), None
+        self._aligner, self._wider = self._new_aligner(behind, ahead, self._aligner.pace), None
 
     def _settled_by(self, sizes: list[int]) -> int:
         """How many leading (composed) units no later window can revise."""
@@ -260,17 +258,19 @@ class Tracker(Generic[U]):
                 return count
         return len(sizes)
 
-    def _border(self, account: Account, path: Path, units: list[U], revisable: int) -> tuple[int | None, int]:
-        """The unit from which the walk may start afresh, and its track position."""
-        latest = min(revisable, len(units) - self._ear.settle_units)
-        starts = self._ear.track.starts
+    def _border(
+        self, events: PathEvents, path: Path, units: list[U], revisable: int
+    ) -> tuple[int | None, int]:
+        """The unit from which the alignment may start again, and its reference position."""
+        latest = min(revisable, len(units) - self._grader.settle_units)
+        starts = self._grader.reference.starts
         # A word is judged by the strays before it, too.
-        torn = {last + 1 for _, last in strays(self._ear, account, units)}
-        due = [visit for visit in account.visits if self._ear.settle_batch <= visit.first_unit <= latest]
+        with_strays = {last + 1 for _, last in strays(self._grader, events, units)}
+        due = [visit for visit in events.visits if self._grader.settle_batch <= visit.first_unit <= latest]
         if due:
-            visit = max(due, key=lambda visit: (visit.first_unit not in torn, visit.first_unit))
+            visit = max(due, key=lambda visit: (visit.first_unit not in with_strays, visit.first_unit))
             return visit.first_unit, int(starts[visit.word])
         if len(units) <= self._policy.open_units:
             return None, 0
-        border = len(units) - self._ear.settle_units
+        border = len(units) - self._grader.settle_units
         return border, path.steps[border].position

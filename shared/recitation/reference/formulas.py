@@ -1,6 +1,6 @@
 """What is said around a passage and is neither right nor wrong: isti'adha, basmala, sadaqa.
 
-The walk meets them as optional words: free to say, free to leave out, never graded, never extra.
+The aligner treats them as optional words: free to say, free to leave out, never graded, never extra.
 """
 
 from __future__ import annotations

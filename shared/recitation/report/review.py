@@ -12,7 +12,7 @@ from shared.recitation.reference.passage import Passage
 
 
 def review(passage: Passage, hearings: Iterable[Hearing], policy: FeedbackPolicy = DEFAULT) -> Feedback:
-    """Judge all windows of a recording, in order, and close the books."""
+    """Judge all windows of a recording, in order, and decide what is still open."""
     follower = Follower(passage, policy)
     for hearing in hearings:
         follower.hear(hearing)

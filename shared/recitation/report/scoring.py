@@ -58,12 +58,12 @@ def score(feedback: Feedback) -> Score:
         return Score(None, 0.0, counts, None, None)
     share = sum(WEIGHTS[word.status] for word in recited) / len(recited)
     penalty = min(EXTRA_PENALTY_CAP, EXTRA_PENALTY * counts.extra)
-    amiss = counts.minor_mistake + counts.wrong + counts.missing + counts.extra
+    mistakes = counts.minor_mistake + counts.wrong + counts.missing + counts.extra
     return Score(
         accuracy=round(100 * max(0.0, share - penalty), 1),
         coverage=round(len(recited) / len(feedback.words), 4),
         counts=counts,
-        wer=round(amiss / len(recited), 4),
+        wer=round(mistakes / len(recited), 4),
         cer=_unit_error_rate(recited),
     )
 

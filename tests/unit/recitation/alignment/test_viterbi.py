@@ -1,4 +1,4 @@
-"""The walk itself, on tiny tracks whose best path can be checked by eye and by brute force."""
+"""Alignment of tiny references whose best path can be checked by eye and by brute force."""
 
 from __future__ import annotations
 
@@ -8,11 +8,17 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.recitation.alignment.reference_units import Row, Track, WalkCosts, entry_prices, lay_out
-from shared.recitation.alignment.visits import tell
-from shared.recitation.alignment.viterbi import Path, Step, Walk
+from shared.recitation.alignment.reference_units import (
+    MoveCosts,
+    ReferenceUnits,
+    Row,
+    entry_prices,
+    word_starts,
+)
+from shared.recitation.alignment.visits import read_path
+from shared.recitation.alignment.viterbi import Path, Step, ViterbiAligner
 
-COSTS = WalkCosts(back=150, back_per_word=7, skip_cap=900, inside=10)
+COSTS = MoveCosts(back=150, back_per_word=7, skip_cap=900, inside=10)
 
 
 class LetterCosts:
@@ -30,10 +36,10 @@ class LetterCosts:
         return 70
 
 
-def letter_track(*words: str) -> Track[str]:
+def letter_reference(*words: str) -> ReferenceUnits[str]:
     letters = "".join(words)
-    return Track(
-        lay_out([len(word) for word in words]),
+    return ReferenceUnits(
+        word_starts([len(word) for word in words]),
         tuple(range(len(words))),
         np.full(len(letters), 60, dtype=np.int32),
         np.array([min(60 * len(word), 200) for word in words], dtype=np.int32),
@@ -42,88 +48,90 @@ def letter_track(*words: str) -> Track[str]:
     )
 
 
-def walked(track: Track[str], heard: str) -> Path:
-    return Walk(track, COSTS, 0, 0, track.words).path(heard)
+def aligned(reference: ReferenceUnits[str], heard: str) -> Path:
+    return ViterbiAligner(reference, COSTS, 0, 0, reference.words).path(heard)
 
 
-def visited(track: Track[str], heard: str) -> list[int]:
-    return [visit.word for visit in tell(track, walked(track, heard)).visits]
+def visited(reference: ReferenceUnits[str], heard: str) -> list[int]:
+    return [visit.word for visit in read_path(reference, aligned(reference, heard)).visits]
 
 
-def price(track: Track[str], path: Path, heard: str) -> int:
+def price(reference: ReferenceUnits[str], path: Path, heard: str) -> int:
     """What a path costs, added up move by move: the check on the rows' arithmetic."""
     total, position = 0, 0
     for unit, step in zip(heard, path.steps, strict=True):
-        total += moved(track, position, step.position)
+        total += moved(reference, position, step.position)
         if step.matched:
-            total += int(track.costs.substitutions(unit, step.position, step.position + 1)[0, 0])
+            total += int(reference.costs.substitutions(unit, step.position, step.position + 1)[0, 0])
             position = step.position + 1
         else:
-            total += track.costs.insertion(unit) + (0 if step.position in track.starts else COSTS.inside)
+            total += reference.costs.insertion(unit) + (
+                0 if step.position in reference.starts else COSTS.inside
+            )
             position = step.position
-    return total + moved(track, position, path.end)
+    return total + moved(reference, position, path.end)
 
 
-def moved(track: Track[str], start: int, end: int) -> int:
+def moved(reference: ReferenceUnits[str], start: int, end: int) -> int:
     """The cheapest way to get from one position to another without hearing anything."""
     ways = [10**6]
     if end >= start:
-        ways.append(int(track.deletion[start:end].sum()))
-    for leave, leaving in enumerate(track.starts.tolist()):
+        ways.append(int(reference.deletion[start:end].sum()))
+    for leave, leaving in enumerate(reference.starts.tolist()):
         if leaving < start:
             continue
-        tail = int(track.deletion[start:leaving].sum())
-        for land, landing in enumerate(track.starts.tolist()):
+        tail = int(reference.deletion[start:leaving].sum())
+        for land, landing in enumerate(reference.starts.tolist()):
             if landing <= end and land >= leave:
-                skipped = min(int(track.skip[leave:land].sum()), COSTS.skip_cap)
-                ways.append(tail + skipped + int(track.deletion[landing:end].sum()))
-    for land, landing in enumerate(track.starts.tolist()):
+                skipped = min(int(reference.skip[leave:land].sum()), COSTS.skip_cap)
+                ways.append(tail + skipped + int(reference.deletion[landing:end].sum()))
+    for land, landing in enumerate(reference.starts.tolist()):
         if landing <= end and landing < start:
-            over = int(np.searchsorted(track.starts, start, side="right")) - 1 - land
+            over = int(np.searchsorted(reference.starts, start, side="right")) - 1 - land
             price = COSTS.back + COSTS.back_per_word * over
-            ways.append(price + int(track.deletion[landing:end].sum()))
+            ways.append(price + int(reference.deletion[landing:end].sum()))
     return min(ways)
 
 
 def test_clean() -> None:
-    track = letter_track("abc", "de", "fghi")
-    path = walked(track, "abcdefghi")
+    reference = letter_reference("abc", "de", "fghi")
+    path = aligned(reference, "abcdefghi")
     assert path == Path(tuple(Step(at, True) for at in range(9)), 9, 0)
 
 
 def test_a_left_out_word_is_skipped() -> None:
-    assert visited(letter_track("abc", "def", "ghi", "jkl"), "abcghijkl") == [0, 2, 3]
+    assert visited(letter_reference("abc", "def", "ghi", "jkl"), "abcghijkl") == [0, 2, 3]
 
 
 def test_a_repeated_word_is_a_jump_back() -> None:
-    track = letter_track("abc", "def", "ghi")
-    account = tell(track, walked(track, "abcdefabcdefghi"))
-    assert [visit.word for visit in account.visits] == [0, 1, 0, 1, 2]
-    assert [(jump.left, jump.resumed, jump.unit) for jump in account.jumps] == [(1, 0, 6)]
+    reference = letter_reference("abc", "def", "ghi")
+    events = read_path(reference, aligned(reference, "abcdefabcdefghi"))
+    assert [visit.word for visit in events.visits] == [0, 1, 0, 1, 2]
+    assert [(jump.left, jump.resumed, jump.unit) for jump in events.jumps] == [(1, 0, 6)]
 
 
 def test_a_foreign_word_gathers_between_words() -> None:
-    track = letter_track("abc", "def", "ghi")
-    account = tell(track, walked(track, "abcxyzdefghi"))
-    assert account.extras == ((3, 5),)
-    assert all(not visit.inserted for visit in account.visits)
+    reference = letter_reference("abc", "def", "ghi")
+    events = read_path(reference, aligned(reference, "abcxyzdefghi"))
+    assert events.extras == ((3, 5),)
+    assert all(not visit.inserted for visit in events.visits)
 
 
 def test_the_unsaid_tail_is_left_alone() -> None:
-    path = walked(letter_track("abc", "def", "ghi"), "abcd")
+    path = aligned(letter_reference("abc", "def", "ghi"), "abcd")
     assert (path.end, path.cost) == (4, 0)
 
 
 def test_rows_are_kept_and_give_the_same_as_walking_anew() -> None:
-    track = letter_track("abc", "def", "ghi")
-    walk = Walk(track, COSTS, 0, 0, track.words)
+    reference = letter_reference("abc", "def", "ghi")
+    aligner = ViterbiAligner(reference, COSTS, 0, 0, reference.words)
     for heard in ("ab", "abcd", "abxx", "abcdefghi", "", "def"):
-        assert walk.path(heard) == walked(track, heard)
+        assert aligner.path(heard) == aligned(reference, heard)
 
 
 @settings(max_examples=150, deadline=None)
 @given(heard=st.text("abcdex", max_size=14))
 def test_the_path_costs_what_the_rows_say(heard: str) -> None:
-    track = letter_track("abc", "de", "abd", "c")
-    path = walked(track, heard)
-    assert price(track, path, heard) == path.cost
+    reference = letter_reference("abc", "de", "abd", "c")
+    path = aligned(reference, heard)
+    assert price(reference, path, heard) == path.cost

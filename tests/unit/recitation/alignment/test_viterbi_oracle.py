@@ -1,4 +1,4 @@
-"""The walk against the plain one: whatever is recited, same path, same costs, also as it goes on."""
+"""The aligner against a plain one: whatever is recited, same path, same cost, also as it goes on."""
 
 from __future__ import annotations
 
@@ -12,13 +12,19 @@ from hypothesis import strategies as st
 
 from shared.hearing import HeardWord, Hearing, Phone
 from shared.recitation.alignment.phoneme_costs import INVENTORY
-from shared.recitation.alignment.reference_units import Row, Track, WalkCosts, entry_prices, lay_out
-from shared.recitation.alignment.sound_units import HeardSound, heard_sound, sound_track
-from shared.recitation.alignment.text_units import word_track
-from shared.recitation.alignment.viterbi import Walk
-from shared.recitation.grading.policy import SOUND_WALK, WORD_WALK
+from shared.recitation.alignment.reference_units import (
+    MoveCosts,
+    ReferenceUnits,
+    Row,
+    entry_prices,
+    word_starts,
+)
+from shared.recitation.alignment.sound_units import HeardSound, heard_sound, sound_reference
+from shared.recitation.alignment.text_units import text_reference
+from shared.recitation.alignment.viterbi import ViterbiAligner
+from shared.recitation.grading.policy import SOUND_MOVES, WORD_MOVES
 from shared.recitation.live.transcript import heard_tokens
-from tests.unit.recitation.plain_walk import PlainWalk
+from tests.unit.recitation.plain_viterbi import PlainViterbi
 from tests.unit.recitation.reciter import passage
 
 UNLIKELY = 10_000.0
@@ -43,23 +49,23 @@ class LetterCosts:
 
 
 @st.composite
-def letter_tracks(draw: st.DrawFn) -> Track[str]:
+def letter_references(draw: st.DrawFn) -> ReferenceUnits[str]:
     """A few short words; some optional, some that cannot be entered, some cheaper to skip than to delete."""
     words = draw(st.lists(st.text("abcdk", min_size=1, max_size=6), min_size=1, max_size=8))
     optional = draw(st.lists(st.booleans(), min_size=len(words), max_size=len(words)))
     letters = "".join(words)
     deletion = np.array([30 if letter in "ae" else 65 for letter in letters], dtype=np.int32)
-    starts = lay_out([len(word) for word in words])
+    starts = word_starts([len(word) for word in words])
     left_out = np.add.reduceat(deletion, starts[:-1])
     skip = np.minimum(left_out, 100 + 15 * np.diff(starts)).astype(np.int32)
     skip[[at for at, free in enumerate(optional) if free]] = 0
     opens = [not free or draw(st.booleans()) for free in optional]
     indices = tuple(None if free else at for at, free in enumerate(optional))
-    return Track(starts, indices, deletion, skip, entry_prices(opens, 400), LetterCosts(letters))
+    return ReferenceUnits(starts, indices, deletion, skip, entry_prices(opens, 400), LetterCosts(letters))
 
 
 PRICES = st.builds(
-    WalkCosts,
+    MoveCosts,
     back=st.sampled_from((60, 100, 180)),
     back_per_word=st.sampled_from((0, 10)),
     skip_cap=st.sampled_from((150, 350, 900)),
@@ -67,15 +73,15 @@ PRICES = st.builds(
 )
 
 
-def agree(walk: Walk[Any], plain: PlainWalk, units: Any) -> None:
-    assert walk.path(units) == plain.path(units)
+def agree(aligner: ViterbiAligner[Any], plain: PlainViterbi, units: Any) -> None:
+    assert aligner.path(units) == plain.path(units)
     for recent in (1, 3, len(units), len(units) + 5):
-        assert walk.recent_cost(recent) == plain.recent_cost(recent)
+        assert aligner.recent_cost(recent) == plain.recent_cost(recent)
 
 
 @settings(max_examples=250, deadline=None)
 @given(
-    track=letter_tracks(),
+    reference=letter_references(),
     costs=PRICES,
     versions=st.lists(st.text("abcdkx", max_size=14), min_size=1, max_size=4),
     cut=st.tuples(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1)),
@@ -83,59 +89,68 @@ def agree(walk: Walk[Any], plain: PlainWalk, units: Any) -> None:
     slack=st.sampled_from((0, 12)),
 )
 def test_any_track_and_anything_heard(
-    track: Track[str],
-    costs: WalkCosts,
+    reference: ReferenceUnits[str],
+    costs: MoveCosts,
     versions: list[str],
     cut: tuple[float, float, float],
     pace: float,
     slack: int,
 ) -> None:
-    first = int(cut[0] * (track.words - 1))
-    last = first + 1 + int(cut[1] * (track.words - 1 - first))
-    start = int(track.starts[first] + cut[2] * (track.starts[last] - track.starts[first]))
-    walk = Walk(track, costs, start, first, last, pace)
+    first = int(cut[0] * (reference.words - 1))
+    last = first + 1 + int(cut[1] * (reference.words - 1 - first))
+    start = int(reference.starts[first] + cut[2] * (reference.starts[last] - reference.starts[first]))
+    aligner = ViterbiAligner(reference, costs, start, first, last, pace)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("shared.recitation.alignment.viterbi._SLACK", slack)
         for heard in versions:
-            agree(walk, PlainWalk(track, costs, start, first, last), heard)
+            agree(aligner, PlainViterbi(reference, costs, start, first, last), heard)
 
 
 @settings(max_examples=60, deadline=None)
 @given(
-    track=letter_tracks(), costs=PRICES, changes=st.lists(st.integers(0, 99), max_size=6), seed=st.integers(0)
+    reference=letter_references(),
+    costs=PRICES,
+    changes=st.lists(st.integers(0, 99), max_size=6),
+    seed=st.integers(0),
 )
 def test_a_recitation_with_a_few_mistakes_growing_bit_by_bit(
-    track: Track[str], costs: WalkCosts, changes: list[int], seed: int
+    reference: ReferenceUnits[str], costs: MoveCosts, changes: list[int], seed: int
 ) -> None:
     chance = random.Random(seed)
-    letters = _said(track)
+    letters = _said(reference)
     for change in changes:
         letters[change % len(letters) : change % len(letters) + chance.randrange(2)] = chance.choices(
             "abkx", k=1
         )
-    walk = Walk(track, costs, 0, 0, track.words)
+    aligner = ViterbiAligner(reference, costs, 0, 0, reference.words)
     heard = 0
     while heard < len(letters):
         heard += chance.randrange(1, 6)
-        agree(walk, PlainWalk(track, costs, 0, 0, track.words), letters[:heard])
+        agree(aligner, PlainViterbi(reference, costs, 0, 0, reference.words), letters[:heard])
 
 
 def test_who_runs_out_of_the_near_rows_is_followed() -> None:
     words = ("kkkkkkk", "aaaaaaa", "xzxzxz")
     letters = "".join(words)
     deletion = np.array([30 if letter == "a" else 65 for letter in letters], dtype=np.int32)
-    starts = lay_out([len(word) for word in words])
+    starts = word_starts([len(word) for word in words])
     skip = np.add.reduceat(deletion, starts[:-1])
-    track = Track(starts, (0, 1, 2), deletion, skip, entry_prices([True] * 3, 0), LetterCosts(letters))
-    costs = WalkCosts(back=400, back_per_word=0, skip_cap=900, inside=0)
+    reference = ReferenceUnits(
+        starts, (0, 1, 2), deletion, skip, entry_prices([True] * 3, 0), LetterCosts(letters)
+    )
+    costs = MoveCosts(back=400, back_per_word=0, skip_cap=900, inside=0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("shared.recitation.alignment.viterbi._SLACK", 0)
         # The seven letters left out cost less than the jump, and are more than the slack.
-        agree(Walk(track, costs, 0, 0, 3), PlainWalk(track, costs, 0, 0, 3), "kkkkkkkxzxzxz")
+        agree(
+            ViterbiAligner(reference, costs, 0, 0, 3),
+            PlainViterbi(reference, costs, 0, 0, 3),
+            "kkkkkkkxzxzxz",
+        )
 
 
-def _said(track: Track[str]) -> list[str]:
-    costs = track.costs
+def _said(reference: ReferenceUnits[str]) -> list[str]:
+    costs = reference.costs
     assert isinstance(costs, LetterCosts)
     return list(costs._letters)
 
@@ -161,35 +176,32 @@ def _sounds(verses: str, wrong: float, chance: random.Random) -> list[HeardSound
 @pytest.mark.parametrize("verses", ["112", "113:1-4"])
 def test_sounds(verses: str, wrong: float) -> None:
     chance = random.Random(f"{verses} {wrong}")
-    track, _reference = sound_track(passage(verses).range)
+    reference, _units = sound_reference(passage(verses).range)
     units = _sounds(verses, wrong, chance)[:60]
-    walk = Walk(track, SOUND_WALK, 0, 0, track.words)
+    aligner = ViterbiAligner(reference, SOUND_MOVES, 0, 0, reference.words)
     for heard in range(10, len(units) + 1, 25):
-        agree(walk, PlainWalk(track, SOUND_WALK, 0, 0, track.words), units[:heard])
+        agree(aligner, PlainViterbi(reference, SOUND_MOVES, 0, 0, reference.words), units[:heard])
 
 
 @pytest.mark.parametrize("wrong", [0.0, 0.3])
 def test_words(wrong: float) -> None:
     chance = random.Random(wrong)
-    reference = passage("1:1-4")
-    said = [
-        chance.choice(reference.words).display if chance.random() < wrong else w.display
-        for w in reference.words
-    ]
+    text = passage("1:1-4")
+    said = [chance.choice(text.words).display if chance.random() < wrong else w.display for w in text.words]
     words = tuple(HeardWord(text, at * 500, at * 500 + 400) for at, text in enumerate(said))
     units = heard_tokens(Hearing(0, 60_000, " ".join(said), words, None, "uthmani"))
-    track, _reference = word_track(reference.range)
-    walk = Walk(track, WORD_WALK, 0, 0, track.words)
+    reference, _units = text_reference(text.range)
+    aligner = ViterbiAligner(reference, WORD_MOVES, 0, 0, reference.words)
     for heard in range(2, len(units) + 1, 5):
-        agree(walk, PlainWalk(track, WORD_WALK, 0, 0, track.words), units[:heard])
+        agree(aligner, PlainViterbi(reference, WORD_MOVES, 0, 0, reference.words), units[:heard])
 
 
 def test_a_good_recitation_needs_no_whole_rows() -> None:
-    reference = passage("78:1-16")
-    track, _reference = sound_track(reference.range)
-    said = [sound for word in reference.words for sound in word.phones][:60]
+    text = passage("78:1-16")
+    reference, _units = sound_reference(text.range)
+    said = [sound for word in text.words for sound in word.phones][:60]
     units = [heard_sound(Phone(s, at * 100, at * 100 + 80)) for at, s in enumerate(said)]
-    start = next(at for at, index in enumerate(track.word_index) if index == 0)
-    walk = Walk(track, SOUND_WALK, int(track.starts[start]), 0, 54)
-    assert walk.path(units).cost == 0
-    assert walk._whole == 1
+    start = next(at for at, index in enumerate(reference.word_index) if index == 0)
+    aligner = ViterbiAligner(reference, SOUND_MOVES, int(reference.starts[start]), 0, 54)
+    assert aligner.path(units).cost == 0
+    assert aligner._full == 1

@@ -7,12 +7,12 @@ import pytest
 from shared.hearing import Phone
 from shared.recitation.alignment.phoneme_costs import DISTANCE, DISTANCES, INVENTORY, distance, sound_id
 from shared.recitation.alignment.sound_units import heard_sound
-from shared.recitation.alignment.visits import tell
-from shared.recitation.alignment.viterbi import Walk
-from shared.recitation.grading.grader import CORRECT, MINOR, WRONG, Judgement
+from shared.recitation.alignment.visits import read_path
+from shared.recitation.alignment.viterbi import ViterbiAligner
+from shared.recitation.grading.grader import CORRECT, MINOR, WRONG, Verdict
 from shared.recitation.grading.policy import DEFAULT, WordGrading
 from shared.recitation.grading.smoothing import UNTOUCHED, Evidence, WordState, next_state
-from shared.recitation.grading.sound_grader import SoundEar
+from shared.recitation.grading.sound_grader import SoundGrader
 from shared.recitation.grading.text_grader import grade_word
 from tests.unit.recitation.reciter import passage
 
@@ -22,18 +22,20 @@ MUSTAQIM = "l m u s t a q i: m"
 def judged(heard: str, confidence: float = 1.0, noise: float | None = 0.0) -> int | None:
     """The grade of 1:6:3 (al-mustaqim) when these sounds were heard between its neighbours."""
     reference = passage("1:6-7")
-    ear = SoundEar(reference, DEFAULT)
+    grader = SoundGrader(reference, DEFAULT)
     before, after = reference.words[1].phones, reference.words[3].phones
     sounds = [(symbol, 1.0) for symbol in before]
     sounds += [(symbol, confidence) for symbol in heard.split()]
     sounds += [(symbol, 1.0) for symbol in after]
     units = [heard_sound(Phone(s, at * 100, at * 100 + 80, c)) for at, (s, c) in enumerate(sounds)]
-    start = next(at for at, index in enumerate(ear.track.word_index) if index == 1)
-    walk = Walk(ear.track, ear.costs, int(ear.track.starts[start]), 0, ear.track.words)
+    start = next(at for at, index in enumerate(grader.reference.word_index) if index == 1)
+    aligner = ViterbiAligner(
+        grader.reference, grader.costs, int(grader.reference.starts[start]), 0, grader.reference.words
+    )
     verdicts = [
-        ear.judge(visit, units, noise)
-        for visit in tell(ear.track, walk.path(units)).visits
-        if ear.track.word_index[visit.word] == 2
+        grader.judge(visit, units, noise)
+        for visit in read_path(grader.reference, aligner.path(units)).visits
+        if grader.reference.word_index[visit.word] == 2
     ]
     assert len(verdicts) <= 1
     return verdicts[0].grade if verdicts and verdicts[0] is not None else None
@@ -110,9 +112,9 @@ def test_a_word_by_its_letters(heard: str, expected: str, grade: int) -> None:
     assert grade_word(heard, expected, WordGrading())[0] == grade
 
 
-def verdict(grade: int) -> Judgement:
+def verdict(grade: int) -> Verdict:
     assert grade in (0, 1, 2)
-    return Judgement(CORRECT if grade == 0 else MINOR if grade == 1 else WRONG, grade * 40, 90, "", 0, 100)
+    return Verdict(CORRECT if grade == 0 else MINOR if grade == 1 else WRONG, grade * 40, 90, "", 0, 100)
 
 
 def after(*evidence: Evidence) -> WordState:

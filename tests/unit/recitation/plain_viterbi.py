@@ -1,4 +1,4 @@
-"""The reference walk as plainly as it can be written: whole rows, in prices, in plain Python.
+"""Viterbi alignment as plainly as it can be written: full rows, in prices, in plain Python.
 
 Slow, without memory of earlier calls, and the judge of `shared.recitation.alignment.viterbi`:
 same path, same cost.
@@ -9,27 +9,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from shared.recitation.alignment.reference_units import Track, WalkCosts
+from shared.recitation.alignment.reference_units import MoveCosts, ReferenceUnits
 from shared.recitation.alignment.viterbi import Path, Step
 
 FAR = 1_000_000
 
 
-class PlainWalk:
+class PlainViterbi:
     """Positions count from the first of the stretch; `bounds` are those where a word begins, and the end."""
 
     def __init__(
-        self, track: Track[Any], costs: WalkCosts, start: int, first_word: int, last_word: int
+        self, reference: ReferenceUnits[Any], costs: MoveCosts, start: int, first_word: int, last_word: int
     ) -> None:
         self.costs = costs
-        self.prices = track.costs
-        self.first, self.last = int(track.starts[first_word]), int(track.starts[last_word])
+        self.prices = reference.costs
+        self.first, self.last = int(reference.starts[first_word]), int(reference.starts[last_word])
         self.size = self.last - self.first
-        self.bounds = [int(at) - self.first for at in track.starts[first_word : last_word + 1]]
-        self.deletion = track.deletion[self.first : self.last].tolist()
-        self.skip = track.skip[first_word:last_word].tolist()
-        self.enter = [*track.enter[first_word:last_word].tolist(), 0]
-        self.word = [int(word) - first_word for word in track.word_of[self.first : self.last]]
+        self.bounds = [int(at) - self.first for at in reference.starts[first_word : last_word + 1]]
+        self.deletion = reference.deletion[self.first : self.last].tolist()
+        self.skip = reference.skip[first_word:last_word].tolist()
+        self.enter = [*reference.enter[first_word:last_word].tolist(), 0]
+        self.word = [int(word) - first_word for word in reference.word_of[self.first : self.last]]
         self.word.append(last_word - first_word)
         self.start = start - self.first
         self.rows: list[list[int]] = []
