@@ -18,6 +18,7 @@ from gateway.dependencies import GatewayPorts
 from gateway.metrics import GatewayMetrics
 from gateway.offline.arq_client import ArqVerifier
 from gateway.settings import GatewaySettings
+from gateway.vad.silero import SileroDetector
 from shared.bus.metrics import BusMetrics
 from shared.bus.redis_connections import ConnectionLimits, RedisConnections
 from shared.bus.redis_feed import RedisResultFeed
@@ -72,6 +73,8 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
         stack.push_async_callback(batch.close)
         encoder = open_encoder(settings)
         stack.callback(encoder.close)
+        speech = SileroDetector()
+        stack.push_async_callback(speech.close)
         yield GatewayPorts(
             settings=settings,
             clock=SystemClock(),
@@ -86,6 +89,7 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
             connections=ConnectionRegistry(settings.max_connections, EndedConnections().note),
             workers_ready=admission.workers_ready,
             encoder=encoder,
+            speech=speech,
         )
 
 

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from gateway.dependencies import GatewayPorts
 from gateway.dialects.recite import dialect as recite
+from gateway.dialects.transcriptions import dialect as transcriptions
 from gateway.dialects.verify import dialect as verify_ws
 from gateway.http import health, metrics, page, verify, verses
 from gateway.http.answers import no_such_socket, on_http_error
@@ -38,6 +39,7 @@ def build_app(ports: GatewayPorts) -> ASGIApp:
     routes: list[BaseRoute] = [
         *recite.routes(ports),
         *verify_ws.routes(ports),
+        *transcriptions.routes(ports),
         *verify.routes(ports),
         *verses.routes(),
         *health.routes(ports),

@@ -14,6 +14,8 @@ from gateway.connection.window_encoder import PlainEncoder, WindowEncoder
 from gateway.metrics import GatewayMetrics
 from gateway.offline.arq_client import BatchVerifier
 from gateway.settings import GatewaySettings
+from gateway.vad.detector import SpeechDetector
+from gateway.vad.silero import SileroDetector
 from shared.bus.ports import ResultFeed, SessionStore
 from shared.clock import Clock
 
@@ -25,7 +27,7 @@ class GatewayPorts:
     `store`/`feed`: the bus. `admission`: the router. `leases`: the leases this process holds.
     `batch`: final reports. `connections`: live connections, their limit, and the drain.
     `workers_ready`: how many workers are ready; raises `Unavailable` when nobody can say. `encoder`:
-    how audio is encoded for the bus.
+    how audio is encoded for the bus. `speech`: where speech is in the audio of live sessions.
     """
 
     settings: GatewaySettings
@@ -41,3 +43,4 @@ class GatewayPorts:
     connections: ConnectionRegistry
     workers_ready: Callable[[], Awaitable[int]]
     encoder: WindowEncoder = field(default_factory=PlainEncoder)
+    speech: SpeechDetector = field(default_factory=SileroDetector)

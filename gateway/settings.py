@@ -5,12 +5,12 @@ from __future__ import annotations
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from gateway.window_settings import WindowSettings
+from gateway.transcription_settings import TranscriptionSettings
 from shared.protocol.segments import SAMPLE_RATE
 from shared.service.logging import LogFormat
 
 
-class GatewaySettings(WindowSettings):
+class GatewaySettings(TranscriptionSettings):
     """One gateway process. Every bound of the process is here by name."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)

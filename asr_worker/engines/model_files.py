@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from asr_worker.engines import packaged_whisper
 from shared.errors import RattilError
 
 BUNDLED = "rattil-tiny"
@@ -89,8 +90,8 @@ def read_card(directory: Path) -> ModelCard:
 
 
 def locate(model: str) -> Path:
-    """The directory of a model given as a path, the bundled model's name, or a Whisper name or
-    Hugging Face id (downloaded by faster-whisper on first use).
+    """The directory of a model given as a path, as the bundled model's name, as `whisper-base`, or as a
+    Whisper name or Hugging Face id (downloaded by faster-whisper on first use).
 
     Raises `ModelNotUsable` with what to do.
     """
@@ -99,6 +100,11 @@ def locate(model: str) -> Path:
     path = Path(model).expanduser()
     if path.exists():
         return checked(path)
+    if model == packaged_whisper.NAME:
+        try:
+            return checked(packaged_whisper.assembled())
+        except packaged_whisper.NotPackaged as error:
+            raise ModelNotUsable(str(error)) from error
     if path.is_absolute() or model.startswith((".", "~")):
         raise ModelNotUsable(f"there is no model directory {model}; check ASR_MODEL")
     return checked(_downloaded(model))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from gateway.connection.dialect import Dialect
 from gateway.connection.end_reason import End, EndConnection, EndReason, end_for
@@ -60,9 +60,10 @@ class Connection:
         self._send_queue = SendQueue(settings.outbox_bytes, settings.outbox_events, settings.send_timeout_s)
         self._settlement = SegmentWriter(ports, opening.core)
         self._effects: deque[Effect] = deque(opening.effects)
+        self._speech = ports.speech.open(self._on_speech) if plan.detects_speech else None
         self._opened = opening.opened
         self._opened_s = ports.clock.monotonic()
-        self._receiver = Receiver(ports, transport, dialect, opening.core, self._do, self._show)
+        self._receiver = Receiver(ports, transport, dialect, opening.core, self._speech, self._do, self._show)
         self._asked: EndReason | None = None
         self._wake = asyncio.Event()
         self._stir = asyncio.Event()
@@ -78,10 +79,12 @@ class Connection:
         try:
             return await self._until_ended()
         finally:
+            if self._speech is not None:
+                self._speech.close()
             self._effects.clear()
             self._core.release()
             # Both call back into this connection: without them it goes at once, not when the collector comes.
-            del self._receiver, self._inbox
+            del self._receiver, self._inbox, self._speech
 
     async def _until_ended(self) -> End | None:
         self._show(self._opened)  # before anything is read, so that no answer can come before it
@@ -184,6 +187,9 @@ class Connection:
             self._effects.extend(effects)
             self._wake.set()
 
+    def _on_speech(self, probabilities: Sequence[float]) -> None:
+        self._do(self._core.note_speech(probabilities))
+
     def _apply(self, logged: LoggedResult, source: str) -> None:
         result = logged.result
         _log.debug(
@@ -271,7 +277,8 @@ class Connection:
         metrics.results.inc()
         if not latency.live:
             return
-        self._ports.adaptive.observe(latency.total_ms)
+        if self._plan.adaptive:
+            self._ports.adaptive.observe(latency.total_ms)
         metrics.queued_ms.observe(latency.queued_ms)
         metrics.inference_ms.observe(latency.inference_ms)
         metrics.total_ms.observe(latency.total_ms)

@@ -13,6 +13,7 @@ from gateway.dependencies import GatewayPorts
 from gateway.session.core import SessionCore
 from gateway.session.effects import Effect
 from gateway.session.events import Event, Pong, Trouble
+from gateway.vad.detector import SpeechStream
 from shared.errors import BadRequest
 from shared.protocol.segments import SAMPLE_RATE
 
@@ -26,16 +27,18 @@ class Receiver:
         transport: Transport,
         dialect: Dialect,
         core: SessionCore,
+        speech: SpeechStream | None,
         do: Callable[[list[Effect]], None],
         show: Callable[[Event], None],
     ) -> None:
-        """`do` takes the core's effects, `show` sends an event."""
+        """`speech` gets the audio, too; `do` takes the core's effects, `show` sends an event."""
         self._ports = ports
         self._settings = ports.settings
         self._transport = transport
         self._dialect = dialect
         self._binary_is_audio = dialect.binary_is_audio
         self._core = core
+        self._speech = speech
         self._do = do
         self._show = show
         self._active_s = ports.clock.monotonic()
@@ -103,6 +106,8 @@ class Receiver:
         self._active_s = now_s
         samples = len(pcm) // 2
         self._uncounted += samples
+        if self._speech is not None and not self._core.segmenter.end_requested:
+            self._speech.feed(pcm)
         effects = self._core.accept_audio(pcm)
         if effects:
             self._do(effects)

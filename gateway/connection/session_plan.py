@@ -28,6 +28,16 @@ class SessionPlan(Protocol):
         """Segments in flight at most, where that is fewer than `WS_MAX_QUEUE`."""
         ...
 
+    @property
+    def detects_speech(self) -> bool:
+        """Whether its segmenter wants to know where speech is."""
+        ...
+
+    @property
+    def adaptive(self) -> bool:
+        """Whether its latency says how long the windows of new connections may be."""
+        ...
+
     def first_position(self) -> Position:
         """Where a new session begins, with the lengths of its windows."""
         ...

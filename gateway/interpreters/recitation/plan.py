@@ -26,6 +26,8 @@ class RecitationPlan:
     """A `SessionPlan` for one passage. `window_s`: length of its windows, None: what the load allows now."""
 
     max_in_flight: int | None = None
+    detects_speech = False
+    adaptive = True
 
     def __init__(self, ports: GatewayPorts, passage: Passage, window_s: float | None = None) -> None:
         self.passage = passage

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 from urllib.parse import urlencode
 
+import numpy as np
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
@@ -20,9 +21,12 @@ from gateway.connection.registry import ConnectionRegistry
 from gateway.connection.window_encoder import open_encoder
 from gateway.dependencies import GatewayPorts
 from gateway.dialects.recite import dialect as recite
+from gateway.dialects.transcriptions import dialect as transcriptions
 from gateway.http import health, metrics
 from gateway.metrics import GatewayMetrics
+from gateway.session.endpointer import FRAME
 from gateway.settings import GatewaySettings
+from gateway.vad.detector import TakeProbabilities
 from shared.bus.ports import Claim, ResultFeed, SessionStore, WorkQueue
 from shared.clock import SystemClock
 from shared.errors import BusUnavailable, RattilError
@@ -214,6 +218,34 @@ class Client:
         return [event["seq"] for event in self.events if "seq" in event]
 
 
+class LoudnessStream:
+    """A `SpeechStream`: what is loud is speech."""
+
+    def __init__(self, take: TakeProbabilities) -> None:
+        self._take = take
+        self._waiting = b""
+
+    def feed(self, pcm: bytes) -> None:
+        self._waiting += pcm
+        whole = len(self._waiting) // (2 * FRAME) * 2 * FRAME
+        frames = np.frombuffer(self._waiting[:whole], "<i2").astype(np.int32).reshape(-1, FRAME)
+        self._waiting = self._waiting[whole:]
+        self._take([float(np.abs(frame).max() > 100) for frame in frames])
+
+    def close(self) -> None:
+        self._take = lambda probabilities: None
+
+
+class LoudnessDetector:
+    """A `SpeechDetector` that answers at once."""
+
+    def open(self, take: TakeProbabilities) -> LoudnessStream:
+        return LoudnessStream(take)
+
+    async def close(self) -> None:
+        return None
+
+
 class Gateway:
     """One gateway process's worth of ports on a bus."""
 
@@ -247,15 +279,24 @@ class Gateway:
             connections=ConnectionRegistry(settings.max_connections),
             workers_ready=admission.workers_ready,
             encoder=open_encoder(settings),
+            speech=LoudnessDetector(),
         )
         self.app = Starlette(
             routes=[
                 *recite.routes(self.ports),
+                *transcriptions.routes(self.ports),
                 *health.routes(self.ports),
                 *metrics.routes(self.ports),
             ]
         )
         self.clients: list[Client] = []
+
+    def transcribe(self, **query: object) -> Client:
+        """A client of `/v1/audio/transcriptions/stream`."""
+        asked = "&".join(f"{name}={value}" for name, value in query.items())
+        client = Client(self.app, f"{transcriptions.PATH}?{asked}")
+        self.clients.append(client)
+        return client
 
     def connect(self, headers: Sequence[tuple[str, str]] = (), **query: object) -> Client:
         """A client of `/ws/recite`, by default for al-Fatiha."""

@@ -56,4 +56,5 @@ def listen(segment: Segment, passage: Passage = FATIHA) -> SegmentResult:
         words=tuple(heard),
         script="uthmani",
         timings=StageTimings(queued_ms=3, batch_ms=1, inference_ms=20),
+        priority=segment.priority,
     )

@@ -1,0 +1,211 @@
+"""`/v1/audio/transcriptions/stream`, as docs/clients/transcriptions.md describes it. Only translates."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket
+
+from gateway.connection.dialect import Command, Frame, Input
+from gateway.connection.session_plan import SessionRequest
+from gateway.dependencies import GatewayPorts
+from gateway.dialects.query import Query, choice, flag, names_session, number, session_id
+from gateway.dialects.recite.commands import BadMessage, check_sample_rate
+from gateway.dialects.transcriptions import messages
+from gateway.interpreters.transcription.interpreter import UtteranceHeard
+from gateway.interpreters.transcription.plan import Transcript, TranscriptionPlan
+from gateway.session.events import (
+    AudioSafe,
+    Event,
+    Finished,
+    FinishFailed,
+    Gap,
+    Heard,
+    Opened,
+    Pong,
+    SegmentFailed,
+    SpeechChanged,
+    Trouble,
+)
+from gateway.session.interpreter import Finding
+from gateway.session.options import DEFAULT_OPTIONS, SessionOptions
+from gateway.settings import GatewaySettings
+from gateway.transport.websocket_endpoint import serve_websocket
+from shared.errors import BadRequest
+from shared.hearing import HeardWord
+from shared.protocol.segments import SAMPLE_RATE
+
+PATH = "/v1/audio/transcriptions/stream"
+ENCODINGS = ("pcm_s16le",)
+MAX_VOCABULARY = 500
+"""Characters of `vocabulary`: about half of what Whisper can be told before its text."""
+
+_LANGUAGE = re.compile(r"[a-z]{2,3}")
+_COMMANDS = {"end": Command.END, "flush": Command.FLUSH, "ping": Command.PING}
+_GOES_ON = frozenset({"server_busy", "audio_too_fast", "state_lost", "bad_message"})
+"""Troubles that a client is warned of; after any other one the connection ends."""
+
+
+class _Message(msgspec.Struct):
+    type: str
+
+
+_decoder = msgspec.json.Decoder(_Message)
+
+
+class TranscriptionsDialect:
+    """One connection's translator."""
+
+    name = "transcriptions"
+    binary_is_audio = True
+
+    def __init__(self) -> None:
+        self._options = DEFAULT_OPTIONS
+
+    def transcribes(self, options: SessionOptions) -> None:
+        """What the client asked for; to be called before the session opens."""
+        self._options = options
+
+    def read(self, frame: Frame) -> Sequence[Input]:
+        if isinstance(frame, bytes):
+            return (frame,)
+        word = frame.strip()
+        if word.startswith("{"):
+            try:
+                word = _decoder.decode(word).type
+            except (msgspec.MsgspecError, RecursionError) as error:
+                raise BadMessage(f'text must be a command such as {{"type": "end"}}: {error}') from error
+        command = _COMMANDS.get(word.lower())
+        if command is None:
+            raise BadMessage(
+                f"{word[:40]!r} is no command; send end, flush or ping; audio goes into binary frames"
+            )
+        return (command,)
+
+    def write(self, event: Event) -> Sequence[Frame]:
+        return [messages.encode(message) for message in self._messages(event)]
+
+    def _messages(self, event: Event) -> Sequence[messages.ServerMessage]:
+        if isinstance(event, Heard):
+            return self._utterance(event.seq, event.finding)
+        if isinstance(event, AudioSafe):
+            return (messages.Ack(event.offset),)
+        if isinstance(event, SpeechChanged):
+            kind = messages.SpeechStart if event.speaking else messages.SpeechEnd
+            return (kind(round(event.sample / SAMPLE_RATE, 3)),)
+        if isinstance(event, SegmentFailed):
+            failed = messages.Error(event.code or event.outcome, event.message, seq=event.seq)
+            return (failed, *(self._utterance(event.seq, event.finding) if event.finding else ()))
+        return (self._other(event),)
+
+    def _other(self, event: Opened | Trouble | Finished | FinishFailed | Pong) -> messages.ServerMessage:
+        if isinstance(event, Opened):
+            return self._begin(event)
+        if isinstance(event, Finished):
+            assert isinstance(event.report, Transcript)
+            return messages.SessionEnd(event.report.text)
+        if isinstance(event, Pong):
+            return messages.Pong()
+        if isinstance(event, FinishFailed):
+            return messages.Error(event.code, event.message)
+        if event.code in _GOES_ON:
+            return messages.Warning(event.code, event.message, gap=_gap(event.gap))
+        retry = UNSET if event.retry_after_s is None else event.retry_after_s
+        return messages.Error(event.code, event.message, retry_after_s=retry)
+
+    def _begin(self, event: Opened) -> messages.SessionBegin:
+        options = self._options
+        return messages.SessionBegin(
+            session_id=event.session_id,
+            language=options.language,
+            model=options.model or "default",
+            sample_rate=options.sample_rate,
+            resumed=event.resumed,
+            next_seq=event.next_seq,
+            offset=event.offset,
+            gap=_gap(event.gap),
+        )
+
+    def _utterance(self, seq: int, finding: Finding) -> Sequence[messages.ServerMessage]:
+        """Nothing for noise: an utterance without words."""
+        assert isinstance(finding, UtteranceHeard)
+        utterance = finding.utterance
+        start, end = utterance.start_ms / 1000, utterance.end_ms / 1000
+        if not utterance.ended:
+            if not self._options.interim_results or not utterance.text:
+                return ()
+            partial = messages.TranscriptPartial(
+                seq, utterance.number, utterance.text, utterance.stable_text, start, end
+            )
+            return (partial,)
+        if not utterance.words:
+            return ()
+        words = tuple(map(_word, utterance.words)) if self._options.word_timestamps else UNSET
+        return (messages.TranscriptFinal(seq, utterance.number, utterance.text, start, end, words),)
+
+
+def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
+    """The dialect's one route."""
+
+    async def transcribe(websocket: WebSocket) -> None:
+        dialect = TranscriptionsDialect()
+
+        def request(query: Query, tenant: str) -> SessionRequest:
+            options = read_options(query, ports.settings)
+            dialect.transcribes(options)
+            return SessionRequest(
+                protocol=dialect.name,
+                plan=TranscriptionPlan(ports, options),
+                session_id=session_id(query),
+                tenant=tenant,
+                last_seq=number(query, "last_seq", least=-1),
+                offset=number(query, "offset"),
+                named=names_session(query),
+                options=options,
+            )
+
+        await serve_websocket(ports, websocket, dialect, request)
+
+    return [WebSocketRoute(PATH, transcribe)]
+
+
+def read_options(query: Query, settings: GatewaySettings) -> SessionOptions:
+    """What the query asks for. Raises `BadRequest` with a sentence for the client."""
+    sample_rate = number(query, "sample_rate")
+    if sample_rate is not None:
+        check_sample_rate(sample_rate)
+    language = query.get("language", "") or "en"
+    if not _LANGUAGE.fullmatch(language):
+        raise BadRequest(f"language must be a code such as en or ar, not {language[:20]!r}")
+    vocabulary = query.get("vocabulary", "")
+    if len(vocabulary) > MAX_VOCABULARY:
+        raise BadRequest(f"vocabulary holds at most {MAX_VOCABULARY} characters")
+    endpoint_ms = number(query, "endpoint_ms", least=200, most=5000)
+    return SessionOptions(
+        language=language,
+        model=choice(query, "model", ("default", *settings.pool_choices), "default").removeprefix("default"),
+        word_timestamps=flag(query, "word_timestamps", False),
+        prompt=vocabulary,
+        interim_results=flag(query, "interim_results", True),
+        detect_speech=flag(query, "enable_vad", True),
+        endpoint_ms=endpoint_ms or settings.vad_endpoint_ms,
+        encoding=choice(query, "encoding", ENCODINGS, "pcm_s16le"),
+    )
+
+
+def _word(word: HeardWord) -> messages.TranscriptWord:
+    return messages.TranscriptWord(
+        word.text, _seconds(word.start_ms), _seconds(word.end_ms), round(word.confidence, 3)
+    )
+
+
+def _seconds(ms: int | None) -> float | None:
+    return None if ms is None else ms / 1000
+
+
+def _gap(gap: Gap | None) -> messages.GapInfo | UnsetType:
+    return UNSET if gap is None else messages.GapInfo(gap.from_sample, gap.to_sample)

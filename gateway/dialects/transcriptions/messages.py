@@ -1,0 +1,126 @@
+"""What the transcription dialect says to its clients: one JSON object per text frame, `type` says which.
+
+Times are in seconds of the session's audio; `offset`, `from_sample` and `to_sample` in samples.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+
+class GapInfo(msgspec.Struct, frozen=True):
+    """Audio [from_sample, to_sample) whose results are lost."""
+
+    from_sample: int
+    to_sample: int
+
+
+class SessionBegin(msgspec.Struct, frozen=True, tag="session.begin"):
+    """The session is open: send audio from sample `offset` on. To resume, come back with `session_id`, the
+    last `seq` that was seen and the last `offset` that was acknowledged."""
+
+    session_id: str
+    language: str
+    model: str
+    sample_rate: int
+    resumed: bool
+    next_seq: int
+    offset: int
+    gap: GapInfo | UnsetType = UNSET
+
+
+class Ack(msgspec.Struct, frozen=True, tag="ack"):
+    """Audio before this sample is stored and will be answered."""
+
+    offset: int
+
+
+class SpeechStart(msgspec.Struct, frozen=True, tag="vad.speech_start"):
+    """Somebody begins to speak."""
+
+    at: float
+
+
+class SpeechEnd(msgspec.Struct, frozen=True, tag="vad.speech_end"):
+    """The speech ended here."""
+
+    at: float
+
+
+class TranscriptPartial(msgspec.Struct, frozen=True, tag="transcript.partial"):
+    """An utterance so far. `stable_text` begins `text` and never changes; the rest may."""
+
+    seq: int
+    utterance: int
+    text: str
+    stable_text: str
+    start: float
+    end: float
+
+
+class TranscriptWord(msgspec.Struct, frozen=True):
+    """One word of a final transcript; times are null where the model gives none."""
+
+    word: str
+    start: float | None
+    end: float | None
+    confidence: float
+
+
+class TranscriptFinal(msgspec.Struct, frozen=True, tag="transcript.final"):
+    """An utterance that has ended: its text never changes. `words`: if `word_timestamps=true` was asked."""
+
+    seq: int
+    utterance: int
+    text: str
+    start: float
+    end: float
+    words: tuple[TranscriptWord, ...] | UnsetType = UNSET
+
+
+class Warning(msgspec.Struct, frozen=True, tag="warning"):
+    """Something the client should know; the session goes on."""
+
+    code: str
+    message: str
+    gap: GapInfo | UnsetType = UNSET
+
+
+class Error(msgspec.Struct, frozen=True, tag="error"):
+    """A part of the audio failed (`seq`), or the connection ends after this."""
+
+    code: str
+    message: str
+    seq: int | UnsetType = UNSET
+    retry_after_s: float | UnsetType = UNSET
+
+
+class SessionEnd(msgspec.Struct, frozen=True, tag="session.end"):
+    """Everything is answered; the connection closes with 1000 after this."""
+
+    transcript: str
+
+
+class Pong(msgspec.Struct, frozen=True, tag="pong"):
+    """The answer to a ping."""
+
+
+ServerMessage = (
+    SessionBegin
+    | Ack
+    | SpeechStart
+    | SpeechEnd
+    | TranscriptPartial
+    | TranscriptFinal
+    | Warning
+    | Error
+    | SessionEnd
+    | Pong
+)
+
+_encoder = msgspec.json.Encoder()
+
+
+def encode(message: ServerMessage) -> str:
+    return _encoder.encode(message).decode()

@@ -1,0 +1,63 @@
+"""The part of the gateway's settings that says how speech of any kind is transcribed."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from gateway.window_settings import WindowSettings
+
+
+class TranscriptionSettings(WindowSettings):
+    """How often a transcript is looked at again, and where utterances begin and end."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    interim_s: float = Field(
+        default=1.0,
+        validation_alias="TRANSCRIPT_INTERIM_SECONDS",
+        ge=0.3,
+        le=10,
+        description="Transcription: new audio between two looks at an utterance, seconds.",
+    )
+    utterance_max_s: float = Field(
+        default=8.0,
+        validation_alias="TRANSCRIPT_UTTERANCE_MAX_SECONDS",
+        ge=2,
+        le=29,
+        description="Transcription: an utterance without a pause is cut after so many seconds, "
+        "at its quietest moment.",
+    )
+    vad_threshold: float = Field(
+        default=0.5,
+        validation_alias="VAD_THRESHOLD",
+        gt=0.15,
+        lt=1,
+        description="Transcription: probability above which the speech detector's frame is speech.",
+    )
+    vad_endpoint_ms: int = Field(
+        default=700,
+        validation_alias="VAD_ENDPOINT_MS",
+        ge=200,
+        le=5000,
+        description="Transcription: silence that ends an utterance, ms, where the client does not say.",
+    )
+    transcription_pools: str = Field(
+        default="",
+        validation_alias="TRANSCRIPTION_POOLS",
+        description="Worker pools that clients may choose by `model`, comma-separated; "
+        "without a choice it is ASR_POOL.",
+    )
+
+    @property
+    def pool_choices(self) -> tuple[str, ...]:
+        """The pools a client may name."""
+        return tuple(name.strip() for name in self.transcription_pools.split(",") if name.strip())
+
+    @model_validator(mode="after")
+    def _looks_fit_into_utterances(self) -> Self:
+        if self.interim_s > self.utterance_max_s:
+            raise ValueError("TRANSCRIPT_INTERIM_SECONDS must not exceed TRANSCRIPT_UTTERANCE_MAX_SECONDS")
+        return self

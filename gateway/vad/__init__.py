@@ -1,0 +1,1 @@
+"""Where speech is in the audio of live sessions."""

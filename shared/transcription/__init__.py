@@ -1,0 +1,1 @@
+"""The transcription domain: from hypotheses that overlap to words that stand, and to utterances. Pure."""
