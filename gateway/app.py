@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 from gateway.dependencies import GatewayPorts
 from gateway.dialects.recite import dialect as recite
 from gateway.dialects.verify import dialect as verify_ws
-from gateway.http import health, metrics, page, verify, verses
+from gateway.http import health, metrics, page, sessions, verify, verses
 from gateway.http.answers import no_such_socket, on_http_error
 from gateway.transport.websocket import TransportFinder
 from shared.ids import PoolName
@@ -40,6 +40,7 @@ def build_app(ports: GatewayPorts) -> ASGIApp:
         *verify_ws.routes(ports),
         *verify.routes(ports),
         *verses.routes(),
+        *sessions.routes(ports),
         *health.routes(ports),
         *metrics.routes(ports),
         WebSocketRoute("/{path:path}", no_such_socket),
