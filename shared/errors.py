@@ -61,6 +61,12 @@ class BusUnavailable(Unavailable):
     code = "bus_unavailable"
 
 
+class UnsuitableRedis(RattilError):
+    """The Redis that was configured would lose sessions, or cannot run our scripts; waiting does not help."""
+
+    code = "unsuitable_redis"
+
+
 class NoCapacity(Unavailable):
     """Every worker of the pool is full; `retry_after_s` says when to try again."""
 
