@@ -10,6 +10,7 @@ from asr_worker.app import run_worker
 from asr_worker.engines.loading import load_engine
 from asr_worker.engines.model_files import ModelNotUsable
 from asr_worker.settings import WorkerSettings
+from shared.errors import UnsuitableRedis
 from shared.service.http_server import CannotListen, StartupFailed, run
 from shared.service.logging import configure_logging, get_logger
 from shared.service.settings_help import load_settings
@@ -21,7 +22,8 @@ _log = get_logger(__name__)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run until SIGTERM or SIGINT; returns the exit code (0 after a drain, 1 if it cannot start)."""
+    """Run until SIGTERM or SIGINT; returns the exit code (0 after a drain, 1 if it cannot start, 2 if its Redis
+    would lose sessions)."""
     arguments = sys.argv[1:] if argv is None else argv
     settings = load_settings(WorkerSettings, arguments, "python -m asr_worker", ABOUT)
     configure_logging("asr_worker", settings.log_level, settings.log_format)
@@ -31,6 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ModelNotUsable, CannotListen, StartupFailed) as error:
         _log.error(error.code, error=error.message)
         return 1
+    except UnsuitableRedis as error:
+        _log.error(error.code, error=error.message)
+        return 2
     _log.info("stopped")
     return 0
 

@@ -23,6 +23,7 @@ from shared.bus.ports import WorkQueue
 from shared.bus.redis_connections import ConnectionLimits, RedisConnections, open_client
 from shared.bus.redis_queue import RedisWorkQueue
 from shared.bus.redis_sessions import RedisSessionStore
+from shared.bus.redis_suitability import require_suitable
 from shared.clock import Clock, SystemClock
 from shared.ids import PoolName, WorkerId
 from shared.service.garbage_collector import tidied
@@ -72,6 +73,7 @@ async def redis_worker(settings: WorkerSettings, executor: EngineExecutor) -> As
     control = open_client(settings.control_url, ConnectionLimits(max_connections=4))
     metrics = WorkerMetrics(create_registry())
     try:
+        await require_suitable(connections)
         queue = RedisWorkQueue(connections, PoolName(settings.pool), worker_id, limits)
         worker, heartbeat = build_worker(
             settings, standing, queue, RedisRegistration(control), executor, metrics, clock

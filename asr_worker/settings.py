@@ -213,7 +213,7 @@ class WorkerSettings(BusSettings):
         ge=1,
         le=600,
         validation_alias="ASR_JOB_TIMEOUT_S",
-        description="A verify job may take so long, s.",
+        description="A verify job may take so long, s, and 0.25 s more for each second of audio.",
     )
     job_poll_s: float = Field(
         default=0.1,

@@ -128,6 +128,22 @@ class EmbeddedRedis:
         finally:
             self._saved.unlink(missing_ok=True)
 
+    def save(self) -> None:
+        """Keep what it holds now for `restart_from_save`, as a save point of an unattended server does."""
+        _converse(self.port, ("SAVE",), _START_TIMEOUT_S)
+
+    def restart_from_save(self) -> None:
+        """Crash and come back with what `save` kept: everything written since then is gone.
+
+        Run in another thread, the server dies with that thread (see `start_async`).
+        """
+        try:
+            self._end(signal.SIGKILL)
+            self._wanted_port = self.port
+            self.start()
+        finally:
+            self._saved.unlink(missing_ok=True)
+
     def __enter__(self) -> EmbeddedRedis:
         self.start()
         return self

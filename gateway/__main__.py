@@ -23,10 +23,13 @@ from shared.bus.metrics import BusMetrics
 from shared.bus.redis_connections import ConnectionLimits, RedisConnections
 from shared.bus.redis_feed import RedisResultFeed
 from shared.bus.redis_sessions import RedisSessionStore
+from shared.bus.redis_suitability import SuitabilityWatch, require_suitable
 from shared.clock import SystemClock
+from shared.errors import UnsuitableRedis
 from shared.service.http_server import run, serve
 from shared.service.logging import configure_logging, get_logger
 from shared.service.metrics import create_registry
+from shared.service.running import running
 from shared.service.settings_help import load_settings
 
 _log = get_logger(__name__)
@@ -38,7 +41,11 @@ def main(argv: list[str] | None = None) -> None:
     """Run until SIGTERM or SIGINT, then move all sessions away and stop."""
     settings = load_settings(GatewaySettings, sys.argv[1:] if argv is None else argv, "rattil gateway", ABOUT)
     configure_logging("gateway", settings.log_level, settings.log_format)
-    run(_serve(settings))
+    try:
+        run(_serve(settings))
+    except UnsuitableRedis as error:
+        _log.error(error.code, error=error.message)
+        raise SystemExit(2) from error
 
 
 async def _serve(settings: GatewaySettings) -> None:
@@ -65,6 +72,10 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
         pool_limits = ConnectionLimits(max_connections=settings.redis_max_connections)
         connections = RedisConnections(settings.redis_url, pool_limits)
         stack.push_async_callback(connections.close)
+        await require_suitable(connections)
+        await stack.enter_async_context(
+            running(SuitabilityWatch(connections, bus_metrics).run(), "redis-watch")
+        )
         feed = RedisResultFeed(connections, metrics=bus_metrics)
         stack.push_async_callback(feed.close)
         admission = open_admission(settings)

@@ -6,6 +6,8 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from gateway.transcription_settings import TranscriptionSettings
+from shared.bus.limits import AUDIO_BYTES_PER_S
+from shared.protocol.jobs import MAX_RECORDING_S
 from shared.protocol.segments import SAMPLE_RATE
 from shared.service.logging import LogFormat
 
@@ -108,13 +110,15 @@ class GatewaySettings(TranscriptionSettings):
         default=3600,
         validation_alias="WS_MAX_SESSION_SECONDS",
         ge=1,
-        description="Audio of one session, seconds.",
+        le=MAX_RECORDING_S,
+        description="Audio of one session, seconds. At it the session ends as after `end`: the report comes, "
+        "then 4503. `ready` tells it.",
     )
     max_connection_s: float = Field(
         default=7200,
         validation_alias="WS_MAX_CONNECTION_SECONDS",
         ge=1,
-        description="Life of one connection, seconds.",
+        description="Life of one connection, seconds. At it the session ends as after `end`.",
     )
     idle_timeout_s: float = Field(
         default=60,
@@ -169,11 +173,19 @@ class GatewaySettings(TranscriptionSettings):
         gt=0,
         description="Deadline that segments carry for workers.",
     )
+    session_end_grace_s: int = Field(
+        default=60,
+        validation_alias="SESSION_END_GRACE_S",
+        ge=0,
+        le=86_400,
+        description="How long audio and results outlive the end of their session, seconds: for a client that "
+        "missed the last event and comes back.",
+    )
     batch_timeout_s: float = Field(
         default=60,
         validation_alias="VERIFY_TIMEOUT_S",
         gt=0,
-        description="Longest wait for the final report, seconds.",
+        description="Longest wait for the final report, seconds, and 0.25 s more for each second of audio.",
     )
     verify_max_bytes: int = Field(
         default=33_554_432,
@@ -232,6 +244,13 @@ class GatewaySettings(TranscriptionSettings):
         validation_alias="WS_ALLOWED_ORIGINS",
         description="Comma-separated Origin values browsers may connect from; empty allows all.",
     )
+
+    @property
+    def session_limit_s(self) -> float:
+        """The longest session, seconds of audio: what is asked for, or what can be kept for its report."""
+        if self.store_audio != "session":
+            return self.max_session_s
+        return min(self.max_session_s, self.bus_max_audio_bytes // AUDIO_BYTES_PER_S)
 
     @property
     def max_buffer_samples(self) -> int:

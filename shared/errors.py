@@ -29,6 +29,12 @@ class UnknownVerse(BadRequest):
     code = "unknown_verse"
 
 
+class UnknownSession(BadRequest):
+    """No such session, or it belongs to another tenant, which is the same to the caller."""
+
+    code = "unknown_session"
+
+
 class BadAudio(BadRequest):
     """The audio is empty, too long, or in a format that cannot be decoded."""
 
@@ -53,6 +59,12 @@ class BusUnavailable(Unavailable):
     """Redis cannot be reached or refuses writes."""
 
     code = "bus_unavailable"
+
+
+class UnsuitableRedis(RattilError):
+    """The Redis that was configured would lose sessions, or cannot run our scripts; waiting does not help."""
+
+    code = "unsuitable_redis"
 
 
 class NoCapacity(Unavailable):
@@ -94,6 +106,12 @@ class StateLost(RattilError):
     """The session's state is no longer in Redis (expired, evicted or wiped)."""
 
     code = "state_lost"
+
+
+class AudioLost(StateLost):
+    """Some of a session's stored audio is missing: no report can be made of all of it."""
+
+    code = "audio_lost"
 
 
 # -- what happened to a segment ------------------------------------------------------------------

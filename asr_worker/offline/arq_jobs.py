@@ -23,7 +23,7 @@ from shared.bus import keys
 from shared.bus.redis_connections import command, heeding_cancel
 from shared.bus.redis_errors import redis_errors
 from shared.clock import Clock
-from shared.errors import BusUnavailable, RattilError
+from shared.errors import BusUnavailable, RattilError, Unavailable
 from shared.protocol.jobs import (
     JOB_QUEUE,
     VERIFY,
@@ -32,6 +32,7 @@ from shared.protocol.jobs import (
     decode_request,
     dump_job,
     encode_reply,
+    job_time_s,
     load_job,
 )
 from shared.service.logging import get_logger
@@ -50,8 +51,8 @@ _log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class JobPolicy:
-    """Bounds of the jobs: how many at once, how long one may take (s), how often to look (s), how long
-    one waits for a Redis that is away before it is put back (s)."""
+    """Bounds of the jobs: how many at once, how long one on no audio may take (s, see `job_time_s`), how
+    often to look (s), how long one waits for a Redis that is away before it is put back (s)."""
 
     max_jobs: int = 2
     timeout_s: float = 30.0
@@ -99,8 +100,13 @@ class VerifyJobs:
         """The job. Expected failures are answers; a bus that is away means "run it again"."""
         began_s = self._clock.monotonic()
         try:
-            async with _lease_kept(ctx["redis"], ctx["job_id"]):
-                reply = await self._patiently(decode_request(data))
+            request = decode_request(data)
+            limit_s = job_time_s(self._policy.timeout_s, request.samples)
+            async with _lease_kept(ctx["redis"], ctx["job_id"]), asyncio.timeout(limit_s):
+                reply = await self._patiently(request)
+        except TimeoutError:
+            message = f"the recording could not be verified within {limit_s:.0f} s; try again later"
+            reply = VerifyReply(code=Unavailable.code, message=message)
         except BusUnavailable as error:
             _log.warning("job_put_back", job_id=ctx["job_id"], error=error.message)
             raise RunAgain(defer=TRY_AGAIN_S) from error
@@ -142,7 +148,8 @@ class VerifyJobs:
             redis_pool=redis,
             handle_signals=False,
             max_jobs=self._policy.max_jobs,
-            job_timeout=self._policy.timeout_s,
+            # Above any job's own limit: a time-out of arq's would be an error without a sentence.
+            job_timeout=2 * job_time_s(self._policy.timeout_s, 0),
             keep_result=KEEP_RESULT_S,
             poll_delay=self._policy.poll_s,
             max_tries=MAX_TRIES,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr_worker.engines.engine import EngineOutput
-from shared.audio.pcm import frame_levels_dbfs
+from shared.audio.pcm import Samples, as_float, frame_levels_dbfs
 from shared.hearing import HeardWord, Hearing, Phone
 
 Floats = NDArray[np.float32]
@@ -19,6 +19,8 @@ Floats = NDArray[np.float32]
 SAMPLE_RATE = 16_000
 FRAME_SAMPLES = 320
 """20 ms: short enough to find the gap between two words."""
+BLOCK_SAMPLES = 3000 * FRAME_SAMPLES
+"""A minute."""
 SMOOTH_FRAMES = 7
 """A quiet place is quiet for 140 ms: longer than the closure of a stop consonant."""
 SILENT_DBFS = -60.0
@@ -49,7 +51,7 @@ class CutRules:
         return cls(latest_s * usual.earliest_s / usual.latest_s, latest_s)
 
 
-def windows(pcm: Floats, rules: CutRules) -> list[Chunk]:
+def windows(pcm: Floats | Samples, rules: CutRules) -> list[Chunk]:
     """Consecutive, overlapping windows that cover the recording; none longer than
     `latest_s + overlap_s`."""
     if not pcm.size:
@@ -61,6 +63,11 @@ def windows(pcm: Floats, rules: CutRules) -> list[Chunk]:
         for start, end in itertools.pairwise(edges)
         if end > start
     ]
+
+
+def spoken(pcm: Floats | Samples, chunks: Sequence[Chunk]) -> list[Chunk]:
+    """Those that something can be heard in."""
+    return [chunk for chunk in chunks if not is_silent(as_float(pcm[chunk.start : chunk.end]))]
 
 
 def is_silent(pcm: Floats) -> bool:
@@ -84,9 +91,18 @@ def hearing(window: Chunk, output: EngineOutput | None, script: str) -> Hearing:
     )
 
 
-def _cuts(pcm: Floats, rules: CutRules) -> list[int]:
+def _levels(pcm: Floats | Samples) -> Floats:
+    """Frame by frame, in blocks: an hour as floats would be 230 MB, and as much again to square it."""
+    blocks = [
+        frame_levels_dbfs(as_float(pcm[start : start + BLOCK_SAMPLES]), FRAME_SAMPLES)
+        for start in range(0, pcm.size, BLOCK_SAMPLES)
+    ]
+    return np.concatenate(blocks)
+
+
+def _cuts(pcm: Floats | Samples, rules: CutRules) -> list[int]:
     """Sample positions of the cuts."""
-    quietness = _smoothed(frame_levels_dbfs(pcm, FRAME_SAMPLES))
+    quietness = _smoothed(_levels(pcm))
     earliest, latest = (int(s * SAMPLE_RATE) // FRAME_SAMPLES for s in (rules.earliest_s, rules.latest_s))
     cuts: list[int] = []
     last = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
@@ -11,10 +12,10 @@ from asr_worker.batching.executor import EngineExecutor
 from asr_worker.engines.engine import EngineItem, EngineOutput
 from asr_worker.offline import chunking
 from asr_worker.offline.chunking import Chunk, CutRules
-from shared.audio.pcm import to_float
-from shared.bus.ports import SessionStore
+from shared.audio.pcm import as_float, samples_of
+from shared.bus.ports import AudioChunk, SessionStore
 from shared.clock import Clock
-from shared.errors import BadAudio, DecodeFailed, StateLost
+from shared.errors import AudioLost, BadAudio, DecodeFailed, StateLost
 from shared.hearing import Hearing
 from shared.protocol.jobs import MAX_RECORDING_S, VerifyReply, VerifyRequest, VerifySession
 from shared.protocol.segments import SAMPLE_RATE, TaskOptions
@@ -49,7 +50,7 @@ class Verifier:
         """The report as a reply.
 
         Raises `BadRequest`/`UnknownVerse` for the passage, `BadAudio`, `StateLost` when the audio is
-        not stored any more, `DecodeFailed`, `BusUnavailable`.
+        not stored any more (`AudioLost`: parts of it are missing), `DecodeFailed`, `BusUnavailable`.
         """
         began_s = self._clock.monotonic()
         passage = await asyncio.to_thread(load_passage, VerseRange.parse(request.passage))
@@ -78,12 +79,7 @@ class Verifier:
 
     async def _audio(self, request: VerifyRequest) -> bytes:
         if isinstance(request, VerifySession):
-            chunk = await self._store.audio_from(request.session_id, 0)
-            if chunk.start_sample > 0 or not chunk.pcm:
-                raise StateLost(
-                    "the session's audio is not stored from its beginning; send the whole recording"
-                )
-            return chunk.pcm
+            return _whole(await self._store.audio_from(request.session_id, 0), request.samples)
         pcm16 = await self._uploads.fetch(request.upload_id)
         if pcm16 is None:
             raise StateLost("the uploaded audio has expired before it could be verified; send it again")
@@ -91,15 +87,15 @@ class Verifier:
 
     async def _hear(self, pcm16: bytes, language: str) -> tuple[list[Hearing], int]:
         """Every window's hearing, in order, and the engine's time in ms."""
-        pcm = to_float(pcm16)
+        pcm = samples_of(pcm16)
         capabilities = self._executor.capabilities
         options = TaskOptions(language=language, word_timestamps=capabilities.word_times)
         windows = await asyncio.to_thread(chunking.windows, pcm, self._rules)
-        spoken = [window for window in windows if not chunking.is_silent(pcm[window.start : window.end])]
+        spoken = await asyncio.to_thread(chunking.spoken, pcm, windows)
         outputs: dict[Chunk, EngineOutput] = {}
         inference_ms = 0
         for group in chunking.chunks(spoken, self._batch):
-            items = [EngineItem(pcm[window.start : window.end], options) for window in group]
+            items = [EngineItem(as_float(pcm[window.start : window.end]), options) for window in group]
             decoded = await self._executor.decode(items, live=False)
             inference_ms += decoded.inference_ms
             for window, outcome in zip(group, decoded.outcomes, strict=True):
@@ -111,6 +107,16 @@ class Verifier:
                 outputs[window] = outcome
         hearings = [chunking.hearing(window, outputs.get(window), capabilities.script) for window in windows]
         return hearings, inference_ms
+
+
+def _whole(stretches: Sequence[AudioChunk], samples: int) -> bytes:
+    """The session's audio in one piece. A hole is a loss, never silence, and so is an end that is missing."""
+    if not stretches:
+        raise AudioLost("the session's audio is not stored any more; send the whole recording")
+    first = stretches[0]
+    if first.start_sample > 0 or len(stretches) > 1 or len(first.pcm) < 2 * samples:
+        raise AudioLost("parts of the session's audio were lost; send the whole recording")
+    return first.pcm
 
 
 def _check(pcm16: bytes) -> None:

@@ -22,8 +22,8 @@ from gateway.connection.session_plan import SessionPlan
 from gateway.connection.transport import PeerGone, Transport
 from gateway.dependencies import GatewayPorts
 from gateway.session.effects import Effect, Emit, Finish, Store
-from gateway.session.events import Event, Finished, Heard, SegmentFailed
-from shared.errors import RattilError
+from gateway.session.events import Event, Finished, Heard, SegmentFailed, Trouble
+from shared.errors import BusUnavailable, RattilError
 from shared.protocol.segments import LoggedResult
 from shared.service.logging import get_logger
 
@@ -63,7 +63,10 @@ class Connection:
         self._speech = ports.speech.open(self._on_speech) if plan.detects_speech else None
         self._opened = opening.opened
         self._opened_s = ports.clock.monotonic()
-        self._receiver = Receiver(ports, transport, dialect, opening.core, self._speech, self._do, self._show)
+        self._receiver = Receiver(
+            ports, transport, dialect, opening.core, self._speech, self._do, self._show, self._end_early
+        )
+        self._reason_at_end = EndReason.DONE
         self._asked: EndReason | None = None
         self._wake = asyncio.Event()
         self._stir = asyncio.Event()
@@ -167,19 +170,26 @@ class Connection:
                     "idle_timeout",
                     f"no audio for {settings.idle_timeout_s:g} s; reconnect to resume",
                 )
-            if age_s >= settings.max_connection_s:
-                raise EndConnection(
-                    EndReason.TOO_LONG,
-                    "session_too_long",
-                    "this connection has reached its longest time; start anew",
-                )
-            left_s = min(settings.idle_timeout_s - idle_s, settings.max_connection_s - age_s)
+            left_s = settings.idle_timeout_s - idle_s
+            if not self._core.segmenter.end_requested:
+                if age_s >= settings.max_connection_s:
+                    self._end_early(
+                        "this connection has reached its longest time; it ends here, the report follows"
+                    )
+                    continue
+                left_s = min(left_s, settings.max_connection_s - age_s)
             try:
                 async with asyncio.timeout(left_s):
                     await self._stir.wait()
             except TimeoutError:
                 continue
         raise EndConnection(self._asked)
+
+    def _end_early(self, why: str) -> None:
+        """A limit is reached: as if the client had sent `end`; everything that was taken is judged."""
+        self._reason_at_end = EndReason.TOO_LONG
+        self._show(Trouble("session_too_long", why))
+        self._do(self._core.end())
 
     # -- worker ----------------------------------------------------------------------------------------
     def _do(self, effects: list[Effect]) -> None:
@@ -218,7 +228,16 @@ class Connection:
         event = await self._plan.report(self._core)
         self._ports.metrics.finals.labels("report" if isinstance(event, Finished) else event.code).inc()
         self._show(event)
-        raise EndConnection(EndReason.DONE)
+        await self._forget()
+        raise EndConnection(self._reason_at_end)
+
+    async def _forget(self) -> None:
+        """The session has ended: what is stored of it is deleted soon, whatever its usual life is."""
+        identity, keep_s = self._core.identity, self._ports.settings.session_end_grace_s
+        try:
+            await self._ports.store.close(identity.session_id, identity.connection_id, keep_s)
+        except BusUnavailable as error:
+            _log.warning("session_not_deleted", connection_id=identity.connection_id, error=error.message)
 
     async def _catch_up(self) -> None:
         for logged in await self._settlement.missing_results(self._overdue_s()):

@@ -30,8 +30,10 @@ class Receiver:
         speech: SpeechStream | None,
         do: Callable[[list[Effect]], None],
         show: Callable[[Event], None],
+        end_early: Callable[[str], None],
     ) -> None:
-        """`speech` gets the audio, too; `do` takes the core's effects, `show` sends an event."""
+        """`speech` gets the audio, too; `do` takes the core's effects, `show` sends an event, `end_early`
+        ends the audio and says why."""
         self._ports = ports
         self._settings = ports.settings
         self._transport = transport
@@ -41,14 +43,16 @@ class Receiver:
         self._speech = speech
         self._do = do
         self._show = show
+        self._end_early = end_early
         self._active_s = ports.clock.monotonic()
         self._rate = AudioRate(self._settings.audio_rate, self._settings.audio_burst_s, self._active_s)
         self._bad_messages = 0
         self._told_busy = False
+        self._told_fast = False
         self._monotonic = ports.clock.monotonic
         self._max_frame_bytes = self._settings.max_frame_bytes
         self._max_backlog = ports.settings.max_buffer_samples
-        self._longest_samples = self._settings.max_session_s * SAMPLE_RATE
+        self._longest_samples = int(self._settings.session_limit_s * SAMPLE_RATE)
         self._delay_s = 0.0
         self._uncounted = 0
         self._room = asyncio.Event()
@@ -104,6 +108,11 @@ class Receiver:
             )
         now_s = self._monotonic()
         self._active_s = now_s
+        segmenter = self._core.segmenter
+        room = self._longest_samples - segmenter.received
+        over = len(pcm) // 2 > room and not segmenter.end_requested
+        if over:
+            pcm = pcm[: 2 * room]
         samples = len(pcm) // 2
         self._uncounted += samples
         if self._speech is not None and not self._core.segmenter.end_requested:
@@ -112,13 +121,10 @@ class Receiver:
         if effects:
             self._do(effects)
             self._count(SAMPLE_RATE)
-        segmenter = self._core.segmenter
-        if segmenter.received > self._longest_samples:
-            longest_s = self._settings.max_session_s
-            raise EndConnection(
-                EndReason.TOO_LONG,
-                "session_too_long",
-                f"a session holds {longest_s:g} s of audio; start a new one",
+        if over:
+            longest_s = self._settings.session_limit_s
+            self._end_early(
+                f"a session holds {longest_s:g} s of audio; it ends here, the report follows; start a new one"
             )
         self._delay_s = self._rate.delay_s(samples, now_s)
         return self._delay_s <= 0 and segmenter.backlog < self._max_backlog
@@ -130,27 +136,24 @@ class Receiver:
             self._uncounted = 0
 
     async def _slow_down(self, delay_s: float) -> None:
-        self._say_once("audio_too_fast", "audio comes faster than it is read; send in real time")
+        if not self._told_fast:
+            self._told_fast = True
+            self._show(Trouble("audio_too_fast", "audio comes faster than it is read; send in real time"))
         await asyncio.sleep(delay_s)
         self._active_s = self._ports.clock.monotonic()
 
     async def _wait_for_room(self) -> None:
         while self._crowded():
-            self._say_once(
-                "server_busy", "decoding is behind; audio is kept, reading goes on when there is room"
-            )
+            if not self._told_busy:
+                self._told_busy = True
+                message = "decoding is behind; audio is kept, reading goes on when there is room"
+                self._show(Trouble("server_busy", message))
             self._room.clear()
             await self._room.wait()
             self._active_s = self._ports.clock.monotonic()
 
     def _crowded(self) -> bool:
         return self._core.segmenter.backlog >= self._max_backlog
-
-    def _say_once(self, code: str, message: str) -> None:
-        """Once until there was room again, not with every frame."""
-        if not self._told_busy:
-            self._told_busy = True
-            self._show(Trouble(code, message))
 
     # -- commands --------------------------------------------------------------------------------------
     def _read(self, frame: Frame) -> Sequence[Input]:

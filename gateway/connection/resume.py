@@ -20,8 +20,8 @@ from gateway.session.options import SessionOptions, decode_options
 from gateway.session.reorder import ReorderBuffer
 from gateway.session.segmenter import Position, Segmenter
 from gateway.session.snapshot import CoreSnapshot, decode_snapshot
-from shared.bus.ports import SessionKind, SessionRecord
-from shared.errors import StateLost
+from shared.bus.ports import AlreadyOpen, AudioChunk, SessionKind, SessionRecord
+from shared.errors import BusUnavailable, StateLost
 from shared.ids import ConnectionId, PoolName, SessionId, new_epoch
 from shared.protocol.segments import SAMPLE_RATE
 
@@ -35,6 +35,10 @@ class Opening:
     effects: list[Effect]
 
 
+_MAX_TRIES = 3
+"""Tries to create a session that others create, too, or to take it over from them."""
+
+
 class SessionOpener:
     """Opens one session for one connection that is already subscribed to its results."""
 
@@ -42,22 +46,40 @@ class SessionOpener:
         self._ports = ports
         self._request = request
         self._connection_id = connection_id
+        self._ticket = 0
 
     async def open(self, pool: PoolName) -> Opening:
-        """`pool`: where a new session's segments go. Raises `BusUnavailable`, and the plan's `mismatch`."""
-        request = self._request
+        """`pool`: where a new session's segments go.
+
+        Raises `BusUnavailable`, the plan's `mismatch`, and `Fenced` if a connection that came later has it.
+        """
+        request, store = self._request, self._ports.store
         kind = SessionKind(request.protocol, request.plan.subject, request.tenant)
-        record = await self._ports.store.take_over(request.session_id, self._connection_id, kind)
-        if record is None:
-            return await self._restart(pool, None, None)
+        self._ticket = await store.ticket(request.session_id)
+        for _ in range(_MAX_TRIES):
+            try:
+                record = await store.take_over(request.session_id, self._connection_id, kind, self._ticket)
+            except StateLost:
+                # Written by a build that this one cannot read: as good as lost.
+                return await self._restart(pool, None, None, stored=True)
+            if record is not None:
+                return await self._continue(pool, record, kind)
+            try:
+                return await self._restart(pool, None, None, stored=False)
+            except AlreadyOpen:
+                continue  # one of several who came with an id that nobody knew was first: take over from it
+        raise BusUnavailable("this session is opened and ended again and again; reconnect")
+
+    async def _continue(self, pool: PoolName, record: SessionRecord, kind: SessionKind) -> Opening:
+        """With a session that was stored."""
         if kind != (record.protocol, record.subject, record.tenant):
-            raise request.plan.mismatch()
+            raise self._request.plan.mismatch()
         snapshot: CoreSnapshot | None = None
         try:
             snapshot = decode_snapshot(record.core)
             return await self._resume(record, snapshot)
         except StateLost:
-            return await self._restart(pool, record, snapshot)
+            return await self._restart(pool, record, snapshot, stored=True)
 
     # -- resume --------------------------------------------------------------------------------------
     async def _resume(self, record: SessionRecord, snapshot: CoreSnapshot) -> Opening:
@@ -101,6 +123,7 @@ class SessionOpener:
             flights=snapshot.flights,
             floor_seq=snapshot.floor_seq,
             audio_start=snapshot.audio_start,
+            generation=record.generation,
         )
 
     async def _segmenter(self, session_id: SessionId, position: Position) -> Segmenter:
@@ -112,17 +135,25 @@ class SessionOpener:
         plan, kept = self._request.plan, position.cut - position.next_start
         if kept == 0 or not self._core_policy().stores_audio:
             return plan.segmenter(position)
-        chunk = await self._ports.store.audio_from(session_id, position.next_start)
-        pcm = chunk.pcm[: kept * 2]
-        if chunk.start_sample == position.next_start and len(pcm) == kept * 2:
-            return plan.segmenter(position, pcm)
+        stretches = await self._ports.store.audio_from(session_id, position.next_start)
+        first = stretches[0] if stretches else AudioChunk(position.cut, b"")
+        if first.start_sample == position.next_start and len(first.pcm) >= kept * 2:
+            return plan.segmenter(position, first.pcm[: kept * 2])
         return plan.segmenter(msgspec.structs.replace(position, next_start=position.cut))
 
     # -- new, or refused ---------------------------------------------------------------------------
     async def _restart(
-        self, pool: PoolName, record: SessionRecord | None, snapshot: CoreSnapshot | None
+        self,
+        pool: PoolName,
+        record: SessionRecord | None,
+        snapshot: CoreSnapshot | None,
+        *,
+        stored: bool,
     ) -> Opening:
-        """A new epoch. What was judged before is kept where it is known, its gap is stated."""
+        """A new epoch. What was judged before is kept where it is known, its gap is stated.
+
+        `stored`: something is, and it is this connection's to replace. Raises `AlreadyOpen`, `Fenced`.
+        """
         request = self._request
         interpreter, answered_until = self._interpreter_so_far(snapshot)
         safe = record.safe_sample if record else 0
@@ -146,9 +177,10 @@ class SessionOpener:
             answered_until=answered_until,
             floor_seq=position.next_seq,
             audio_start=start,
+            generation=self._ticket + stored,
         )
-        await self._ports.store.open(core.record())
-        lost = record is not None or request.claims_progress
+        await (self._ports.store.reopen if stored else self._ports.store.open)(core.record())
+        lost = stored or request.claims_progress
         gap = Gap(answered_until, start) if lost else None
         if lost:
             self._ports.metrics.state_lost.inc()
@@ -177,6 +209,7 @@ class SessionOpener:
             next_seq=next_seq,
             offset=core.segmenter.received,
             gap=gap,
+            longest_s=self._ports.settings.session_limit_s,
         )
 
     def _identity(self, pool: PoolName, created_ms: int, options: SessionOptions) -> SessionIdentity:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 from collections.abc import Callable
 
 import msgspec
 
 from gateway.connection.bus_retry import BusRetry
+from gateway.connection.end_reason import EndConnection, EndReason
 from gateway.connection.window_encoder import EncodedWindow
 from gateway.dependencies import GatewayPorts
 from gateway.session.core import SessionCore
@@ -18,6 +21,12 @@ from shared.errors import StateLost
 from shared.ids import new_epoch
 from shared.protocol.segments import LoggedResult, SegmentResult
 from shared.service.logging import get_logger
+
+_MAX_LOSSES = 5
+"""Losses of state during one push before the connection gives up."""
+
+_LOSS_PAUSE_S = 0.5
+"""The pause before the next try grows by so much with each of them, seconds, with full jitter."""
 
 _log = get_logger(__name__)
 
@@ -35,12 +44,7 @@ class SegmentWriter:
     async def store(self, window: Window, now_ms: Callable[[], int]) -> list[Effect]:
         """Push one window. Raises `Fenced`, or `EndConnection` after the grace."""
         encoded = await self._ports.encoder.encode(window, self._core.identity.pool)
-        while True:
-            try:
-                pushed_ms = await self._patience.call(lambda: self._push(window, encoded, now_ms))
-                break
-            except StateLost:
-                await self._reopen()
+        pushed_ms = await self._push_or_reopen(window, encoded, now_ms)
         if window.seq is not None:
             self._ports.metrics.segments.inc()
         elif window.silent:
@@ -51,9 +55,11 @@ class SegmentWriter:
         """Read the log; a segment that is far too late is settled as dropped(timeout)."""
         core, store = self._core, self._ports.store
         page = await self._patience.call(
-            lambda: store.results_after(core.identity.session_id, core.epoch, core.order.log_top)
+            lambda: store.results_after(
+                core.identity.session_id, core.epoch, core.order.log_top, core.high_water
+            )
         )
-        if page.epoch != core.epoch:
+        if not page.complete:
             await self._reopen()
             return []
         found = list(page.results)
@@ -69,13 +75,28 @@ class SegmentWriter:
         self._trouble, self._settled = None, []
         return trouble, settled
 
+    async def _push_or_reopen(self, window: Window, encoded: EncodedWindow, now_ms: Callable[[], int]) -> int:
+        """Raises `EndConnection` when the state is lost again and again."""
+        for losses in range(_MAX_LOSSES):
+            try:
+                return await self._patience.call(lambda: self._push(window, encoded, now_ms))
+            except StateLost:
+                await asyncio.sleep(random.uniform(0, losses * _LOSS_PAUSE_S))
+                await self._reopen()
+        raise EndConnection(
+            EndReason.STATE_LOST,
+            StateLost.code,
+            "Redis loses this session again and again; reconnect to resume",
+        )
+
     async def _push(self, window: Window, encoded: EncodedWindow, now_ms: Callable[[], int]) -> int:
         """When it began: a worker may have the segment before we hear that it was taken."""
         began_ms = now_ms()
         segment = self._core.segment(window, self._ports.clock.wall_ms())
         if segment is not None and encoded.codec != "pcm16":
             segment = msgspec.structs.replace(segment, audio=encoded.audio, codec=encoded.codec)
-        await self._ports.store.push(self._core.record(window), segment, encoded.fresh)
+        core = self._core
+        await self._ports.store.push(core.record(window), segment, encoded.fresh, core.high_water)
         if segment is not None:
             _log.debug(
                 "segment_pushed", session_id=segment.session_id, seq=segment.seq, trace_id=segment.trace_id
@@ -87,12 +108,15 @@ class SegmentWriter:
         return [LoggedResult(outcome.offset, result)] if outcome.committed else []
 
     async def _reopen(self) -> None:
-        """Redis lost this session: go on from memory, and answer for what was in flight."""
+        """Redis lost this session: go on from memory, and answer for what was in flight.
+
+        Raises `Fenced` if a newer connection has it, `EndConnection` after the grace.
+        """
         core = self._core
         lost_from = core.answered_until
         unanswered = core.change_epoch(new_epoch())
         record: SessionRecord = core.record()
-        await self._patience.call(lambda: self._ports.store.open(record))
+        await self._patience.call(lambda: self._ports.store.reopen(record))
         for result in unanswered:
             self._settled += await self._settle(result)
         self._ports.metrics.state_lost.inc()

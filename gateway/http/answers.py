@@ -12,7 +12,15 @@ from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket
 
 from gateway.auth.api_keys import Unauthorised
-from shared.errors import BadRequest, NoCapacity, RattilError, StateLost, Unavailable, UnknownVerse
+from shared.errors import (
+    BadRequest,
+    NoCapacity,
+    RattilError,
+    StateLost,
+    Unavailable,
+    UnknownSession,
+    UnknownVerse,
+)
 from shared.protocol.close_codes import POLICY
 from shared.service.logging import get_logger
 
@@ -22,6 +30,7 @@ RETRY_AFTER_S = 5.0
 _STATUS: tuple[tuple[type[RattilError], int], ...] = (
     (Unauthorised, 401),
     (UnknownVerse, 404),
+    (UnknownSession, 404),
     (StateLost, 410),
     (BadRequest, 400),
     (Unavailable, 503),

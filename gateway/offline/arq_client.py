@@ -6,10 +6,12 @@ import asyncio
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import msgspec
 from arq.connections import ArqRedis
+from arq.constants import job_key_prefix, result_key_prefix
 from arq.jobs import Job, ResultNotFound, SerializationError
 from redis.asyncio import BlockingConnectionPool
 from redis.exceptions import RedisError
@@ -27,11 +29,15 @@ from shared.protocol.jobs import (
     decode_reply,
     dump_job,
     encode_request,
+    job_time_s,
     load_job,
     session_job_id,
     upload_job_id,
 )
 from shared.recitation.report.report import VerifyReport
+
+_CLOCKS_DIFFER = timedelta(days=1)
+"""By so much the clock of a worker may be behind that of Redis."""
 
 _POLL_S = 0.1
 """How often the job's result is looked for; arq's own default of 0.5 s would be most of the answer time."""
@@ -42,15 +48,27 @@ class BatchVerifier(Protocol):
     answers in time, and the job's own error (`BadAudio`, `StateLost`, ...) when it could not grade."""
 
     async def verify_session(
-        self, session_id: SessionId, epoch: Epoch, passage: str, trace_id: TraceId | None = None
+        self,
+        session_id: SessionId,
+        epoch: Epoch,
+        passage: str,
+        trace_id: TraceId | None = None,
+        samples: int = 0,
     ) -> VerifyReport:
-        """Grade the stored audio of a session. Asking twice for one (session, epoch) is one job."""
+        """Grade the stored audio of a session, `samples` long (`AudioLost` if less is stored).
+
+        Asking twice for one (session, epoch) is one job.
+        """
         ...
 
     async def verify_upload(
         self, pcm16: bytes, passage: str, trace_id: TraceId | None = None
     ) -> VerifyReport:
         """Grade an uploaded recording, 16 kHz mono PCM16."""
+        ...
+
+    async def forget(self, session_id: SessionId, epoch: Epoch) -> None:
+        """Delete the report on a session, if there is one."""
         ...
 
     async def close(self) -> None: ...
@@ -62,7 +80,8 @@ class ArqVerifier:
     def __init__(
         self, redis_url: str, *, timeout_s: float = 60.0, max_queued: int = 1000, max_connections: int = 32
     ) -> None:
-        """`timeout_s`: longest wait for a report. `max_queued`: waiting jobs above which none is added."""
+        """`timeout_s`: longest wait for a report on no audio at all (see `job_time_s`).
+        `max_queued`: waiting jobs above which none is added."""
         pool = BlockingConnectionPool.from_url(
             redis_url, max_connections=max_connections, timeout=5, socket_connect_timeout=2, socket_timeout=5
         )
@@ -77,23 +96,34 @@ class ArqVerifier:
         self._max_queued = max_queued
 
     async def verify_session(
-        self, session_id: SessionId, epoch: Epoch, passage: str, trace_id: TraceId | None = None
+        self,
+        session_id: SessionId,
+        epoch: Epoch,
+        passage: str,
+        trace_id: TraceId | None = None,
+        samples: int = 0,
     ) -> VerifyReport:
-        request = VerifySession(session_id, passage, trace_id or new_trace_id())
+        request = VerifySession(session_id, passage, trace_id or new_trace_id(), samples=samples)
         return await self._run(request, session_job_id(session_id, epoch))
 
     async def verify_upload(
         self, pcm16: bytes, passage: str, trace_id: TraceId | None = None
     ) -> VerifyReport:
         upload_id = secrets.token_hex(12)
-        key = keys.upload(upload_id)
+        key, samples = keys.upload(upload_id), len(pcm16) // 2
+        life_s = keys.UPLOAD_TTL_S + int(job_time_s(self._timeout_s, samples))
         with _bus_errors():
-            await heeding_cancel(self._redis.set(key, pcm16, ex=keys.UPLOAD_TTL_S))
+            await heeding_cancel(self._redis.set(key, pcm16, ex=life_s))
         try:
-            request = VerifyUpload(upload_id, passage, trace_id or new_trace_id())
+            request = VerifyUpload(upload_id, passage, trace_id or new_trace_id(), samples=samples)
             return await self._run(request, upload_job_id(upload_id))
         finally:
             await self._forget(key)
+
+    async def forget(self, session_id: SessionId, epoch: Epoch) -> None:
+        job_id = session_job_id(session_id, epoch)
+        with _bus_errors():
+            await heeding_cancel(self._redis.delete(result_key_prefix + job_id, job_key_prefix + job_id))
 
     async def close(self) -> None:
         await self._redis.aclose(close_connection_pool=True)
@@ -102,11 +132,16 @@ class ArqVerifier:
         with _bus_errors():
             if await heeding_cancel(self._redis.zcard(JOB_QUEUE)) >= self._max_queued:
                 raise QueueFull(f"{self._max_queued} recordings already wait to be verified; try again later")
+            timeout_s = job_time_s(self._timeout_s, request.samples)
             enqueued = self._redis.enqueue_job(
-                VERIFY, encode_request(request), _job_id=job_id, _expires=self._timeout_s
+                VERIFY,
+                encode_request(request),
+                _job_id=job_id,
+                _defer_until=await self._place_in_queue(),
+                _expires=timeout_s,
             )
             await heeding_cancel(enqueued)
-            answer = await self._wait(job_id)
+            answer = await self._wait(job_id, timeout_s)
         reply = decode_reply(answer)
         failure = reply.error()
         if failure is not None:
@@ -116,10 +151,18 @@ class ArqVerifier:
                 del failure  # this frame is in its traceback: the two would wait for the collector
         return msgspec.msgpack.decode(reply.report, type=VerifyReport)
 
-    async def _wait(self, job_id: str) -> object:
+    async def _place_in_queue(self) -> datetime:
+        """The order of jobs, by the clock of Redis: those of gateways may be wrong.
+
+        A worker takes a job once its own clock has reached it, so it lies in the past of any worker.
+        """
+        seconds, microseconds = await heeding_cancel(self._redis.time())
+        return datetime.fromtimestamp(seconds + microseconds / 1e6, UTC) - _CLOCKS_DIFFER
+
+    async def _wait(self, job_id: str, timeout_s: float) -> object:
         job = Job(job_id, self._redis, _queue_name=JOB_QUEUE, _deserializer=load_job)
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(timeout_s):
                 while True:
                     try:
                         # One look at a time: arq's own loop goes on when redis-py loses a cancellation.
@@ -128,7 +171,7 @@ class ArqVerifier:
                         await asyncio.sleep(_POLL_S)
         except TimeoutError as error:
             raise Unavailable(
-                f"no worker finished this recording within {self._timeout_s:g} s; try again later"
+                f"no worker finished this recording within {timeout_s:.3g} s; try again later"
             ) from error
         except (ResultNotFound, SerializationError) as error:
             raise Unavailable(f"the verify job was lost ({error}); try again") from error

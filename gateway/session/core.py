@@ -19,7 +19,7 @@ from gateway.session.options import DEFAULT_OPTIONS, SessionOptions, encode_opti
 from gateway.session.reorder import ReorderBuffer
 from gateway.session.segmenter import Position, Segmenter, Window
 from gateway.session.snapshot import CoreSnapshot, Flight, encode_snapshot
-from shared.bus.ports import SessionRecord
+from shared.bus.ports import HighWater, SessionRecord
 from shared.ids import ConnectionId, Epoch, PoolName, SessionId, TraceId
 from shared.protocol.segments import SAMPLE_RATE, LoggedResult, Segment, SegmentResult
 
@@ -70,6 +70,7 @@ class SessionCore:
         flights: tuple[Flight, ...] = (),
         floor_seq: int = 0,
         audio_start: int = 0,
+        generation: int = 0,
     ) -> None:
         self.identity = identity
         self.segmenter = segmenter
@@ -86,6 +87,7 @@ class SessionCore:
         self._held_back = False
         self._floor_seq = floor_seq
         self._audio_start = audio_start
+        self._generation = generation
         self._finished = False
 
     # -- what it knows ---------------------------------------------------------------------------
@@ -97,6 +99,11 @@ class SessionCore:
     def applied_seq(self) -> int:
         """The seq of the last event about a segment, -1 before the first."""
         return self.order.next_seq - 1
+
+    @property
+    def high_water(self) -> HighWater:
+        """How far the store has confirmed this session: one that is behind it has lost writes."""
+        return HighWater(self.order.seen_top, self.safe_sample, self._stored.next_seq)
 
     @property
     def safe_sample(self) -> int:
@@ -208,6 +215,7 @@ class SessionCore:
             for seq in range(first, end)
         ]
         self._epoch = epoch
+        self._generation += 1
         self.order.start_new_log(first)
         self._open.update(range(first, end))
         self._floor_seq = first
@@ -287,6 +295,7 @@ class SessionCore:
             core_seq=self.applied_seq,
             ended=position.ended,
             options=self._options,
+            generation=self._generation,
         )
 
     # -- inside ------------------------------------------------------------------------------------

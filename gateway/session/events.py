@@ -19,7 +19,8 @@ class Gap(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The session is open. `offset`: the sample to send from. `next_seq`: seq of the next event."""
+    """The session is open. `offset`: the sample to send from. `next_seq`: seq of the next event.
+    `longest_s`: how much audio a session may have, seconds."""
 
     session_id: SessionId
     connection_id: ConnectionId
@@ -29,6 +30,7 @@ class Opened:
     next_seq: int
     offset: int
     gap: Gap | None = None
+    longest_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

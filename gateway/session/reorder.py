@@ -33,6 +33,11 @@ class ReorderBuffer:
         return self._top
 
     @property
+    def seen_top(self) -> int:
+        """The highest offset of the log that has been seen: a log that ends before it has lost results."""
+        return max(self._seen, default=self._top)
+
+    @property
     def replay_from(self) -> int:
         """The offset after which the log holds everything that has not been released yet."""
         return min((held.offset - 1 for held in self._held.values()), default=self._top)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,6 +32,13 @@ def samples_of(pcm: bytes | bytearray | memoryview) -> Samples:
 def to_float(pcm: bytes | bytearray | memoryview) -> Floats:
     """PCM16 bytes as float32 in [-1, 1). Raises `BadAudio` for an odd number of bytes."""
     return samples_of(pcm).astype(np.float32) / np.float32(FULL_SCALE)
+
+
+def as_float(samples: Samples | Floats) -> Floats:
+    """Samples as float32 in [-1, 1): a view of floats, a copy of PCM16."""
+    if samples.dtype == np.float32:
+        return cast(Floats, samples)
+    return samples.astype(np.float32) / np.float32(FULL_SCALE)
 
 
 def to_pcm16(samples: Floats) -> bytes:

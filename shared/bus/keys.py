@@ -90,7 +90,7 @@ def orphans(pool: PoolName) -> str:
 
 
 UPLOAD_TTL_S = 180
-"""Life of an uploaded recording: long enough for a verify job and its retries."""
+"""Life of an uploaded recording beyond the time that its verify job may take: for its retries."""
 
 
 def upload(upload_id: str) -> str:

@@ -10,8 +10,11 @@ from shared.bus.keys import SESSION_TTL_S
 StoreAudio = Literal["session", "tail", "off"]
 AudioCodec = Literal["flac", "pcm16"]
 
-MAX_AUDIO_BYTES = 40 * 1024 * 1024
-"""Twenty minutes of PCM16, the longest recording that a final report is made of (`MAX_RECORDING_S`)."""
+AUDIO_BYTES_PER_S = 32_010
+"""Stored audio at its largest, bytes a second: PCM16 and a codec byte for each entry of 0.1 s or more."""
+
+MAX_AUDIO_BYTES = 3600 * AUDIO_BYTES_PER_S
+"""An hour, the longest session by default: its final report needs all of its audio."""
 
 
 @dataclass(frozen=True, slots=True)

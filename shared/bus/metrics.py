@@ -37,3 +37,15 @@ class BusMetrics:
             ["what"],
             registry=registry,
         )
+        self.unsuitable = Gauge(
+            "rattil_bus_redis_unsuitable",
+            "1 while a shard would evict keys or is a node of a cluster.",
+            ["shard"],
+            registry=registry,
+        )
+        self.evicted = Counter(
+            "rattil_bus_redis_evicted_keys",
+            "Keys a shard has thrown away at its memory limit since this process began to look.",
+            ["shard"],
+            registry=registry,
+        )

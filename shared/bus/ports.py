@@ -28,7 +28,8 @@ class SessionRecord(msgspec.Struct, frozen=True):
 
     `subject`: what the session is about, in the words of its protocol. `options`: what the client asked
     for (opaque here). `safe_sample`: audio before it is stored and will be answered. `core`: the session
-    core's own snapshot (opaque here), taken when the event of `core_seq` had been produced.
+    core's own snapshot (opaque here), taken when the event of `core_seq` had been produced. `generation`: the
+    ticket with which its owner took it, counted up by one with each loss of state; the highest one owns it.
     """
 
     session_id: SessionId
@@ -46,6 +47,26 @@ class SessionRecord(msgspec.Struct, frozen=True):
     ended: bool = False
     options: bytes = b""
     v: int = 1
+    generation: int = 0
+
+
+class HighWater(NamedTuple):
+    """How far a session is confirmed to have come: the newest result, stored audio, the segments pushed.
+
+    A store that is behind it has lost writes (an old snapshot was loaded, a lagging replica promoted):
+    what is missing will never come, so it answers `StateLost`.
+    """
+
+    top: int = 0
+    safe_sample: int = 0
+    next_seq: int = 0
+
+
+UNSEEN = HighWater()
+
+
+class AlreadyOpen(Exception):
+    """Another connection has opened a session under this id meanwhile: take it over."""
 
 
 class AudioChunk(NamedTuple):
@@ -60,12 +81,20 @@ class AudioChunk(NamedTuple):
 
 
 class ResultPage(NamedTuple):
-    """A stretch of the result log. `complete` is proved: same epoch and no hole after `after`."""
+    """A stretch of the result log.
+
+    `complete` is proved: same epoch, no hole after `after`, and not behind what the reader has seen.
+    """
 
     epoch: Epoch
     top: int
     results: tuple[LoggedResult, ...]
     complete: bool
+
+
+TAKE_OVER_S = 4.0
+"""How long after its ticket was drawn a take-over is still wanted, seconds. Less than a gateway waits for
+the reply (`ConnectionLimits.reply_s` for each of two calls), so whoever gave up can take nothing any more."""
 
 
 class SessionKind(NamedTuple):
@@ -79,24 +108,50 @@ class SessionKind(NamedTuple):
 class SessionStore(Protocol):
     """Session state, its audio and its result log; every write is fenced by connection and epoch."""
 
-    async def open(self, record: SessionRecord) -> None:
-        """Create the session, replacing anything under its id, with an empty log and no audio.
+    async def ticket(self, session_id: SessionId) -> int:
+        """A place in the order in which connections ask for a session: µs of the store's clock, and higher
+        than the `generation` of whoever owns the session now."""
+        ...
 
-        Another connection that owned the id gets a `Takeover`.
+    async def open(self, record: SessionRecord) -> None:
+        """Create the session, with an empty log and no audio. Opening it twice is opening it once.
+
+        Raises `AlreadyOpen`, and changes nothing, if another connection has a session under its id.
+        """
+        ...
+
+    async def reopen(self, record: SessionRecord) -> None:
+        """Go on with a session whose stored state is lost: under a new epoch, with an empty log and no audio.
+
+        Another connection that owned the id gets a `Takeover`. Raises `Fenced`, and changes nothing, if the
+        session belongs to a higher generation than the record's.
         """
         ...
 
     async def take_over(
-        self, session_id: SessionId, connection_id: ConnectionId, kind: SessionKind | None = None
+        self,
+        session_id: SessionId,
+        connection_id: ConnectionId,
+        kind: SessionKind | None = None,
+        ticket: int | None = None,
     ) -> SessionRecord | None:
-        """Make `connection_id` the owner and tell the old owner (`Takeover`).
+        """Make `connection_id` the owner and tell the old owner (`Takeover`). None: the session is unknown.
 
+        `ticket`: when it was asked for; None draws one now. Raises `Fenced` if somebody who asked later owns
+        the session already, and `BusUnavailable` if the call reaches the store `TAKE_OVER_S` after the ticket
+        was drawn: its client is served elsewhere by then.
         A session of another kind than `kind` is left to its owner: the record comes back unchanged.
-        None if the session is unknown, or was stored by a version that this one cannot read.
+        Raises `StateLost` if the session was stored by a version that this one cannot read; it is owned then.
         """
         ...
 
-    async def push(self, record: SessionRecord, segment: Segment | None, audio: AudioChunk | None) -> None:
+    async def push(
+        self,
+        record: SessionRecord,
+        segment: Segment | None,
+        audio: AudioChunk | None,
+        seen: HighWater = UNSEEN,
+    ) -> None:
         """Save the record, append the audio and queue the segment as one step; renew the TTL.
 
         Audio with which the segment's own bytes end travels once. When it returns, audio before
@@ -104,8 +159,8 @@ class SessionStore(Protocol):
         save. It may be repeated: a segment whose (session, seq) already has a result is not queued
         again, audio that is already stored is not stored twice, and one that arrives late, after a
         push that went further, does not take the record back. Raises `Fenced` if another
-        connection owns the session, `StateLost` if the session or its epoch is gone, `QueueFull` if
-        the pool's stream is at its bound (nothing is written).
+        connection owns the session, `StateLost` if the session or its epoch is gone or the store is behind
+        `seen`, `QueueFull` if the pool's stream is at its bound (nothing is written).
         """
         ...
 
@@ -116,19 +171,31 @@ class SessionStore(Protocol):
         """
         ...
 
-    async def results_after(self, session_id: SessionId, epoch: Epoch, after: int) -> ResultPage:
+    async def results_after(
+        self, session_id: SessionId, epoch: Epoch, after: int, seen: HighWater = UNSEEN
+    ) -> ResultPage:
         """Results with offset > `after`, in order; `complete` is False if any could not be proved."""
         ...
 
-    async def audio_from(self, session_id: SessionId, sample: int) -> AudioChunk:
-        """The stored audio from `sample` (or the first stored sample after it) to its end.
+    async def audio_from(self, session_id: SessionId, sample: int) -> tuple[AudioChunk, ...]:
+        """The stored audio from `sample` on, one chunk for each stretch without a hole, in order.
 
-        Stretches inside that were never stored are filled with zeros, so positions hold.
+        A hole is audio that was lost, never silence: silence is stored, too.
         """
         ...
 
-    async def close(self, session_id: SessionId, connection_id: ConnectionId) -> None:
-        """Forget the session (only its owner can)."""
+    async def close(self, session_id: SessionId, connection_id: ConnectionId, keep_s: int = 0) -> None:
+        """Forget the session `keep_s` seconds from now (only its owner can).
+
+        Until then it can be taken over, for a client that missed the last event.
+        """
+        ...
+
+    async def delete(self, session_id: SessionId, tenant: str) -> Epoch | None:
+        """Forget the session now, whoever owns it; the owner gets a `Takeover`.
+
+        Returns its last epoch, None if this tenant has no such session.
+        """
         ...
 
     async def ping(self) -> None:

@@ -14,12 +14,14 @@ _STORED_AS = {"subject": "passage"}
 """Fields whose name in Redis is an older one: other versions read it, and so does `take_over.lua`."""
 _NUMBERS = ("created_ms", "safe_sample", "next_seq", "core_seq", "v")
 RECORD_VERSION = 1
+_LATER_NUMBERS = ("generation",)
+"""Fields that builds before them do not write: 0 there. Adding one needs no new version."""
 
 
 def to_fields(record: SessionRecord) -> list[str | bytes | int]:
     """Alternating names and values: readable with `redis-cli HGETALL`, except for `core`."""
     fields: list[str | bytes | int] = []
-    for name in (*_TEXT, *_NUMBERS):
+    for name in (*_TEXT, *_NUMBERS, *_LATER_NUMBERS):
         fields += [_STORED_AS.get(name, name), getattr(record, name)]
     return [*fields, "core", record.core, "options", record.options, "ended", int(record.ended)]
 
@@ -31,6 +33,7 @@ def from_fields(fields: Mapping[bytes, bytes]) -> SessionRecord:
             name: fields[_STORED_AS.get(name, name).encode()].decode() for name in _TEXT
         }
         values |= {name: int(fields[name.encode()]) for name in _NUMBERS}
+        values |= {name: int(fields.get(name.encode(), b"0")) for name in _LATER_NUMBERS}
         values |= {"core": fields[b"core"], "ended": fields[b"ended"] == b"1"}
         values["options"] = fields.get(b"options", b"")
         record = msgspec.convert(values, SessionRecord)

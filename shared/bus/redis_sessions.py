@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -9,26 +10,51 @@ from shared.bus import keys, segment_entries, stored_audio
 from shared.bus.keys import WORKER_GROUP
 from shared.bus.limits import AudioCodec, BusLimits
 from shared.bus.metrics import BusMetrics
-from shared.bus.ports import AudioChunk, CommitOutcome, ResultPage, SessionKind, SessionRecord
+from shared.bus.ports import (
+    TAKE_OVER_S,
+    UNSEEN,
+    AlreadyOpen,
+    AudioChunk,
+    CommitOutcome,
+    HighWater,
+    ResultPage,
+    SessionKind,
+    SessionRecord,
+)
 from shared.bus.records import from_fields, to_fields
 from shared.bus.redis_connections import RedisConnections, Shard, command, execute, queue_command
 from shared.bus.redis_errors import redis_errors
 from shared.bus.redis_pipeline import PipelineLimits, ScriptPipeline
 from shared.bus.redis_scripts import Call, LuaScript, ScriptArgument
 from shared.bus.sharding import shard_of
-from shared.errors import BadRequest, BusUnavailable, Fenced, QueueFull, RattilError, StateLost
+from shared.errors import (
+    BadRequest,
+    BusUnavailable,
+    Fenced,
+    QueueFull,
+    RattilError,
+    StateLost,
+)
 from shared.ids import ConnectionId, Epoch, PoolName, SessionId
 from shared.protocol import codec
 from shared.protocol.segments import SAMPLE_RATE, LoggedResult, Segment, SegmentResult, Takeover
-from shared.service.logging import get_logger
 
-_log = get_logger(__name__)
-
+TICKET = LuaScript("ticket")
 OPEN = LuaScript("open")
 TAKE_OVER = LuaScript("take_over")
 PUSH = LuaScript("push")
 COMMIT = LuaScript("commit")
 CLOSE = LuaScript("close")
+DELETE = LuaScript("delete")
+
+NOBODY = ConnectionId("")
+"""Who takes a session over that is deleted."""
+
+_DELETED_MARK_S = 60
+"""How long writes of a deleted session are refused: longer than any of them can be on its way."""
+
+_READ_AT_ONCE = 64
+"""Entries of stored audio in one reply: about 5 MB at the default window."""
 
 
 def session_keys(session_id: SessionId) -> list[str]:
@@ -85,36 +111,57 @@ class RedisSessionStore:
             for shard in connections.shards
         )
 
+    async def ticket(self, session_id: SessionId) -> int:
+        with redis_errors("asking for a session"):
+            return int(await self._run(TICKET, session_id, [keys.session(session_id)], []))
+
     async def open(self, record: SessionRecord) -> None:
-        takeover = Takeover(session_id=record.session_id, by=record.connection_id)
-        args: list[ScriptArgument] = [
-            self._limits.session_ttl_s,
-            record.connection_id,
-            codec.encode_takeover(takeover),
-            *to_fields(record),
-        ]
-        with redis_errors("opening a session"):
-            await self._run(OPEN, record.session_id, session_keys(record.session_id), args)
+        if await self._create(record, replace=False) != b"ok":
+            raise AlreadyOpen("another connection has opened this session: take it over")
+
+    async def reopen(self, record: SessionRecord) -> None:
+        if await self._create(record, replace=True) != b"ok":
+            raise _fenced()
 
     async def take_over(
-        self, session_id: SessionId, connection_id: ConnectionId, kind: SessionKind | None = None
+        self,
+        session_id: SessionId,
+        connection_id: ConnectionId,
+        kind: SessionKind | None = None,
+        ticket: int | None = None,
     ) -> SessionRecord | None:
+        ticket = await self.ticket(session_id) if ticket is None else ticket
         takeover = codec.encode_takeover(Takeover(session_id=session_id, by=connection_id))
-        args: list[ScriptArgument] = [self._limits.session_ttl_s, connection_id, takeover, *(kind or ())]
+        good_for_us = int(TAKE_OVER_S * 1_000_000)
+        args: list[ScriptArgument] = [
+            self._limits.session_ttl_s,
+            connection_id,
+            ticket,
+            good_for_us,
+            takeover,
+        ]
         with redis_errors("taking over a session"):
-            flat = await self._run(TAKE_OVER, session_id, session_keys(session_id), args)
-        if flat is None:
+            said = await self._run(TAKE_OVER, session_id, session_keys(session_id), [*args, *(kind or ())])
+        if said is None:
             return None
-        try:
-            return from_fields(dict(zip(flat[::2], flat[1::2], strict=True)))
-        except StateLost as error:
-            # Written by another version: as good as unknown, and the caller opens the session anew.
-            _log.warning("session_unreadable", session_id=session_id, why=error.message)
-            return None
+        if said == b"late":
+            raise BusUnavailable(
+                f"Redis took more than {TAKE_OVER_S:g} s to hear of this connection; reconnect"
+            )
+        if said == b"fenced":
+            raise _fenced()
+        return from_fields(dict(zip(said[::2], said[1::2], strict=True)))
 
-    async def push(self, record: SessionRecord, segment: Segment | None, audio: AudioChunk | None) -> None:
+    async def push(
+        self,
+        record: SessionRecord,
+        segment: Segment | None,
+        audio: AudioChunk | None,
+        seen: HighWater = UNSEEN,
+    ) -> None:
         pool = segment.pool if segment is not None else record.pool
         args: list[ScriptArgument] = [self._limits.session_ttl_s, record.connection_id, record.epoch]
+        args += [record.generation, *seen]
         stored = self._audio_args(audio)
         taken = audio if stored.entry else None
         args += [*_segment_args(segment, taken, self._limits.audio_codec), self._limits.max_stream_length]
@@ -126,7 +173,7 @@ class RedisSessionStore:
         except BusUnavailable:
             self._metrics.refused.labels("unavailable").inc()
             raise
-        refusal = _refusal(said, record, pool)
+        refusal = _refusal(said, pool)
         if refusal is not None:
             self._metrics.refused.labels(said.decode()).inc()
             try:
@@ -141,38 +188,67 @@ class RedisSessionStore:
             committed, offset = await self._run(COMMIT, result.session_id, script_keys, args)
         return CommitOutcome(bool(committed), int(offset))
 
-    async def results_after(self, session_id: SessionId, epoch: Epoch, after: int) -> ResultPage:
+    async def results_after(
+        self, session_id: SessionId, epoch: Epoch, after: int, seen: HighWater = UNSEEN
+    ) -> ResultPage:
         client = self._shard(session_id).commands
         with redis_errors("reading results"):
             async with client.pipeline(transaction=True) as pipe:
-                queue_command(pipe, "HMGET", keys.session(session_id), "epoch", "top")
+                queue_command(
+                    pipe, "HMGET", keys.session(session_id), "epoch", "top", "safe_sample", "next_seq"
+                )
                 queue_command(pipe, "XRANGE", keys.session_results(session_id), f"({max(0, after)}-0", "+")
-                (stored_epoch, stored_top), entries = await execute(pipe)
-        current, top = Epoch((stored_epoch or b"").decode()), int(stored_top or 0)
+                (stored_epoch, *numbers), entries = await execute(pipe)
+        current, stored = Epoch((stored_epoch or b"").decode()), HighWater(*(int(n or 0) for n in numbers))
         if current != epoch:
-            return ResultPage(current, top, (), complete=False)
+            return ResultPage(current, stored.top, (), complete=False)
         logged = tuple(result for entry in entries if (result := _logged(entry)) is not None)
         offsets = [result.offset for result in logged]
-        proved = after <= top and offsets == list(range(after + 1, top + 1))
-        return ResultPage(current, top, logged, complete=proved)
+        proved = after <= stored.top and offsets == list(range(after + 1, stored.top + 1))
+        behind = any(now < then for now, then in zip(stored, seen, strict=True))
+        return ResultPage(current, stored.top, logged, complete=proved and not behind)
 
-    async def audio_from(self, session_id: SessionId, sample: int) -> AudioChunk:
-        client = self._shard(session_id).commands
+    async def audio_from(self, session_id: SessionId, sample: int) -> tuple[AudioChunk, ...]:
+        client, first = self._shard(session_id).commands, max(0, sample)
+        entries: list[tuple[bytes, dict[bytes, bytes]]] = []
+        after = f"({first}-0"
         with redis_errors("reading stored audio"):
-            entries = await command(
-                client, "XRANGE", keys.session_audio(session_id), f"({max(0, sample)}-0", "+"
-            )
-        chunks = (
-            AudioChunk(int(fields[b"s"]), stored_audio.unpack(fields[b"d"])) for _entry_id, fields in entries
-        )
-        return stored_audio.join(chunks, max(0, sample))
+            while page := await command(
+                client, "XRANGE", keys.session_audio(session_id), after, "+", "COUNT", _READ_AT_ONCE
+            ):
+                entries += page
+                after = f"({page[-1][0].decode()}"
+        # A long session is more than 100 MB, and FLAC has to be decoded: beside the loop.
+        return await asyncio.to_thread(_joined, entries, first)
 
-    async def close(self, session_id: SessionId, connection_id: ConnectionId) -> None:
+    async def close(self, session_id: SessionId, connection_id: ConnectionId, keep_s: int = 0) -> None:
         with redis_errors("closing a session"):
-            await self._run(CLOSE, session_id, session_keys(session_id), [connection_id])
+            await self._run(CLOSE, session_id, session_keys(session_id), [connection_id, keep_s])
+
+    async def delete(self, session_id: SessionId, tenant: str) -> Epoch | None:
+        takeover = codec.encode_takeover(Takeover(session_id=session_id, by=NOBODY))
+        args: list[ScriptArgument] = [tenant, takeover, _DELETED_MARK_S]
+        with redis_errors("deleting a session"):
+            epoch = await self._run(DELETE, session_id, session_keys(session_id), args)
+        return None if epoch is None else Epoch(epoch.decode())
 
     async def ping(self) -> None:
         await self._connections.ping()
+
+    async def _create(self, record: SessionRecord, *, replace: bool) -> bytes:
+        takeover = Takeover(session_id=record.session_id, by=record.connection_id)
+        args: list[ScriptArgument] = [
+            self._limits.session_ttl_s,
+            record.connection_id,
+            record.generation,
+            record.epoch,
+            codec.encode_takeover(takeover),
+            int(replace),
+            *to_fields(record),
+        ]
+        with redis_errors("opening a session"):
+            said: bytes = await self._run(OPEN, record.session_id, session_keys(record.session_id), args)
+        return said
 
     async def _run(
         self,
@@ -207,16 +283,26 @@ def _segment_args(
     return [sent.envelope, segment.seq, sent.overlap, int(sent.split)]
 
 
-def _refusal(said: bytes, record: SessionRecord, pool: PoolName) -> RattilError | None:
+def _refusal(said: bytes, pool: PoolName) -> RattilError | None:
     """What the push script said, as an error; None for ok."""
-    session_id = record.session_id
     if said == b"lost":
-        return StateLost(f"session {session_id} is not in Redis under epoch {record.epoch}: open it anew")
+        return StateLost("the session is not in Redis as this connection left it: go on under a new epoch")
     if said == b"fenced":
-        return Fenced(f"a newer connection owns session {session_id}: stop writing")
+        return _fenced()
     if said == b"full":
         return QueueFull(f"the segment stream of pool {pool} is full: keep the segment, push it later")
     return None
+
+
+def _fenced() -> Fenced:
+    return Fenced("a newer connection owns this session: stop writing")
+
+
+def _joined(entries: Sequence[tuple[bytes, dict[bytes, bytes]]], sample: int) -> tuple[AudioChunk, ...]:
+    chunks = (
+        AudioChunk(int(fields[b"s"]), stored_audio.unpack(fields[b"d"])) for _entry_id, fields in entries
+    )
+    return stored_audio.join(chunks, sample)
 
 
 def _logged(entry: tuple[bytes, dict[bytes, Any]]) -> LoggedResult | None:

@@ -35,7 +35,8 @@ class BusSettings(BaseSettings):
         default=MAX_AUDIO_BYTES,
         ge=65_536,
         le=512 * 1024 * 1024,
-        description="Encoded audio kept per session, bytes; the oldest is dropped first.",
+        description="Encoded audio kept per session, bytes. With STORE_AUDIO=session it also bounds the "
+        "session, whose report needs all of it: it ends after BUS_MAX_AUDIO_BYTES / 32010 seconds.",
     )
     bus_max_results: int = Field(
         default=5_000, ge=100, le=100_000, description="Results kept per session for replay."

@@ -8,15 +8,11 @@ from shared.audio import flac
 from shared.bus.limits import AudioCodec
 from shared.bus.ports import AudioChunk
 from shared.errors import BadAudio
-from shared.protocol.segments import SAMPLE_RATE
 
 _RAW = b"\x00"
 _FLAC = b"\x01"
 _TAGS = {"pcm16": _RAW, "flac": _FLAC}
 SAMPLE_BYTES = 2
-
-MAX_HOLE_SAMPLES = 600 * SAMPLE_RATE
-"""The longest unstored stretch that is filled with zeros: a session's keys live that long (10 min)."""
 
 
 def pack(chunk: AudioChunk, codec: AudioCodec) -> bytes:
@@ -48,19 +44,17 @@ def end_sample(chunk: AudioChunk) -> int:
     return chunk.start_sample + len(chunk.pcm) // SAMPLE_BYTES
 
 
-def join(chunks: Iterable[AudioChunk], sample: int) -> AudioChunk:
-    """Consecutive audio from `sample` on; chunks come in order of their ends and may overlap.
+def join(chunks: Iterable[AudioChunk], sample: int) -> tuple[AudioChunk, ...]:
+    """Audio from `sample` on, one chunk for each stretch without a hole.
 
-    It starts at the first stored sample if that comes later. Holes are filled with zeros; after one
-    too long to fill, the audio starts anew.
+    The chunks given come in order of their ends and may overlap.
     """
-    start, pcm = sample, bytearray()
+    stretches: list[tuple[int, bytearray]] = []
+    end = sample
     for chunk in chunks:
-        at = start + len(pcm) // SAMPLE_BYTES
-        hole = chunk.start_sample - at
-        if hole > 0 and (not pcm or hole > MAX_HOLE_SAMPLES):
-            start, pcm = chunk.start_sample, bytearray()
-        elif hole > 0:
-            pcm += bytes(hole * SAMPLE_BYTES)
-        pcm += chunk.pcm[max(0, -hole) * SAMPLE_BYTES :]
-    return AudioChunk(start, bytes(pcm))
+        if chunk.start_sample > end or not stretches:
+            stretches.append((max(chunk.start_sample, sample), bytearray()))
+            end = stretches[-1][0]
+        stretches[-1][1].extend(memoryview(chunk.pcm)[max(0, end - chunk.start_sample) * SAMPLE_BYTES :])
+        end = max(end, end_sample(chunk))
+    return tuple(AudioChunk(start, bytes(pcm)) for start, pcm in stretches if pcm)

@@ -13,12 +13,14 @@ class Close(NamedTuple):
 
     @property
     def reconnect(self) -> bool:
-        return self.code in (1001, 1006, 1012, 1013) or 4000 <= self.code <= 4499
+        return self.code in (1001, 1006, 1011, 1012, 1013) or 4000 <= self.code <= 4499
 
 
 NORMAL = Close(1000, "done")
 POLICY = Close(1008, "policy violation")
 TOO_BIG = Close(1009, "message too big")
+UNANSWERED = Close(1011, "no answer to pings")
+"""Sent by the server's WebSocket layer; a socket whose reading is held back is not pinged."""
 
 DRAINING = Close(4001, "draining: reconnect and resume")
 SLOW_CONSUMER = Close(4008, "slow consumer: events were not read in time; reconnect and resume")

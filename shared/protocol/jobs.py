@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from shared.errors import (
+    AudioLost,
     BadAudio,
     BadRequest,
     DecodeFailed,
@@ -21,6 +22,7 @@ from shared.errors import (
     UnknownVerse,
 )
 from shared.ids import Epoch, SessionId, TraceId
+from shared.protocol.segments import SAMPLE_RATE
 
 JOB_QUEUE = "asr:jobs"
 """arq's queue name (a sorted set on the control Redis)."""
@@ -28,20 +30,28 @@ JOB_QUEUE = "asr:jobs"
 VERIFY = "verify"
 """The one job function: a whole recording against a passage."""
 
-MAX_RECORDING_S = 1200
-"""Longest recording one job accepts, seconds; 20 min of PCM16 are 38 MB in Redis for a moment."""
+MAX_RECORDING_S = 7200
+"""Longest recording one job accepts, seconds, and so the longest session; two hours of PCM16 are 230 MB."""
+
+JOB_S_PER_AUDIO_S = 0.25
+"""How much longer a job may take for each second of audio: an hour takes about 90 s on two cores, and
+several jobs share an engine with live segments, which go first."""
 
 JOBS_VERSION = 1
 
 
 class VerifySession(msgspec.Struct, frozen=True, tag="session"):
-    """Verify the stored audio of a live or just ended session, from its first sample."""
+    """Verify the stored audio of a live or just ended session, from its first sample.
+
+    `samples`: how many were stored; fewer are a loss (0: written by a build that does not say).
+    """
 
     session_id: SessionId
     passage: str
     trace_id: TraceId = TraceId("")
     language: str = "ar"
     v: int = JOBS_VERSION
+    samples: int = 0
 
 
 class VerifyUpload(msgspec.Struct, frozen=True, tag="upload"):
@@ -52,6 +62,7 @@ class VerifyUpload(msgspec.Struct, frozen=True, tag="upload"):
     trace_id: TraceId = TraceId("")
     language: str = "ar"
     v: int = JOBS_VERSION
+    samples: int = 0
 
 
 VerifyRequest = VerifySession | VerifyUpload
@@ -74,11 +85,18 @@ class VerifyReply(msgspec.Struct, frozen=True):
 
 
 _ERRORS: dict[str, type[RattilError]] = {
-    kind.code: kind for kind in (BadAudio, BadRequest, DecodeFailed, StateLost, Unavailable, UnknownVerse)
+    kind.code: kind
+    for kind in (AudioLost, BadAudio, BadRequest, DecodeFailed, StateLost, Unavailable, UnknownVerse)
 }
 
 _request_decoder = msgspec.msgpack.Decoder(VerifySession | VerifyUpload)
 _reply_decoder = msgspec.msgpack.Decoder(VerifyReply)
+
+
+def job_time_s(base_s: float, samples: int) -> float:
+    """How long a job may take, seconds: `base_s`, and more for long audio (0 samples: nobody knows)."""
+    audio_s = samples / SAMPLE_RATE if samples else MAX_RECORDING_S
+    return base_s + JOB_S_PER_AUDIO_S * audio_s
 
 
 def session_job_id(session_id: SessionId, epoch: Epoch) -> str:

@@ -94,6 +94,8 @@ class FrameProtocol(WebSocketsSansIOProtocol):
         self._in_fragments = False
         self._begun = bytearray()
         """A frame that has not come whole: at most `_largest` bytes and a head."""
+        self._read_s = self.loop.time()
+        """When the socket was last read, or reading began again."""
         self._due = 0
         """How many bytes of it there must be before it is worth a look."""
 
@@ -112,6 +114,7 @@ class FrameProtocol(WebSocketsSansIOProtocol):
                 data = message.get("bytes")
                 if not take(message.get("text") or "" if data is None else data):
                     return True
+            self._read_s = self.loop.time()
             stirred = self.queue.stirred = self.loop.create_future()
             self._take, self._enough = take, False
             try:
@@ -132,6 +135,7 @@ class FrameProtocol(WebSocketsSansIOProtocol):
 
     # -- asyncio.Protocol --------------------------------------------------------------------------
     def data_received(self, data: bytes) -> None:
+        self._read_s = self.loop.time()
         if self._by_the_book or not self.handshake_complete:
             # Who sends more than the request before it is answered leaves a parser midway.
             self._by_the_book = self._by_the_book or self.handshake_initiated
@@ -197,6 +201,18 @@ class FrameProtocol(WebSocketsSansIOProtocol):
         super().connection_lost(exc)
         # A suspended generator that knows `conn`: the two would wait for the garbage collector.
         self.conn.parser.close()
+
+    def keepalive_timeout(self) -> None:
+        """A ping was not answered in time: the client is gone, unless its answer cannot have been read yet.
+
+        While the socket is not read (back-pressure) answers wait behind the client's audio, and who sends
+        audio lives. Reading goes on or the session ends within bounds of its own.
+        """
+        timeout_s = self.ping_timeout or 0.0
+        if self.read_paused or self.loop.time() - self._read_s < timeout_s:
+            self.pong_timer = self.loop.call_later(timeout_s, self.keepalive_timeout)
+            return
+        super().keepalive_timeout()
 
     # -- in between --------------------------------------------------------------------------------
     def send_receive_event_to_app(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from redis.asyncio import Redis
 
@@ -20,7 +20,7 @@ from shared.bus.sharding import shard_of
 from shared.ids import ConnectionId, Epoch, PoolName, SessionId, TraceId, WorkerId
 from shared.protocol.segments import LoggedResult, Segment, SegmentResult, Takeover
 from tests.memory.bus import MemoryResultFeed, MemorySessionStore
-from tests.memory.bus_state import MemoryBus
+from tests.memory.bus_state import MemoryBus, StoredSession
 from tests.memory.work_queue import MemoryWorkQueue
 
 POOL = PoolName("default")
@@ -36,6 +36,8 @@ class Bus(Protocol):
     def queue(self, worker: str = "w1") -> WorkQueue: ...
     async def break_feeds(self) -> None: ...
     async def wipe(self) -> None: ...
+    async def save(self) -> object: ...
+    async def roll_back(self, saved: Any) -> None: ...
     async def dead(self) -> list[dict[str, str]]: ...
     async def close(self) -> None: ...
 
@@ -59,6 +61,12 @@ class MemoryHarness:
 
     async def wipe(self) -> None:
         self.bus.wipe()
+
+    async def save(self) -> dict[SessionId, StoredSession]:
+        return self.bus.save()
+
+    async def roll_back(self, saved: dict[SessionId, StoredSession]) -> None:
+        self.bus.roll_back(saved)
 
     async def dead(self) -> list[dict[str, str]]:
         return [{name: str(value) for name, value in note.items()} for note in self.bus.dead]
@@ -95,6 +103,26 @@ class RedisHarness:
     async def wipe(self) -> None:
         for client in self.clients:
             await command(client, "FLUSHALL")
+
+    async def save(self) -> list[dict[bytes, tuple[int, bytes]]]:
+        """Every key of every shard, with its life in ms."""
+        saved = []
+        for client in self.clients:
+            names = await command(client, "KEYS", "*")
+            saved.append(
+                {
+                    name: (max(0, await command(client, "PTTL", name)), await command(client, "DUMP", name))
+                    for name in names
+                }
+            )
+        return saved
+
+    async def roll_back(self, saved: list[dict[bytes, tuple[int, bytes]]]) -> None:
+        """Come back as it was, as after a crash with an old snapshot."""
+        await self.wipe()
+        for client, kept in zip(self.clients, saved, strict=True):
+            for name, (life_ms, value) in kept.items():
+                await command(client, "RESTORE", name, life_ms, value)
 
     async def dead(self) -> list[dict[str, str]]:
         notes: list[dict[str, str]] = []

@@ -37,9 +37,10 @@ async def test_take_over_returns_what_was_saved(bus: Bus) -> None:
         record, safe_sample=800, next_seq=3, core=b"\x00\xff snapshot", core_seq=2, ended=True
     )
     await store.push(saved, None, None)
-    assert await store.take_over(record.session_id, NEWER) == msgspec.structs.replace(
-        saved, connection_id=NEWER
-    )
+    taken = await store.take_over(record.session_id, NEWER)
+    assert taken is not None
+    assert taken.generation > saved.generation
+    assert taken == msgspec.structs.replace(saved, connection_id=NEWER, generation=taken.generation)
 
 
 async def test_take_over_of_an_unknown_session_is_none(bus: Bus) -> None:
@@ -91,18 +92,18 @@ async def test_push_without_the_session_or_its_epoch_is_state_lost(bus: Bus) -> 
     assert await claim_all(bus.queue()) == []
 
 
-async def test_open_again_starts_an_empty_log_and_tells_a_former_owner(bus: Bus) -> None:
+async def test_reopening_starts_an_empty_log_and_tells_a_former_owner(bus: Bus) -> None:
     store, feed, record, sink = bus.store(), bus.feed(), a_record(), RecordingSink()
     await store.open(record)
     await feed.subscribe(record.session_id, record.connection_id, sink)
     await store.push(record, None, chunk(0, 10))
     await store.settle(a_result(a_segment(record, 0)))
-    anew = a_record(connection="c2", epoch="e2")
-    await store.open(anew)
+    anew = msgspec.structs.replace(a_record(connection="c2", epoch="e2"), generation=1)
+    await store.reopen(anew)
     await sink.until(lambda seen: len(seen.takeovers) == 1)
     page = await store.results_after(record.session_id, anew.epoch, 0)
     assert (page.top, page.results, page.complete) == (0, (), True)
-    assert (await store.audio_from(record.session_id, 0)).pcm == b""
+    assert await store.audio_from(record.session_id, 0) == ()
     assert await store.settle(a_result(a_segment(anew, 0))) == CommitOutcome(True, 1)
 
 
@@ -117,7 +118,8 @@ async def test_a_full_stream_refuses_and_writes_nothing(bus: Bus) -> None:
     restored = await store.take_over(record.session_id, record.connection_id)
     assert restored is not None
     assert restored.next_seq == 0
-    assert (await store.audio_from(record.session_id, 0)).pcm == b""
+    assert await store.audio_from(record.session_id, 0) == ()
+    refused = msgspec.structs.replace(refused, generation=restored.generation)
     await store.push(refused, None, None)  # a save needs no room in the stream
     other_shard = a_record(session_on(1))
     await store.open(other_shard)
@@ -132,7 +134,7 @@ async def test_a_repeated_push_stores_audio_once_and_skips_an_answered_segment(b
     await queue.commit([(claim, a_result(claim.segment))])
     await store.push(record, a_segment(record, 0), chunk(0, 20))
     assert await queue.depth() == 0
-    assert await store.audio_from(record.session_id, 0) == chunk(0, 20)
+    assert await store.audio_from(record.session_id, 0) == (chunk(0, 20),)
 
 
 async def test_audio_comes_back_from_any_sample(bus: Bus) -> None:
@@ -141,18 +143,19 @@ async def test_audio_comes_back_from_any_sample(bus: Bus) -> None:
     for first in (0, 20, 40):
         await store.push(record, None, chunk(first, 20))
     await store.push(record, None, chunk(50, 20))  # overlaps what is there by 10
-    assert await store.audio_from(record.session_id, 0) == chunk(0, 70)
-    assert await store.audio_from(record.session_id, 33) == chunk(33, 37)
-    assert (await store.audio_from(record.session_id, 70)).pcm == b""
+    assert await store.audio_from(record.session_id, 0) == (chunk(0, 70),)
+    assert await store.audio_from(record.session_id, 33) == (chunk(33, 37),)
+    assert await store.audio_from(record.session_id, 70) == ()
 
 
-async def test_holes_in_stored_audio_are_silence(bus: Bus) -> None:
+async def test_a_hole_in_stored_audio_is_a_hole_and_never_silence(bus: Bus) -> None:
     store, record = bus.store(), a_record()
     await store.open(record)
     await store.push(record, None, chunk(0, 10))
     await store.push(record, None, chunk(15, 10))
-    joined = await store.audio_from(record.session_id, 0)
-    assert joined == AudioChunk(0, pcm(0, 10) + bytes(10) + pcm(15, 10))
+    await store.push(record, None, chunk(25, 5))
+    assert await store.audio_from(record.session_id, 0) == (chunk(0, 10), chunk(15, 15))
+    assert await store.audio_from(record.session_id, 12) == (chunk(15, 15),)
 
 
 async def test_stored_audio_is_bounded_and_the_oldest_goes(bus: Bus) -> None:
@@ -160,7 +163,7 @@ async def test_stored_audio_is_bounded_and_the_oldest_goes(bus: Bus) -> None:
     await store.open(record)
     for first in range(0, 400, 50):
         await store.push(record, None, chunk(first, 50))
-    kept = await store.audio_from(record.session_id, 0)
+    [kept] = await store.audio_from(record.session_id, 0)
     assert kept.start_sample > 0
     assert 0 < len(kept.pcm) <= bus.limits.max_audio_bytes
     assert kept.pcm == pcm(kept.start_sample, 400 - kept.start_sample)
@@ -223,7 +226,7 @@ async def test_only_the_owner_can_close(bus: Bus) -> None:
     await store.push(record, None, chunk(0, 10))
     await store.close(record.session_id, record.connection_id)
     assert await store.take_over(record.session_id, NEWER) is None
-    assert (await store.audio_from(record.session_id, 0)).pcm == b""
+    assert await store.audio_from(record.session_id, 0) == ()
 
 
 async def test_ping(bus: Bus) -> None:
@@ -252,4 +255,6 @@ async def test_a_push_that_arrives_late_does_not_take_the_session_back(bus: Bus)
     await store.push(early, a_segment(record, 0), None)
     await store.push(late, a_segment(record, 1), None)
     await store.push(early, a_segment(record, 0), None)
-    assert await store.take_over(record.session_id, record.connection_id) == late
+    taken = await store.take_over(record.session_id, record.connection_id)
+    assert taken is not None
+    assert taken == msgspec.structs.replace(late, generation=taken.generation)

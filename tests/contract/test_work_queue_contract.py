@@ -56,12 +56,12 @@ async def test_a_segment_whose_end_is_stored_with_it_comes_whole(bus: Bus) -> No
         await store.push(record, segment, chunk)
     claims = await claim_all(queue)
     assert [claim.segment for claim in claims] == [first, second]
-    assert await store.audio_from(record.session_id, 0) == AudioChunk(0, pcm)
+    assert await store.audio_from(record.session_id, 0) == (AudioChunk(0, pcm),)
     # A gateway that heard nothing pushes again: the audio is there already, the segment is not answered.
     await store.push(record, second, AudioChunk(20, pcm[40:]))
     [again] = await claim_all(queue)
     assert again.segment == second
-    assert await store.audio_from(record.session_id, 0) == AudioChunk(0, pcm)
+    assert await store.audio_from(record.session_id, 0) == (AudioChunk(0, pcm),)
 
 
 async def test_segments_of_every_codec_come_as_they_were_pushed(bus: Bus) -> None:

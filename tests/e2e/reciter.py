@@ -53,6 +53,8 @@ class Reciter:
         self._acked = 0
         self._sent = 0
         self._done = False
+        self.socket: ClientConnection | None = None
+        """The connection in use, None between two."""
         self._started_s = 0.0
         self._turn = random.Random(name).randrange(len(urls))
 
@@ -72,6 +74,15 @@ class Reciter:
                     await asyncio.sleep(RECONNECT_PAUSE_S)
         return self.history
 
+    @property
+    def has_sent_everything(self) -> bool:
+        return self._sent >= self._recital.samples
+
+    def drop(self) -> None:
+        """Break the line now, as a phone in a tunnel does."""
+        if self.socket is not None:
+            self.socket.transport.abort()
+
     async def _one_connection(self, base_url: str) -> None:
         async with connect(
             self._url(base_url), open_timeout=5, ping_interval=None, compression=None
@@ -81,12 +92,14 @@ class Reciter:
                 await socket.wait_closed()
                 return
             self.history.connections += 1
+            self.socket = socket
             self._session_id = ready["session_id"]
             sender = asyncio.create_task(self._send(socket, int(ready["offset"])), name="reciter-send")
             try:
                 while not self._done:
                     await self._receive(socket)
             finally:
+                self.socket = None
                 sender.cancel()
                 await asyncio.gather(sender, return_exceptions=True)
 

@@ -10,7 +10,8 @@ CHUNK = 65_536
 
 
 class RedisProxy:
-    """Forwards bytes both ways. `cut` breaks connections; `lose_reply` swallows an answer first."""
+    """Forwards bytes both ways. `cut` breaks connections, `lose_reply` swallows an answer first, `delay`
+    holds one request back, `lead_to` sends all to another server, as a failover does."""
 
     def __init__(self, redis_port: int) -> None:
         self._redis_port = redis_port
@@ -18,7 +19,9 @@ class RedisProxy:
         self._writers: dict[asyncio.StreamWriter, asyncio.StreamWriter] = {}
         self._lines: set[asyncio.Task[None]] = set()
         self._marks: list[bytes] = []
+        self._delays: list[tuple[bytes, float]] = []
         self.lost_replies = 0
+        self.delayed_requests = 0
 
     @property
     def url(self) -> str:
@@ -35,6 +38,15 @@ class RedisProxy:
     def lose_reply(self, mark: bytes) -> None:
         """The next request that holds `mark` reaches Redis, but its connection breaks before the reply."""
         self._marks.append(mark)
+
+    def delay(self, mark: bytes, seconds: float) -> None:
+        """The next request that holds `mark` reaches Redis so much later, whether or not its sender waits."""
+        self._delays.append((mark, seconds))
+
+    def lead_to(self, redis_port: int) -> None:
+        """From now on this server is the one behind the address; connections to the old one break."""
+        self._redis_port = redis_port
+        self.cut(1.0, random.Random())
 
     async def __aenter__(self) -> RedisProxy:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
@@ -85,6 +97,11 @@ class RedisProxy:
                 self._marks.remove(mark)
                 self.lost_replies += 1
                 client.transport.abort()  # before Redis hears of it: no reply can slip through
+            held = next((held for held in self._delays if held[0] in data), None)
+            if held is not None:
+                self._delays.remove(held)
+                self.delayed_requests += 1
+                await asyncio.sleep(held[1])
             upstream.write(data)
             await upstream.drain()
             if mark is not None:

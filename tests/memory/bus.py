@@ -5,8 +5,19 @@ from __future__ import annotations
 import msgspec
 
 from shared.bus import stored_audio
-from shared.bus.ports import AudioChunk, CommitOutcome, ResultPage, ResultSink, SessionKind, SessionRecord
-from shared.errors import Fenced, QueueFull, StateLost
+from shared.bus.ports import (
+    TAKE_OVER_S,
+    UNSEEN,
+    AlreadyOpen,
+    AudioChunk,
+    CommitOutcome,
+    HighWater,
+    ResultPage,
+    ResultSink,
+    SessionKind,
+    SessionRecord,
+)
+from shared.errors import BusUnavailable, Fenced, QueueFull, StateLost
 from shared.ids import ConnectionId, Epoch, SessionId
 from shared.protocol.segments import SAMPLE_RATE, Segment, SegmentResult
 from tests.memory.bus_state import MemoryBus, StoredSegment, StoredSession
@@ -18,31 +29,66 @@ class MemorySessionStore:
     def __init__(self, bus: MemoryBus) -> None:
         self._bus = bus
 
+    async def ticket(self, session_id: SessionId) -> int:
+        self._check(session_id)
+        stored = self._bus.session(session_id)
+        owned = self._bus.deleted.get(session_id, 0) if stored is None else stored.record.generation
+        return max(self._bus.now_us(), owned + 1)
+
     async def open(self, record: SessionRecord) -> None:
-        self._check(record.session_id)
-        former = self._bus.session(record.session_id)
-        self._bus.sessions[record.session_id] = StoredSession(record, self._bus.expiry())
-        if former is not None:
-            self._tell_former(former.record, record.connection_id)
+        stored = self._stored_for(record)
+        if stored is None and self._bus.deleted.get(record.session_id, -1) > record.generation:
+            raise AlreadyOpen("another connection has opened this session: take it over")
+        if stored is not None and not _same(stored.record, record):
+            raise AlreadyOpen("another connection has opened this session: take it over")
+        if stored is None:
+            self._create(record)
+
+    async def reopen(self, record: SessionRecord) -> None:
+        stored = self._stored_for(record)
+        owned = self._bus.deleted.get(record.session_id, -1) if stored is None else stored.record.generation
+        if owned > record.generation:
+            raise _fenced()
+        if stored is None or not _same(stored.record, record):
+            self._create(record)
+            if stored is not None:
+                self._tell_former(stored.record, record.connection_id)
 
     async def take_over(
-        self, session_id: SessionId, connection_id: ConnectionId, kind: SessionKind | None = None
+        self,
+        session_id: SessionId,
+        connection_id: ConnectionId,
+        kind: SessionKind | None = None,
+        ticket: int | None = None,
     ) -> SessionRecord | None:
+        ticket = await self.ticket(session_id) if ticket is None else ticket
         self._check(session_id)
         stored = self._bus.session(session_id)
         if stored is None:
             return None
         former = stored.record
+        if self._bus.now_us() > ticket + TAKE_OVER_S * 1_000_000:
+            raise BusUnavailable("the store heard of this connection too late; reconnect")
+        if former.generation > ticket or (
+            former.generation == ticket and former.connection_id != connection_id
+        ):
+            raise _fenced()
         if kind is not None and kind != (former.protocol, former.subject, former.tenant):
             return former
-        stored.record = msgspec.structs.replace(former, connection_id=connection_id)
-        stored.expires_s = self._bus.expiry()
+        stored.record = msgspec.structs.replace(former, connection_id=connection_id, generation=ticket)
+        stored.expires_s = self._bus.expiry(stored.keep_s)
         self._tell_former(former, connection_id)
         return stored.record
 
-    async def push(self, record: SessionRecord, segment: Segment | None, audio: AudioChunk | None) -> None:
+    async def push(
+        self,
+        record: SessionRecord,
+        segment: Segment | None,
+        audio: AudioChunk | None,
+        seen: HighWater = UNSEEN,
+    ) -> None:
         self._check(record.session_id)
-        stored = self._owned(record)
+        stored = self._owned(record, seen)
         fresh = segment is not None and segment.seq not in stored.offsets
         if segment is not None and fresh:
             stream = self._bus.stream(segment.pool, self._bus.shard(segment.session_id))
@@ -51,7 +97,7 @@ class MemorySessionStore:
             stream[self._bus.new_entry_id()] = StoredSegment(segment, self._bus.clock.monotonic())
         if record.safe_sample >= stored.record.safe_sample:
             stored.record = record
-        stored.expires_s = self._bus.expiry()
+        stored.expires_s = self._bus.expiry(stored.keep_s)
         if audio is not None and audio.pcm:
             self._append(stored, audio)
         async with self._bus.arrivals:
@@ -61,7 +107,9 @@ class MemorySessionStore:
         self._check(result.session_id)
         return self._bus.log_outcome(result)
 
-    async def results_after(self, session_id: SessionId, epoch: Epoch, after: int) -> ResultPage:
+    async def results_after(
+        self, session_id: SessionId, epoch: Epoch, after: int, seen: HighWater = UNSEEN
+    ) -> ResultPage:
         self._check(session_id)
         stored = self._bus.session(session_id)
         if stored is None:
@@ -70,20 +118,35 @@ class MemorySessionStore:
             return ResultPage(stored.record.epoch, stored.top, (), complete=False)
         logged = tuple(result for result in stored.results if result.offset > after)
         proved = after <= stored.top and len(logged) == stored.top - after
-        return ResultPage(epoch, stored.top, logged, complete=proved)
+        return ResultPage(epoch, stored.top, logged, complete=proved and not _behind(stored, seen))
 
-    async def audio_from(self, session_id: SessionId, sample: int) -> AudioChunk:
+    async def audio_from(self, session_id: SessionId, sample: int) -> tuple[AudioChunk, ...]:
         self._check(session_id)
         stored = self._bus.session(session_id)
         first = max(0, sample)
         chunks = stored.audio if stored is not None else []
         return stored_audio.join((c for c in chunks if stored_audio.end_sample(c) > first), first)
 
-    async def close(self, session_id: SessionId, connection_id: ConnectionId) -> None:
+    async def close(self, session_id: SessionId, connection_id: ConnectionId, keep_s: int = 0) -> None:
         self._check(session_id)
         stored = self._bus.session(session_id)
-        if stored is not None and stored.record.connection_id == connection_id:
+        if stored is None or stored.record.connection_id != connection_id:
+            return
+        if keep_s <= 0:
             del self._bus.sessions[session_id]
+            return
+        stored.keep_s = keep_s
+        stored.expires_s = self._bus.expiry(keep_s)
+
+    async def delete(self, session_id: SessionId, tenant: str) -> Epoch | None:
+        self._check(session_id)
+        stored = self._bus.session(session_id)
+        if stored is None or stored.record.tenant != tenant:
+            return None
+        self._bus.deleted[session_id] = max(self._bus.now_us(), stored.record.generation + 1)
+        del self._bus.sessions[session_id]
+        self._tell_former(stored.record, ConnectionId(""))
+        return stored.record.epoch
 
     async def ping(self) -> None:
         for shard in range(self._bus.shards):
@@ -92,14 +155,26 @@ class MemorySessionStore:
     def _check(self, session_id: SessionId) -> None:
         self._bus.check(self._bus.shard(session_id))
 
-    def _owned(self, record: SessionRecord) -> StoredSession:
+    def _stored_for(self, record: SessionRecord) -> StoredSession | None:
+        self._check(record.session_id)
+        return self._bus.session(record.session_id)
+
+    def _create(self, record: SessionRecord) -> None:
+        self._bus.deleted.pop(record.session_id, None)
+        self._bus.sessions[record.session_id] = StoredSession(record, self._bus.expiry())
+
+    def _owned(self, record: SessionRecord, seen: HighWater) -> StoredSession:
         stored = self._bus.session(record.session_id)
+        if record.session_id in self._bus.deleted:
+            raise _fenced()
         if stored is None:
-            raise StateLost(f"session {record.session_id} is not stored: open it anew")
-        if stored.record.connection_id != record.connection_id:
-            raise Fenced(f"a newer connection owns session {record.session_id}: stop writing")
-        if stored.record.epoch != record.epoch:
-            raise StateLost(f"session {record.session_id} is not at epoch {record.epoch}: open it anew")
+            raise StateLost("the session is not stored: open it anew")
+        owner = stored.record
+        mine = owner.connection_id == record.connection_id
+        if owner.generation > record.generation or (owner.generation == record.generation and not mine):
+            raise _fenced()
+        if owner.epoch != record.epoch or _behind(stored, seen):
+            raise StateLost("the session is not stored as this connection left it: go on under a new epoch")
         return stored
 
     def _append(self, stored: StoredSession, audio: AudioChunk) -> None:
@@ -117,6 +192,20 @@ class MemorySessionStore:
     def _tell_former(self, former: SessionRecord, by: ConnectionId) -> None:
         if former.connection_id != by:
             self._bus.notify_takeover(former.connection_id, former.session_id, by)
+
+
+def _same(stored: SessionRecord, record: SessionRecord) -> bool:
+    """Whether this very opening has been stored already."""
+    return (stored.connection_id, stored.epoch) == (record.connection_id, record.epoch)
+
+
+def _behind(stored: StoredSession, seen: HighWater) -> bool:
+    now = HighWater(stored.top, stored.record.safe_sample, stored.record.next_seq)
+    return any(here < then for here, then in zip(now, seen, strict=True))
+
+
+def _fenced() -> Fenced:
+    return Fenced("a newer connection owns this session: stop writing")
 
 
 class MemoryResultFeed:

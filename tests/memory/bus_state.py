@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
@@ -25,6 +26,7 @@ class StoredSession:
     results: list[LoggedResult] = field(default_factory=list)
     offsets: dict[int, int] = field(default_factory=dict)
     top: int = 0
+    keep_s: int | None = None
 
 
 @dataclass(slots=True)
@@ -53,6 +55,7 @@ class MemoryBus:
         self.limits = limits or BusLimits()
         self.shards = shards
         self.sessions: dict[SessionId, StoredSession] = {}
+        self.deleted: dict[SessionId, int] = {}
         self.streams: dict[tuple[PoolName, int], Stream] = {}
         self.sinks: dict[ConnectionId, ResultSink] = {}
         self.dead: list[dict[str, str | int]] = []
@@ -70,8 +73,18 @@ class MemoryBus:
     def wipe(self) -> None:
         """Forget everything, as a Redis without persistence does when it restarts."""
         self.sessions.clear()
+        self.deleted.clear()
         self.streams.clear()
         self.dead.clear()
+        self.interrupt()
+
+    def save(self) -> dict[SessionId, StoredSession]:
+        """What is stored now, for `roll_back`."""
+        return copy.deepcopy(self.sessions)
+
+    def roll_back(self, saved: dict[SessionId, StoredSession]) -> None:
+        """Come back as it was, as a Redis does from an old snapshot."""
+        self.sessions = copy.deepcopy(saved)
         self.interrupt()
 
     def interrupt(self) -> None:
@@ -98,9 +111,13 @@ class MemoryBus:
             return None
         return stored
 
-    def expiry(self) -> float:
+    def expiry(self, keep_s: int | None = None) -> float:
         """The end of a life that is renewed now, s on the clock."""
-        return self.clock.monotonic() + self.limits.session_ttl_s
+        return self.clock.monotonic() + (self.limits.session_ttl_s if keep_s is None else keep_s)
+
+    def now_us(self) -> int:
+        """The store's own clock, µs."""
+        return int(self.clock.monotonic() * 1_000_000)
 
     def stream(self, pool: PoolName, shard: int) -> Stream:
         return self.streams.setdefault((pool, shard), OrderedDict())
@@ -122,7 +139,7 @@ class MemoryBus:
         logged = LoggedResult(stored.top, result)
         stored.results.append(logged)
         del stored.results[: max(0, len(stored.results) - self.limits.max_results)]
-        stored.expires_s = self.expiry()
+        stored.expires_s = self.expiry(stored.keep_s)
         self.deliver(stored.record.connection_id, logged)
         return CommitOutcome(True, stored.top)
 

@@ -159,6 +159,7 @@ def _ready(event: Opened, passage: Passage) -> messages.ReadyEvent:
         next_seq=event.next_seq,
         offset=event.offset,
         gap=_gap(event.gap),
+        max_session_seconds=event.longest_s,
     )
 
 

@@ -17,7 +17,8 @@ class GapInfo(msgspec.Struct, frozen=True):
 
 
 class ReadyEvent(msgspec.Struct, frozen=True, tag="ready"):
-    """First event. `offset`: the sample to send from. `next_seq`: seq of the next event."""
+    """First event. `offset`: the sample to send from. `next_seq`: seq of the next event.
+    `max_session_seconds`: how much audio the session may have; at it the report comes by itself."""
 
     session_id: str
     connection_id: str
@@ -30,6 +31,7 @@ class ReadyEvent(msgspec.Struct, frozen=True, tag="ready"):
     next_seq: int
     offset: int
     gap: GapInfo | UnsetType = UNSET
+    max_session_seconds: float = 0.0
 
 
 class AckEvent(msgspec.Struct, frozen=True, tag="ack"):

@@ -9,6 +9,7 @@ from gateway.dependencies import GatewayPorts
 from gateway.session.core import SessionCore
 from gateway.session.events import Finished, FinishFailed
 from shared.errors import RattilError
+from shared.protocol.jobs import job_time_s
 from shared.protocol.segments import SAMPLE_RATE
 from shared.service.logging import get_logger
 
@@ -26,9 +27,10 @@ async def report_of(ports: GatewayPorts, core: SessionCore, passage: str) -> Fin
     identity = core.identity
     patience = BusRetry(ports.clock, ports.metrics, ports.settings.bus_grace_s)
     try:
-        async with asyncio.timeout(ports.settings.batch_timeout_s):
+        samples = core.segmenter.position.cut
+        async with asyncio.timeout(job_time_s(ports.settings.batch_timeout_s, samples)):
             report = await patience.call(
-                lambda: ports.batch.verify_session(identity.session_id, core.epoch, passage)
+                lambda: ports.batch.verify_session(identity.session_id, core.epoch, passage, samples=samples)
             )
     except TimeoutError:
         return FinishFailed("verify_timeout", "the final report did not come in time")
@@ -43,7 +45,7 @@ def _no_audio(ports: GatewayPorts, core: SessionCore) -> FinishFailed | None:
     settings = ports.settings
     if core.segmenter.received == 0:
         return FinishFailed("no_audio", "no audio was received")
-    kept_s = {"session": settings.max_session_s, "tail": settings.store_audio_tail_s, "off": 0.0}
+    kept_s = {"session": settings.session_limit_s, "tail": settings.store_audio_tail_s, "off": 0.0}
     if not core.audio_complete or core.segmenter.received > kept_s[settings.store_audio] * SAMPLE_RATE:
         return FinishFailed("audio_lost", "the beginning of this session's audio is no longer stored")
     return None

@@ -14,7 +14,7 @@ local function leave()
   if ARGV[8] ~= '' then redis.call('XDEL', KEYS[5], ARGV[8]) end
 end
 
-local state = redis.call('HMGET', KEYS[1], 'epoch', 'connection_id')
+local state = redis.call('HMGET', KEYS[1], 'epoch', 'connection_id', 'keep_s')
 if state[1] ~= ARGV[2] then
   leave()
   return {0, 0}
@@ -27,7 +27,7 @@ end
 local offset = redis.call('HINCRBY', KEYS[1], 'top', 1)
 redis.call('HSET', KEYS[4], ARGV[3], offset)
 redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[5], offset .. '-0', 'r', ARGV[4])
-for i = 1, 4 do redis.call('EXPIRE', KEYS[i], ARGV[1]) end
+for i = 1, 4 do redis.call('EXPIRE', KEYS[i], state[3] or ARGV[1]) end
 redis.call('PUBLISH', 'results:' .. (state[2] or ARGV[6]), offset .. ':' .. ARGV[4])
 leave()
 return {1, offset}

@@ -1,28 +1,42 @@
 -- Save the record, store audio, queue a segment: all or nothing. Returns 'ok', 'lost', 'fenced', 'full'.
 -- KEYS: session, audio, results, offsets, segments
--- ARGV: ttl_s, connection_id, epoch,
+-- ARGV: ttl_s, connection_id, epoch, generation, what its sender has seen: newest result, safe sample, next seq,
 --       segment ('' for none), its seq, its overlap, 1 if its audio is that and the audio entry (0: it has all
 --       in itself), stream bound,
 --       audio entry ('' for none), its start and end sample, audio bytes bound (0: by sample),
 --       first sample to keep,
 --       then field/value pairs of the record
-local ttl, connection, epoch = ARGV[1], ARGV[2], ARGV[3]
-local segment, seq, overlap, split, max_segments = ARGV[4], ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8])
-local audio, from, to = ARGV[9], ARGV[10], tonumber(ARGV[11])
-local max_bytes, keep_from = tonumber(ARGV[12]), ARGV[13]
+local ttl, connection, epoch, generation = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local seen_top, seen_safe, seen_seq = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local segment, seq, overlap, split, max_segments = ARGV[8], ARGV[9], ARGV[10], ARGV[11], tonumber(ARGV[12])
+local audio, from, to = ARGV[13], ARGV[14], tonumber(ARGV[15])
+local max_bytes, keep_from = tonumber(ARGV[16]), ARGV[17]
+local first_field = 18
 
-local state = redis.call('HMGET', KEYS[1], 'connection_id', 'epoch', 'audio_end', 'audio_bytes', 'safe_sample')
+local state = redis.call('HMGET', KEYS[1], 'connection_id', 'epoch', 'audio_end', 'audio_bytes', 'safe_sample',
+  'generation', 'top', 'next_seq', 'deleted', 'keep_s')
+if state[9] then return 'fenced' end
 if not state[1] then return 'lost' end
--- Ownership before epoch: a superseded connection must never be told to open the session anew.
-if state[1] ~= connection then return 'fenced' end
+-- Ownership before epoch: a superseded connection must never be told to open the session anew. A lower
+-- generation than the sender's is one from before its take-over: Redis came back older.
+local owned = tonumber(state[6] or 0)
+if owned > generation or (owned == generation and state[1] ~= connection) then return 'fenced' end
 if state[2] ~= epoch then return 'lost' end
+if tonumber(state[7]) < seen_top or tonumber(state[5]) < seen_safe or tonumber(state[8]) < seen_seq then
+  return 'lost'
+end
+-- Evicted or deleted by hand: a session's keys live and die together.
+local bytes_stored = tonumber(state[4])
+if bytes_stored > 0 and redis.call('EXISTS', KEYS[2]) == 0 then return 'lost' end
+if tonumber(state[7]) > 0 and redis.call('EXISTS', KEYS[3], KEYS[4]) < 2 then return 'lost' end
 local queue = segment ~= '' and redis.call('HEXISTS', KEYS[4], seq) == 0
 if queue and redis.call('XLEN', KEYS[5]) >= max_segments then return 'full' end
+ttl = state[10] or ttl
 
 -- A push whose connection was given up may arrive after the one that repeated it, and others: it must
 -- not take the record back to where it was.
 local fields, late = {}, false
-for i = 14, #ARGV do
+for i = first_field, #ARGV do
   fields[#fields + 1] = ARGV[i]
   if ARGV[i] == 'safe_sample' and i % 2 == 0 then late = tonumber(ARGV[i + 1]) < tonumber(state[5] or 0) end
 end
@@ -30,8 +44,8 @@ if not late then redis.call('HSET', KEYS[1], unpack(fields)) end
 
 -- An entry's id is its end sample: a repeated chunk is seen at once, a read can start at any sample.
 if audio ~= '' and to > tonumber(state[3]) then
-  redis.call('XADD', KEYS[2], ARGV[11] .. '-0', 's', from, 'd', audio)
-  local bytes = tonumber(state[4]) + #audio
+  redis.call('XADD', KEYS[2], ARGV[15] .. '-0', 's', from, 'd', audio)
+  local bytes = bytes_stored + #audio
   if max_bytes == 0 then
     redis.call('XTRIM', KEYS[2], 'MINID', '=', keep_from)
   end
@@ -40,7 +54,7 @@ if audio ~= '' and to > tonumber(state[3]) then
     bytes = bytes - #oldest[2][4]
     redis.call('XDEL', KEYS[2], oldest[1])
   end
-  redis.call('HSET', KEYS[1], 'audio_end', ARGV[11], 'audio_bytes', bytes)
+  redis.call('HSET', KEYS[1], 'audio_end', ARGV[15], 'audio_bytes', bytes)
 end
 if queue then
   -- No concatenation here: the worker joins the parts.

@@ -18,7 +18,7 @@ from shared.bus.redis_feed import RedisResultFeed
 from shared.bus.redis_queue import RedisWorkQueue
 from shared.bus.redis_sessions import RedisSessionStore, session_keys
 from shared.errors import BusUnavailable, QueueFull, StateLost
-from shared.ids import WorkerId
+from shared.ids import Epoch, WorkerId
 from shared.protocol import codec
 from shared.service.metrics import create_registry, exposition
 from tests.contract.bus_harness import (
@@ -87,11 +87,12 @@ async def test_every_session_key_expires(connections: RedisConnections) -> None:
         assert 0 < await command(connections.shards[0].commands, "TTL", key) <= keys.SESSION_TTL_S
 
 
-async def test_a_session_of_another_version_is_as_good_as_unknown(connections: RedisConnections) -> None:
+async def test_a_session_of_another_version_is_as_good_as_lost(connections: RedisConnections) -> None:
     store, record = RedisSessionStore(connections), a_record()
     await store.open(record)
     await command(connections.shards[0].commands, "HSET", keys.session(record.session_id), "v", 9)
-    assert await store.take_over(record.session_id, record.connection_id) is None
+    with pytest.raises(StateLost):
+        await store.take_over(record.session_id, record.connection_id)
 
 
 async def test_store_audio_tail_and_off(connections: RedisConnections) -> None:
@@ -101,12 +102,12 @@ async def test_store_audio_tail_and_off(connections: RedisConnections) -> None:
     await tail.open(record)
     for first in range(0, 64_000, 8_000):
         await tail.push(record, None, AudioChunk(first, bytes(16_000)))
-    kept = await tail.audio_from(record.session_id, 0)
+    [kept] = await tail.audio_from(record.session_id, 0)
     assert 40_000 <= kept.start_sample <= 48_000
     assert kept.start_sample + len(kept.pcm) // 2 == 64_000
-    await off.open(record)
-    await off.push(record, None, AudioChunk(0, bytes(16_000)))
-    assert (await off.audio_from(record.session_id, 0)).pcm == b""
+    await off.reopen(msgspec.structs.replace(record, epoch=Epoch("e2")))
+    await off.push(msgspec.structs.replace(record, epoch=Epoch("e2")), None, AudioChunk(0, bytes(16_000)))
+    assert await off.audio_from(record.session_id, 0) == ()
 
 
 async def test_scripts_are_loaded_again_after_a_flush(connections: RedisConnections) -> None:

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent.parent.parent
 PAGE = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
 NAMED = set(re.findall(r"[a-z][a-z_]*", PAGE))
 WRITES_A_CODE = re.compile(r'(?:FinishFailed|_say_busy|EndConnection)\(\s*(?:[A-Z_]+,\s*)?"(\w+)"')
-ONLY_AT_START = {"cannot_listen", "startup_failed"}
+ONLY_AT_START = {"cannot_listen", "startup_failed", "unsuitable_redis"}
 
 
 def all_close_codes() -> dict[str, close_codes.Close]:

@@ -59,12 +59,18 @@ class ScriptedBatch:
 
     def __init__(self) -> None:
         self.asked: list[tuple[SessionId, Epoch, str]] = []
+        self.forgotten: list[tuple[SessionId, Epoch]] = []
         self.failure: RattilError | None = None
         self.hold = asyncio.Event()
         self.hold.set()
 
     async def verify_session(
-        self, session_id: SessionId, epoch: Epoch, passage: str, trace_id: TraceId | None = None
+        self,
+        session_id: SessionId,
+        epoch: Epoch,
+        passage: str,
+        trace_id: TraceId | None = None,
+        samples: int = 0,
     ) -> VerifyReport:
         self.asked.append((session_id, epoch, passage))
         await self.hold.wait()
@@ -76,6 +82,9 @@ class ScriptedBatch:
         self, pcm16: bytes, passage: str, trace_id: TraceId | None = None
     ) -> VerifyReport:
         return report_on(passage)
+
+    async def forget(self, session_id: SessionId, epoch: Epoch) -> None:
+        self.forgotten.append((session_id, epoch))
 
     async def close(self) -> None:
         return None

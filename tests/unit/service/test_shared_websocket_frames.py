@@ -239,6 +239,37 @@ async def test_who_has_enough_is_given_the_rest_later_and_meanwhile_the_socket_i
     assert pours == [True, True, False]
 
 
+async def test_a_pong_that_cannot_be_read_is_not_missing() -> None:
+    """While audio is held back the answer lies unread behind it; the limit counts once reading goes on."""
+    again = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        await receive.__self__.pour(lambda message: False)
+        await again.wait()
+        await receive.__self__.pour(lambda message: True)
+
+    peer = Peer(FrameProtocol, app)
+    protocol = peer.protocol
+    await peer.hear(REQUEST)
+    await peer.hear(b"".join(frame(BINARY, bytes((number,))) for number in range(3)))
+    protocol.ping_timeout = 0.0  # over at once
+    assert protocol.read_paused
+    protocol.keepalive_timeout()
+    assert peer.wire.answer == b""
+    protocol.stop_keepalive()  # it waits for another while
+    again.set()
+    await turns()
+    protocol.ping_timeout = 3600.0  # it has just been read
+    protocol.keepalive_timeout()
+    assert peer.wire.answer == b""
+    protocol.ping_timeout = 0.0
+    protocol.keepalive_timeout()
+    assert (1011).to_bytes(2, "big") in peer.wire.answer
+    protocol.connection_lost(None)
+
+
 async def test_what_the_taker_raises_comes_out_of_the_pouring() -> None:
     raised: list[Exception] = []
 
