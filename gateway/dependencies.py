@@ -14,6 +14,7 @@ from gateway.connection.window_encoder import PlainEncoder, WindowEncoder
 from gateway.metrics import GatewayMetrics
 from gateway.offline.arq_client import BatchVerifier
 from gateway.settings import GatewaySettings
+from shared.audio.decoder_pool import AudioDecoder
 from shared.bus.ports import ResultFeed, SessionStore
 from shared.clock import Clock
 
@@ -24,8 +25,8 @@ class GatewayPorts:
 
     `store`/`feed`: the bus. `admission`: the router. `leases`: the leases this process holds.
     `batch`: final reports. `connections`: live connections, their limit, and the drain.
-    `workers_ready`: how many workers are ready; raises `Unavailable` when nobody can say. `encoder`:
-    how audio is encoded for the bus.
+    `workers_ready`: how many workers are ready; raises `Unavailable` when nobody can say. `decoder`:
+    decodes uploads. `encoder`: how audio is encoded for the bus.
     """
 
     settings: GatewaySettings
@@ -40,4 +41,5 @@ class GatewayPorts:
     metrics: GatewayMetrics
     connections: ConnectionRegistry
     workers_ready: Callable[[], Awaitable[int]]
+    decoder: AudioDecoder
     encoder: WindowEncoder = field(default_factory=PlainEncoder)

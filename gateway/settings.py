@@ -5,12 +5,12 @@ from __future__ import annotations
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from gateway.window_settings import WindowSettings
+from gateway.upload_settings import UploadSettings
 from shared.protocol.segments import SAMPLE_RATE
 from shared.service.logging import LogFormat
 
 
-class GatewaySettings(WindowSettings):
+class GatewaySettings(UploadSettings):
     """One gateway process. Every bound of the process is here by name."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
@@ -174,27 +174,6 @@ class GatewaySettings(WindowSettings):
         validation_alias="VERIFY_TIMEOUT_S",
         gt=0,
         description="Longest wait for the final report, seconds.",
-    )
-    verify_max_bytes: int = Field(
-        default=33_554_432,
-        validation_alias="VERIFY_MAX_BYTES",
-        ge=65_536,
-        le=268_435_456,
-        description="Largest body of POST /verify, bytes.",
-    )
-    verify_max_s: float = Field(
-        default=600,
-        validation_alias="VERIFY_MAX_SECONDS",
-        gt=0,
-        le=1200,
-        description="Longest uploaded recording.",
-    )
-    verify_max_concurrent: int = Field(
-        default=8,
-        validation_alias="VERIFY_MAX_CONCURRENT",
-        ge=1,
-        le=256,
-        description="Uploads in work at once.",
     )
     lease_renew_s: float = Field(
         default=8.0,

@@ -7,14 +7,14 @@ no file and no connection, start no process, and has a limit on memory and CPU t
 
 from __future__ import annotations
 
-import io
 import resource
+import struct
 import sys
-import wave
 from contextlib import suppress
 from typing import Literal
 
 import msgspec
+import numpy as np
 
 from shared.audio.decode import Decoded, check_size, decode_recording
 from shared.errors import BadAudio
@@ -42,7 +42,7 @@ class Limits(msgspec.Struct, frozen=True):
 def main(argv: list[str]) -> None:
     """`argv[1]`: `Limits` as JSON."""
     limits = msgspec.json.decode(argv[1], type=Limits)
-    decode_silence()
+    prepare()
     give_up_rights(limits)
     answer, pcm16 = _answer(limits)
     sys.stdout.buffer.write(msgspec.json.encode(answer) + b"\n" + pcm16)
@@ -67,15 +67,15 @@ def _decode(limits: Limits) -> Decoded:
     return decode_recording(data, limits.max_seconds)
 
 
-def decode_silence() -> None:
-    """Decode a little silence: Python and NumPy load some modules at first use, and later they cannot."""
-    file = io.BytesIO()
-    with wave.open(file, "wb") as out:
-        out.setnchannels(2)
-        out.setsampwidth(2)
-        out.setframerate(44_100)
-        out.writeframes(bytes(44_100))
-    decode_recording(file.getvalue(), 1.0)
+def prepare() -> None:
+    """Decode a loud moment and something that is no sound: Python and NumPy load modules at first use, and
+    later they cannot."""
+    loud = np.full(2000, 2.0, "<f4").tobytes()
+    form = struct.pack("<HHIIHH", 3, 2, 44_100, 44_100 * 8, 8, 32)  # tag 3: floats
+    body = b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(loud)) + loud
+    decode_recording(b"RIFF" + struct.pack("<I", len(body)) + body, 1.0)
+    with suppress(BadAudio):
+        decode_recording(bytes(100), 1.0)
 
 
 def give_up_rights(limits: Limits) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 import os
+import random
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -212,15 +215,32 @@ async def test_a_decoder_that_cannot_be_started_is_unavailable(monkeypatch: pyte
     assert seen.outcomes == ["unavailable"]
 
 
-def test_a_decoder_has_no_rights(tmp_path: Path) -> None:
-    """No file, no connection, no process; what it needs for decoding was loaded before."""
+KINDS = {
+    "wav": WAV,
+    "m4a": encoded("mp4", "aac", [tone(0.5, 44_100)] * 2, 44_100),
+    "mp3": encoded("mp3", "libmp3lame", [tone(0.5, 44_100)], 44_100),
+    "webm": encoded("webm", "libopus", [tone(0.5, 48_000)], 48_000, later_s=lambda at_s: float(at_s > 0.2)),
+    "ogg": encoded("ogg", "libopus", [tone(0.5, 48_000), -tone(0.5, 48_000)], 48_000),
+    "flac": encoded("flac", "flac", [tone(0.5, 96_000)] * 8, 96_000),
+    "noise": wav_file(bytes(random.Random(1).randbytes(60_000)), 8000, 1, 1),
+    "joined": encoded("adts", "aac", [tone(0.5, 16_000)])
+    + encoded("adts", "aac", [tone(0.5, 8000)] * 2, 8000),
+    "cut": encoded("adts", "aac", [tone(1.0, 16_000)])[:3000],
+    "no sound": b"nothing to hear" * 50,
+    "nine channels": wav_file(bytes(9 * 3200), 16_000, 9),
+}
+
+
+def test_a_decoder_has_no_rights_and_decodes_everything_without_them(tmp_path: Path) -> None:
+    """No file, no connection, no process; what decoding needs was loaded before."""
     program = f"""
-import os, socket, subprocess, sys
+import base64, json, os, socket, subprocess, sys
 from shared.audio.decode import decode_audio
-from shared.audio.decoder_process import Limits, decode_silence, give_up_rights
-decode_silence()
-data = sys.stdin.buffer.read()
-give_up_rights(Limits(1, 1, 0, 10))
+from shared.audio.decoder_process import Limits, give_up_rights, prepare
+from shared.errors import BadAudio
+prepare()
+recordings = json.load(sys.stdin)
+give_up_rights(Limits(1, 1, 0, 20))
 def refused(attempt):
     try:
         attempt()
@@ -232,12 +252,29 @@ assert refused(lambda: socket.socket())
 assert refused(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
 assert refused(lambda: subprocess.Popen(['/bin/true']))
 assert refused(os.pipe)
-print(len(decode_audio(data)))
+answers = {{}}
+for name, data in recordings.items():
+    try:
+        answers[name] = len(decode_audio(base64.b64decode(data)))
+    except BadAudio as error:
+        answers[name] = error.message
+print(json.dumps(answers))
 """
-    recording = encoded("mp4", "aac", [tone(1.0, 44_100)] * 2, 44_100)
-    done = subprocess.run([sys.executable, "-c", program], input=recording, capture_output=True, check=False)
+    recordings = {name: base64.b64encode(data).decode() for name, data in KINDS.items()}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        input=json.dumps(recordings).encode(),
+        capture_output=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr.decode()
-    assert int(done.stdout) == pytest.approx(32_000, abs=4000)
+    expected: dict[str, int | str] = {}
+    for name, data in KINDS.items():
+        try:
+            expected[name] = len(decode_audio(data))
+        except BadAudio as error:
+            expected[name] = error.message
+    assert json.loads(done.stdout) == expected
 
 
 async def test_a_decoder_inherits_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:

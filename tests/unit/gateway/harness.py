@@ -22,6 +22,7 @@ from gateway.dependencies import GatewayPorts
 from gateway.dialects.recite import dialect as recite
 from gateway.http import health, metrics
 from gateway.metrics import GatewayMetrics
+from gateway.offline.upload_decoder import open_decoder
 from gateway.settings import GatewaySettings
 from shared.bus.ports import Claim, ResultFeed, SessionStore, WorkQueue
 from shared.clock import SystemClock
@@ -233,6 +234,7 @@ class Gateway:
         }
         settings = GatewaySettings(**(defaults | overrides))
         self.batch = batch
+        gateway_metrics = GatewayMetrics(CollectorRegistry())
         self.ports = GatewayPorts(
             settings=settings,
             clock=SystemClock(),
@@ -243,9 +245,10 @@ class Gateway:
             batch=batch,
             auth=Authenticator(settings.api_keys),
             adaptive=AdaptiveWindow(adaptive_policy(settings)),
-            metrics=GatewayMetrics(CollectorRegistry()),
+            metrics=gateway_metrics,
             connections=ConnectionRegistry(settings.max_connections),
             workers_ready=admission.workers_ready,
+            decoder=open_decoder(settings, gateway_metrics),
             encoder=open_encoder(settings),
         )
         self.app = Starlette(
