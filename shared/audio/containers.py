@@ -58,6 +58,28 @@ def open_recording(data: bytes, max_seconds: float) -> Iterator[tuple[Any, Any]]
         yield container, _track(container, max_seconds)
 
 
+def decoded_frames(container: Any, track: Any) -> Iterator[list[Any] | None]:
+    """Frames of each packet; None for a packet, or a rest of the file, that cannot be decoded."""
+    packets = container.demux(track)
+    while True:
+        try:
+            packet = next(packets, None)
+        except MemoryError:
+            raise
+        except (FFmpegError, ValueError):
+            yield None
+            return
+        if packet is None:
+            return
+        try:
+            frames = packet.decode()
+        except MemoryError:
+            raise
+        except (FFmpegError, ValueError):
+            frames = None
+        yield frames
+
+
 def _track(container: Any, max_seconds: float) -> Any:
     if not container.streams.audio:
         raise BadAudio("the file has no audio track; send a sound recording")

@@ -7,14 +7,15 @@ strangers go through `shared.audio.decoder_pool`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from av.error import FFmpegError
+import numpy as np
 
-from shared.audio.containers import KNOWN, open_recording
-from shared.audio.timeline import Timeline
+from shared.audio.containers import KNOWN, decoded_frames, open_recording
+from shared.audio.formats import SAMPLE_RATE
+from shared.audio.pcm import Floats, to_pcm16
+from shared.audio.timeline import Piece, Timeline
 from shared.errors import BadAudio
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -22,6 +23,10 @@ MAX_BYTES = 64 * 1024 * 1024
 which nobody should upload; 20 min of MP3 or Opus are below 30 MB."""
 MAX_SECONDS = 1200.0
 """Longest recording accepted unless told otherwise (20 min)."""
+_AT_ONCE = 4 * SAMPLE_RATE
+"""Samples that are worked on at once."""
+_FULL_SCALE_SHARE = 99.9
+"""Per cent of the samples that must fit below full scale; where fewer do, the recording is made quieter."""
 
 
 class Decoded(NamedTuple):
@@ -64,39 +69,43 @@ def check_size(size: int, max_bytes: int) -> None:
 
 
 def decode_recording(data: bytes, max_seconds: float) -> Decoded:
-    """As much of the recording as can be decoded. Raises `BadAudio` if nothing can, or if it is too long."""
+    """As much of the recording as can be decoded, its mean removed.
+
+    Raises `BadAudio` if nothing can be decoded, or if it is too long.
+    """
     timeline = Timeline(max_seconds)
+    pieces: list[Piece] = []
     damaged = False
     with open_recording(data, max_seconds) as (container, track):
-        for frames in _decoded(container, track):
+        for frames in decoded_frames(container, track):
             damaged |= frames is None
             for frame in frames or ():
                 damaged |= not timeline.add(frame)
-    try:
-        return Decoded(timeline.pcm16(), damaged)
-    except BadAudio as error:
-        if damaged:
-            raise BadAudio(f"the audio cannot be decoded: it is damaged; {KNOWN}") from error
-        raise
+            if timeline.waiting_samples >= _AT_ONCE:
+                pieces += timeline.take()
+    pieces += timeline.finish()
+    if any(not isinstance(piece, int) for piece in pieces):
+        return Decoded(_levelled(pieces), damaged)
+    if damaged:
+        raise BadAudio(f"the audio cannot be decoded: it is damaged; {KNOWN}")
+    raise BadAudio("the audio has no samples; was the recording stopped before it began?")
 
 
-def _decoded(container: Any, track: Any) -> Iterator[list[Any] | None]:
-    """Frames of each packet; None for a packet, or a rest of the file, that cannot be decoded."""
-    packets = container.demux(track)
-    while True:
-        try:
-            packet = next(packets, None)
-        except MemoryError:
-            raise
-        except (FFmpegError, ValueError):
-            yield None
-            return
-        if packet is None:
-            return
-        try:
-            frames = packet.decode()
-        except MemoryError:
-            raise
-        except (FFmpegError, ValueError):
-            frames = None
-        yield frames
+def _levelled(pieces: list[Piece]) -> bytes:
+    """PCM16 of the pieces: without their mean, and floats beyond full scale brought below it."""
+    sounds = [piece for piece in pieces if not isinstance(piece, int)]
+    full = _full_scale(sounds)
+    for piece in sounds:
+        np.clip(piece, -full, full, out=piece)
+    total = sum(float(piece.sum(dtype=np.float64)) for piece in sounds)
+    mean = np.float32(total / sum(piece.size for piece in sounds))
+    return b"".join(
+        bytes(2 * piece) if isinstance(piece, int) else to_pcm16((piece - mean) / full) for piece in pieces
+    )
+
+
+def _full_scale(sounds: list[Floats]) -> np.float32:
+    """The value that becomes full scale: 1, or more for floats beyond it."""
+    if max(float(np.abs(piece).max(initial=0)) for piece in sounds) <= 1:
+        return np.float32(1)
+    return np.float32(max(1.0, np.percentile(np.abs(np.concatenate(sounds)), _FULL_SCALE_SHARE)))

@@ -7,16 +7,15 @@ from collections import deque
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.audio.formats import SAMPLE_RATE
+from shared.audio.formats import MIX_BLOCK, MIX_MEMORY_BLOCKS, SAMPLE_RATE
 
 Floats = NDArray[np.float32]
 
-BLOCK = SAMPLE_RATE // 10
+BLOCK = MIX_BLOCK
 """The choice is made anew for every block of 100 ms."""
-MEMORY_BLOCKS = 10
-"""It depends on the power of the last second, so that a short pause does not change it."""
-SETTLE_SAMPLES = (MEMORY_BLOCKS + 2) * BLOCK
-"""After so many samples the output no longer depends on what came before them."""
+SETTLE_SAMPLES = MIX_MEMORY_BLOCKS * BLOCK
+"""It depends on the power of the last second, so that a short pause does not change it. So after one second
+of sound (and the fade that follows) nothing depends any longer on what came before."""
 FADE = SAMPLE_RATE // 100
 """A change of the choice is a fade of 10 ms, which cannot be heard."""
 CANCELLED = 1 / 8
@@ -32,7 +31,7 @@ class MonoMixer:
         self._channels = channels
         self._waiting: list[Floats] = []
         self._waiting_samples = 0
-        self._powers: deque[NDArray[np.float64]] = deque(maxlen=MEMORY_BLOCKS)
+        self._powers: deque[NDArray[np.float64]] = deque(maxlen=MIX_MEMORY_BLOCKS)
         self._chosen = _MEAN
 
     def push(self, sound: Floats) -> Floats:
