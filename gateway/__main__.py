@@ -17,6 +17,7 @@ from gateway.connection.window_encoder import open_encoder
 from gateway.dependencies import GatewayPorts
 from gateway.metrics import GatewayMetrics
 from gateway.offline.arq_client import ArqVerifier
+from gateway.offline.upload_decoder import open_decoder
 from gateway.settings import GatewaySettings
 from gateway.vad.silero import SileroDetector
 from shared.bus.metrics import BusMetrics
@@ -82,6 +83,9 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
         stack.push_async_callback(admission.close)
         batch = ArqVerifier(settings.control_url, timeout_s=settings.batch_timeout_s)
         stack.push_async_callback(batch.close)
+        metrics = GatewayMetrics(registry)
+        decoder = open_decoder(settings, metrics)
+        stack.push_async_callback(decoder.close)
         encoder = open_encoder(settings)
         stack.callback(encoder.close)
         speech = SileroDetector()
@@ -96,9 +100,10 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
             batch=batch,
             auth=Authenticator(settings.api_keys),
             adaptive=AdaptiveWindow(adaptive_policy(settings)),
-            metrics=GatewayMetrics(registry),
+            metrics=metrics,
             connections=ConnectionRegistry(settings.max_connections, EndedConnections().note),
             workers_ready=admission.workers_ready,
+            decoder=decoder,
             encoder=encoder,
             speech=speech,
         )

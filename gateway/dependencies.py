@@ -16,6 +16,7 @@ from gateway.offline.arq_client import BatchVerifier
 from gateway.settings import GatewaySettings
 from gateway.vad.detector import SpeechDetector
 from gateway.vad.silero import SileroDetector
+from shared.audio.decoder_pool import AudioDecoder
 from shared.bus.ports import ResultFeed, SessionStore
 from shared.clock import Clock
 
@@ -26,8 +27,8 @@ class GatewayPorts:
 
     `store`/`feed`: the bus. `admission`: the router. `leases`: the leases this process holds.
     `batch`: final reports. `connections`: live connections, their limit, and the drain.
-    `workers_ready`: how many workers are ready; raises `Unavailable` when nobody can say. `encoder`:
-    how audio is encoded for the bus. `speech`: where speech is in the audio of live sessions.
+    `workers_ready`: how many workers are ready; raises `Unavailable` when nobody can say. `decoder`:
+    decodes uploads. `encoder`: how audio is encoded for the bus. `speech`: where speech is in the audio.
     """
 
     settings: GatewaySettings
@@ -42,5 +43,6 @@ class GatewayPorts:
     metrics: GatewayMetrics
     connections: ConnectionRegistry
     workers_ready: Callable[[], Awaitable[int]]
+    decoder: AudioDecoder
     encoder: WindowEncoder = field(default_factory=PlainEncoder)
     speech: SpeechDetector = field(default_factory=SileroDetector)

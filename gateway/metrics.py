@@ -73,6 +73,14 @@ class GatewayMetrics:
             registry=registry,
         )
 
+        self.decoding = Histogram(
+            "rattil_gateway_decoding_ms",
+            "Decoding of uploads, ms, by what became of them; the wait for a process included.",
+            ["outcome"],
+            buckets=LATENCY_BUCKETS_MS,
+            registry=registry,
+        )
+
         # Looked up once: these count with every window.
         self.queued_ms = self.latency.labels("queued")
         self.inference_ms = self.latency.labels("inference")

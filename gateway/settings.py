@@ -6,13 +6,14 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from gateway.transcription_settings import TranscriptionSettings
+from gateway.upload_settings import UploadSettings
 from shared.bus.limits import AUDIO_BYTES_PER_S
 from shared.protocol.jobs import MAX_RECORDING_S
 from shared.protocol.segments import SAMPLE_RATE
 from shared.service.logging import LogFormat
 
 
-class GatewaySettings(TranscriptionSettings):
+class GatewaySettings(TranscriptionSettings, UploadSettings):
     """One gateway process. Every bound of the process is here by name."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
@@ -186,27 +187,6 @@ class GatewaySettings(TranscriptionSettings):
         validation_alias="VERIFY_TIMEOUT_S",
         gt=0,
         description="Longest wait for the final report, seconds, and 0.25 s more for each second of audio.",
-    )
-    verify_max_bytes: int = Field(
-        default=33_554_432,
-        validation_alias="VERIFY_MAX_BYTES",
-        ge=65_536,
-        le=268_435_456,
-        description="Largest body of POST /verify, bytes.",
-    )
-    verify_max_s: float = Field(
-        default=600,
-        validation_alias="VERIFY_MAX_SECONDS",
-        gt=0,
-        le=1200,
-        description="Longest uploaded recording.",
-    )
-    verify_max_concurrent: int = Field(
-        default=8,
-        validation_alias="VERIFY_MAX_CONCURRENT",
-        ge=1,
-        le=256,
-        description="Uploads in work at once.",
     )
     lease_renew_s: float = Field(
         default=8.0,

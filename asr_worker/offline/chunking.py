@@ -71,9 +71,11 @@ def spoken(pcm: Floats | Samples, chunks: Sequence[Chunk]) -> list[Chunk]:
 
 
 def is_silent(pcm: Floats) -> bool:
-    """Whether nothing in the window is loud enough to be speech."""
-    levels = frame_levels_dbfs(pcm, FRAME_SAMPLES)
-    return not levels.size or float(levels.max()) < SILENT_DBFS
+    """Whether nothing in the window is loud enough to be speech. A constant offset is no sound."""
+    if not pcm.size:
+        return True
+    levels = frame_levels_dbfs(pcm - pcm.mean(dtype=np.float64).astype(np.float32), FRAME_SAMPLES)
+    return float(levels.max()) < SILENT_DBFS
 
 
 def hearing(window: Chunk, output: EngineOutput | None, script: str) -> Hearing:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket
 
+from gateway.admission.concurrency_limit import TooManyUploads
 from gateway.auth.api_keys import Unauthorised
 from shared.errors import (
     BadRequest,
@@ -27,8 +28,25 @@ from shared.service.logging import get_logger
 RETRY_AFTER_S = 5.0
 """What `Retry-After` says where the error itself does not know."""
 
+
+class TooLarge(BadRequest):
+    """The request body is larger than the service accepts."""
+
+    code = "too_large"
+
+
+class UploadTooSlow(BadRequest):
+    """The request body arrives more slowly than the service waits."""
+
+    code = "upload_too_slow"
+
+
 _STATUS: tuple[tuple[type[RattilError], int], ...] = (
+    # The first that fits: special errors before general ones.
     (Unauthorised, 401),
+    (UploadTooSlow, 408),
+    (TooLarge, 413),
+    (TooManyUploads, 429),
     (UnknownVerse, 404),
     (UnknownSession, 404),
     (StateLost, 410),
@@ -41,12 +59,6 @@ _log = get_logger(__name__)
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-class TooLarge(BadRequest):
-    """The request body is larger than the service accepts."""
-
-    code = "too_large"
-
-
 def error_response(error: RattilError, fallback: str = "") -> JSONResponse:
     """`{"error": {"code", "message", "fallback"?}}` with the status that belongs to the error."""
     body = {"code": error.code, "message": error.message}
@@ -56,6 +68,8 @@ def error_response(error: RattilError, fallback: str = "") -> JSONResponse:
     if error.retryable:
         after_s = error.retry_after_s if isinstance(error, NoCapacity) else RETRY_AFTER_S
         headers["Retry-After"] = str(max(1, math.ceil(after_s)))
+    if isinstance(error, UploadTooSlow):
+        headers["Connection"] = "close"  # or the rest of the body would go on arriving as slowly
     return JSONResponse({"error": body}, status_of(error), headers)
 
 
@@ -82,8 +96,6 @@ async def no_such_socket(websocket: WebSocket) -> None:
 
 def status_of(error: RattilError) -> int:
     """The HTTP status of an error of the shared tree; 500 for one that no caller can do anything about."""
-    if isinstance(error, TooLarge):
-        return 413
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shared.protocol.segments import SAMPLE_RATE
 
@@ -17,9 +18,14 @@ _FIRST = 16 * _FRAME
 
 _FULL_SCALE = 32768.0
 
+Floats = NDArray[np.float32]
+
 
 def is_silent(pcm: bytes, below_dbfs: float) -> bool:
-    """Whether the loudest 20 ms of this PCM16 stay below `below_dbfs` (RMS, full scale = 0)."""
+    """Whether the loudest 20 ms of this PCM16 stay below `below_dbfs` (RMS, full scale = 0).
+
+    The mean of the window is removed first: the constant offset of a microphone is no sound.
+    """
     if below_dbfs <= GATE_OFF_DBFS or not pcm:
         return not pcm
     samples = np.frombuffer(pcm, dtype="<i2", count=len(pcm) // 2)
@@ -27,12 +33,16 @@ def is_silent(pcm: bytes, below_dbfs: float) -> bool:
     whole = samples.size // _FRAME * _FRAME
     first, others, rest = samples[: min(_FIRST, whole)], samples[_FIRST:whole], samples[whole:]
     pieces = (first.reshape(-1, _FRAME), others.reshape(-1, _FRAME), rest[np.newaxis, :])
-    return all(_level(piece) < limit for piece in pieces if piece.size)
+    filled = [piece for piece in pieces if piece.size]
+    # What is silent with its offset is silent: the mean is needed only where there seems to be something.
+    if all(_level(piece.astype(np.float32)) < limit for piece in filled):
+        return True
+    mean = np.float32(np.add.reduce(samples, dtype=np.int64) / samples.size)
+    return all(_level(piece - mean) < limit for piece in filled)
 
 
-def _level(frames: np.ndarray[tuple[int, ...], np.dtype[np.int16]]) -> float:
+def _level(levels: Floats) -> float:
     """Mean square of the loudest row."""
-    levels = frames.astype(np.float32)
     return float(np.max(np.einsum("ij,ij->i", levels, levels)) / levels.shape[1])
 
 

@@ -1,26 +1,39 @@
-"""Any common audio container (wav, flac, mp3, ogg/opus, webm, m4a) to PCM16 mono 16 kHz, through PyAV.
+"""Any common recording (wav, flac, mp3, m4a, ogg, webm) to PCM16 mono 16 kHz, through PyAV.
 
-Everything is bounded before it is decoded: the bytes taken in, and the seconds given out.
+Everything is bounded before it is decoded: the bytes taken in, the rate and channels, and the seconds given
+out. A damaged recording is decoded as far as possible. Decoding runs in the caller's process: recordings of
+strangers go through `shared.audio.decoder_pool`.
 """
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-import av
-from av.error import FFmpegError
+import numpy as np
 
+from shared.audio.containers import KNOWN, decoded_frames, open_recording
+from shared.audio.formats import SAMPLE_RATE
+from shared.audio.pcm import Floats, to_pcm16
+from shared.audio.timeline import Piece, Timeline
 from shared.errors import BadAudio
 
-SAMPLE_RATE = 16_000
 MAX_BYTES = 64 * 1024 * 1024
 """Largest container accepted unless told otherwise: 20 min of 16-bit stereo at 44.1 kHz are 212 MB,
 which nobody should upload; 20 min of MP3 or Opus are below 30 MB."""
 MAX_SECONDS = 1200.0
 """Longest recording accepted unless told otherwise (20 min)."""
+_AT_ONCE = 4 * SAMPLE_RATE
+"""Samples that are worked on at once."""
+_FULL_SCALE_SHARE = 99.9
+"""Per cent of the samples that must fit below full scale; where fewer do, the recording is made quieter."""
+
+
+class Decoded(NamedTuple):
+    """Mono 16 kHz PCM16, and whether a part of the recording could not be decoded."""
+
+    pcm16: bytes
+    damaged: bool
 
 
 def decode_audio(data: bytes, *, max_seconds: float = MAX_SECONDS, max_bytes: int = MAX_BYTES) -> bytes:
@@ -29,15 +42,8 @@ def decode_audio(data: bytes, *, max_seconds: float = MAX_SECONDS, max_bytes: in
     Raises `BadAudio` when it is empty, too big, too long, without an audio track, or not decodable.
     Blocking and CPU-bound: call it in a thread.
     """
-    if not data:
-        raise BadAudio(
-            "the audio is empty; send a recording in any common format (wav, flac, mp3, ogg, webm)"
-        )
-    if len(data) > max_bytes:
-        raise BadAudio(
-            f"the audio has {len(data)} bytes, at most {max_bytes} are accepted; compress or cut it"
-        )
-    return _decode(io.BytesIO(data), max_seconds)
+    check_size(len(data), max_bytes)
+    return decode_recording(data, max_seconds).pcm16
 
 
 def decode_file(path: Path, *, max_seconds: float = MAX_SECONDS, max_bytes: int = MAX_BYTES) -> bytes:
@@ -52,38 +58,54 @@ def decode_file(path: Path, *, max_seconds: float = MAX_SECONDS, max_bytes: int 
     return decode_audio(data, max_seconds=max_seconds, max_bytes=max_bytes)
 
 
-def _decode(source: io.BytesIO, max_seconds: float) -> bytes:
-    limit = int(max_seconds * SAMPLE_RATE) * 2
-    pcm = bytearray()
-    try:
-        with av.open(source, mode="r", metadata_errors="ignore") as container:
-            for block in _blocks(container):
-                pcm += block
-                if len(pcm) > limit:
-                    raise BadAudio(f"the audio is longer than {max_seconds:g} s; send it in parts")
-    except FFmpegError as error:
+def check_size(size: int, max_bytes: int) -> None:
+    """Raises `BadAudio` for a recording that is empty or too big, bytes."""
+    if not size:
         raise BadAudio(
-            f"the audio cannot be decoded ({error.strerror}); send wav, flac, mp3, ogg or webm"
-        ) from error
-    if not pcm:
-        raise BadAudio("the audio has no samples; was the recording stopped before it began?")
-    return bytes(pcm)
+            "the audio is empty; send a recording in any common format (wav, flac, mp3, ogg, webm)"
+        )
+    if size > max_bytes:
+        raise BadAudio(f"the audio has {size} bytes, at most {max_bytes} are accepted; compress or cut it")
 
 
-def _blocks(container: Any) -> Iterator[bytes]:
-    """Resampled blocks of the first audio track, the resampler's tail included."""
-    if not container.streams.audio:
-        raise BadAudio("the file has no audio track; send a sound recording")
-    resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
-    for frame in container.decode(audio=0):
-        # The resampler refuses frames whose timestamps jump; the samples alone matter here.
-        frame.pts = None
-        for resampled in resampler.resample(frame):
-            yield _bytes_of(resampled)
-    for resampled in resampler.resample(None):
-        yield _bytes_of(resampled)
+def decode_recording(data: bytes, max_seconds: float) -> Decoded:
+    """As much of the recording as can be decoded, its mean removed.
+
+    Raises `BadAudio` if nothing can be decoded, or if it is too long.
+    """
+    timeline = Timeline(max_seconds)
+    pieces: list[Piece] = []
+    damaged = False
+    with open_recording(data, max_seconds) as (container, track):
+        for frames in decoded_frames(container, track):
+            damaged |= frames is None
+            for frame in frames or ():
+                damaged |= not timeline.add(frame)
+            if timeline.waiting_samples >= _AT_ONCE:
+                pieces += timeline.take()
+    pieces += timeline.finish()
+    if any(not isinstance(piece, int) for piece in pieces):
+        return Decoded(_levelled(pieces), damaged)
+    if damaged:
+        raise BadAudio(f"the audio cannot be decoded: it is damaged; {KNOWN}")
+    raise BadAudio("the audio has no samples; was the recording stopped before it began?")
 
 
-def _bytes_of(frame: Any) -> bytes:
-    """The frame's samples without the padding of its plane."""
-    return bytes(frame.planes[0])[: frame.samples * 2]
+def _levelled(pieces: list[Piece]) -> bytes:
+    """PCM16 of the pieces: without their mean, and floats beyond full scale brought below it."""
+    sounds = [piece for piece in pieces if not isinstance(piece, int)]
+    full = _full_scale(sounds)
+    for piece in sounds:
+        np.clip(piece, -full, full, out=piece)
+    total = sum(float(piece.sum(dtype=np.float64)) for piece in sounds)
+    mean = np.float32(total / sum(piece.size for piece in sounds))
+    return b"".join(
+        bytes(2 * piece) if isinstance(piece, int) else to_pcm16((piece - mean) / full) for piece in pieces
+    )
+
+
+def _full_scale(sounds: list[Floats]) -> np.float32:
+    """The value that becomes full scale: 1, or more for floats beyond it."""
+    if max(float(np.abs(piece).max(initial=0)) for piece in sounds) <= 1:
+        return np.float32(1)
+    return np.float32(max(1.0, np.percentile(np.abs(np.concatenate(sounds)), _FULL_SCALE_SHARE)))

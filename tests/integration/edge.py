@@ -65,7 +65,10 @@ async def edge(**overrides: Any) -> AsyncIterator[Edge]:
         app = build_app(gateway.ports)
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
-            yield Edge(app, gateway, batch, http)
+            try:
+                yield Edge(app, gateway, batch, http)
+            finally:
+                await gateway.ports.decoder.close()
 
 
 def wav(samples: int, rate: int = 16_000, channels: int = 1) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,6 +11,7 @@ import pytest
 
 from shared.errors import BadAudio, BusUnavailable, DecodeFailed, Unavailable
 from tests.integration.edge import edge, wav
+from tests.unit.audio.recordings import encoded, patched_rate, tone
 
 REPORT_FIELDS = {
     "transcribed_text",
@@ -187,3 +189,131 @@ async def test_outcomes_are_counted() -> None:
 async def test_only_post_is_understood() -> None:
     async with edge() as running:
         assert (await running.http.get("/verify?surah=1&ayah=1")).status_code == 405
+
+
+HEAD = b'--x\r\nContent-Disposition: form-data; name="audio"; filename="a"\r\n\r\n'
+
+
+async def _stalled(begun: asyncio.Event) -> Any:
+    """A body that begins and never goes on."""
+    yield HEAD + bytes(1000)
+    begun.set()
+    await asyncio.Event().wait()
+
+
+async def test_an_upload_that_stalls_is_refused_and_gives_its_place_back() -> None:
+    async with edge(upload_timeout_s=0.05, verify_max_concurrent=1) as running:
+        response = await running.http.post(
+            "/verify?surah=1&ayah=1",
+            content=_stalled(asyncio.Event()),
+            headers={"content-type": "multipart/form-data; boundary=x"},
+        )
+        assert response.status_code == 408
+        assert refusal(response)["code"] == "upload_too_slow"
+        assert response.headers["connection"] == "close"
+        assert (await running.post(wav(1600))).status_code == 200
+        text = (await running.http.get("/metrics")).text
+    assert 'rattil_gateway_verify_total{code="upload_too_slow"} 1.0' in text
+    assert "rattil_gateway_uploads 0.0" in text
+
+
+async def test_slow_uploads_of_one_address_leave_places_for_others() -> None:
+    async with edge(verify_max_per_address=1, verify_max_concurrent=2) as running:
+        begun = asyncio.Event()
+        first = asyncio.create_task(
+            running.http.post(
+                "/verify?surah=1&ayah=1",
+                content=_stalled(begun),
+                headers={"content-type": "multipart/form-data; boundary=x"},
+            )
+        )
+        await begun.wait()
+        again = await running.post(wav(1600))
+        assert again.status_code == 429
+        assert refusal(again)["code"] == "too_many_uploads"
+        assert again.headers["retry-after"]
+        elsewhere = httpx.ASGITransport(app=running.app, client=("192.0.2.7", 1))
+        async with httpx.AsyncClient(transport=elsewhere, base_url="http://test") as other:
+            files = {"audio": ("a.wav", wav(1600))}
+            assert (await other.post("/verify?surah=1&ayah=1", files=files)).status_code == 200
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+
+
+async def test_uploads_of_one_tenant_leave_places_for_others() -> None:
+    async with edge(api_keys="school=one,mosque=two", verify_max_per_tenant=1) as running:
+        running.batch.hold.clear()
+        first = asyncio.create_task(running.post(wav(1600), headers={"X-API-Key": "one"}))
+        await running.batch.begun.wait()
+        second = await running.post(wav(1600), headers={"X-API-Key": "one"})
+        assert refusal(second)["code"] == "too_many_uploads"
+        other = asyncio.create_task(running.post(wav(1600), headers={"X-API-Key": "two"}))
+        running.batch.hold.set()
+        assert [(await task).status_code for task in (first, other)] == [200, 200]
+
+
+async def test_an_aborted_upload_is_no_error() -> None:
+    async with edge() as running:
+        messages = [
+            {"type": "http.request", "body": HEAD + bytes(1000), "more_body": True},
+            {"type": "http.disconnect"},
+        ]
+        sent: list[Any] = []
+
+        async def receive() -> Any:
+            return messages.pop(0)
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/verify",
+            "raw_path": b"/verify",
+            "query_string": b"surah=1&ayah=1",
+            "headers": [(b"content-type", b"multipart/form-data; boundary=x")],
+            "client": ("192.0.2.1", 1),
+            "server": ("test", 80),
+            "scheme": "http",
+            "http_version": "1.1",
+            "root_path": "",
+        }
+        await running.app(scope, receive, send)
+        text = (await running.http.get("/metrics")).text
+    assert 'rattil_gateway_verify_total{code="aborted"} 1.0' in text
+    assert "rattil_gateway_uploads 0.0" in text
+    assert running.batch.uploads == []
+
+
+async def test_damage_is_told_beside_the_report() -> None:
+    whole = encoded("adts", "aac", [tone(2.0, 16_000)])
+    async with edge() as running:
+        good = await running.post(whole)
+        cut = await running.post(whole[: len(whole) * 6 // 10])
+        index_lost = await running.post(encoded("mp4", "aac", [tone(2.0, 16_000)])[:9000])
+    assert (good.status_code, good.json()["warnings"]) == (200, [])
+    assert cut.status_code == 200
+    assert "damaged" in cut.json()["warnings"][0]
+    assert index_lost.status_code == 400
+    assert refusal(index_lost)["code"] == "bad_audio"
+    assert len(running.batch.uploads[1][0]) > 16_000
+
+
+async def test_no_upload_opens_a_file_or_builds_a_large_filter(tmp_path: Path) -> None:
+    secret = tmp_path / "private.wav"
+    secret.write_bytes(wav(1600))
+    hostile = {
+        "names a file": b"ffconcat version 1.0\nfile " + str(secret).encode() + b"\n",
+        "opens a socket": b"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=x\r\nt=0 0\r\nm=audio 5004 RTP/AVP 0\r\n",
+        "120 MHz": patched_rate(wav(1), 120_000_007),
+    }
+    async with edge() as running:
+        answers = [await running.post(data) for data in hostile.values()]
+        text = (await running.http.get("/metrics")).text
+    for answer in answers:
+        assert answer.status_code == 400
+        assert refusal(answer)["code"] == "bad_audio"
+        assert "private" not in refusal(answer)["message"]
+    assert 'rattil_gateway_decoding_ms_count{outcome="refused"} 3.0' in text
+    assert running.batch.uploads == []

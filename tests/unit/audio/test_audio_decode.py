@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -13,35 +11,24 @@ from numpy.typing import NDArray
 from shared.audio.decode import decode_audio, decode_file
 from shared.audio.pcm import samples_of
 from shared.errors import BadAudio
-
-TONE_HZ = 440.0
-
-
-def _tone(seconds: float, rate: int, channels: int) -> NDArray[np.int16]:
-    time_s = np.arange(int(seconds * rate)) / rate
-    wave = (8000 * np.sin(2 * np.pi * TONE_HZ * time_s)).astype(np.int16)
-    return np.repeat(wave[:, None], channels, axis=1)
+from tests.unit.audio.recordings import (
+    TONE_HZ,
+    encoded,
+    float_wav,
+    level,
+    patched_rate,
+    strongest_hz,
+    tone,
+    wav_file,
+)
 
 
 def _container(kind: str, codec: str, rate: int = 16000, channels: int = 1, seconds: float = 1.0) -> bytes:
-    buffer = io.BytesIO()
-    layout = "stereo" if channels == 2 else "mono"
-    with av.open(buffer, mode="w", format=kind) as out:
-        stream = out.add_stream(codec, rate=rate, layout=layout)
-        assert isinstance(stream, av.AudioStream)
-        samples = _tone(seconds, rate, channels)
-        if samples.size:
-            frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout=layout)
-            frame.sample_rate = rate
-            out.mux(stream.encode(frame))
-        out.mux(stream.encode(None))
-    return buffer.getvalue()
+    return encoded(kind, codec, [tone(seconds, rate)] * channels, rate)
 
 
-def _strongest_hz(pcm: bytes) -> float:
-    samples = samples_of(pcm).astype(np.float64)
-    spectrum = np.abs(np.fft.rfft(samples * np.hanning(samples.size)))
-    return float(np.argmax(spectrum) * 16000 / samples.size)
+def _decoded(data: bytes) -> NDArray[np.int16]:
+    return samples_of(decode_audio(data))
 
 
 @pytest.mark.parametrize(
@@ -50,25 +37,41 @@ def _strongest_hz(pcm: bytes) -> float:
         ("wav", "pcm_s16le", 16000, 1),
         ("wav", "pcm_s16le", 44100, 2),
         ("wav", "pcm_s16le", 8000, 1),
+        ("wav", "pcm_mulaw", 8000, 1),
+        ("wav", "pcm_s16le", 384_000, 1),
+        ("wav", "pcm_s16le", 4000, 8),
         ("flac", "flac", 16000, 1),
         ("flac", "flac", 48000, 2),
+        ("flac", "flac", 96000, 8),
     ],
 )
 def test_common_containers_become_mono_16_khz(kind: str, codec: str, rate: int, channels: int) -> None:
-    pcm = decode_audio(_container(kind, codec, rate, channels))
-    assert len(pcm) / 2 == pytest.approx(16000, abs=40)
-    assert _strongest_hz(pcm) == pytest.approx(TONE_HZ, abs=3)
+    pcm = _decoded(_container(kind, codec, rate, channels))
+    assert pcm.size == pytest.approx(16000, abs=40)
+    assert strongest_hz(pcm) == pytest.approx(TONE_HZ, abs=3)
 
 
-@pytest.mark.parametrize(("kind", "codec"), [("ogg", "libopus"), ("webm", "libopus"), ("mp3", "libmp3lame")])
-def test_lossy_containers_keep_the_sound(kind: str, codec: str) -> None:
-    pcm = decode_audio(_container(kind, codec, rate=48000 if codec == "libopus" else 16000))
-    assert len(pcm) / 2 == pytest.approx(16000, abs=2500)
-    assert _strongest_hz(pcm) == pytest.approx(TONE_HZ, abs=3)
+@pytest.mark.parametrize(
+    ("kind", "codec"),
+    [
+        ("ogg", "libopus"),
+        ("webm", "libopus"),
+        ("matroska", "flac"),
+        ("mp3", "libmp3lame"),
+        ("adts", "aac"),
+        ("ipod", "aac"),
+        ("mp4", "aac"),
+        ("mov", "alac"),
+    ],
+)
+def test_lossy_and_wrapped_containers_keep_the_sound(kind: str, codec: str) -> None:
+    pcm = _decoded(_container(kind, codec, rate=48000 if codec == "libopus" else 16000))
+    assert pcm.size == pytest.approx(16000, abs=2500)
+    assert strongest_hz(pcm) == pytest.approx(TONE_HZ, abs=3)
 
 
 def test_16_khz_wav_and_flac_come_through_bit_for_bit() -> None:
-    expected = _tone(1.0, 16000, 1).tobytes()
+    expected = np.rint(tone(1.0, 16000) * 32767).astype(np.int16).tobytes()
     assert decode_audio(_container("wav", "pcm_s16le")) == expected
     assert decode_audio(_container("flac", "flac")) == expected
 
@@ -103,3 +106,142 @@ def test_files(tmp_path: Path) -> None:
         decode_file(tmp_path / "missing.wav")
     with pytest.raises(BadAudio, match="at most 10"):
         decode_file(path, max_bytes=10)
+
+
+# -- bounds that hold before anything is built ---------------------------------------------------
+_WAV = wav_file(bytes(3200), 16_000, 1)
+OUT_OF_BOUNDS = {
+    "a rate that makes a filter of gigabytes": (patched_rate(_WAV, 120_000_007), "120000007 Hz"),
+    "a rate just too high": (patched_rate(_WAV, 384_001), "384001 Hz"),
+    "a rate just too low": (patched_rate(_WAV, 3_999), "3999 Hz"),
+    "nine channels": (wav_file(bytes(9 * 3200), 16_000, 9), "9 channels"),
+    "a hundred channels": (wav_file(bytes(100 * 3200), 16_000, 100), "100 channels"),
+    "too long by its header": (wav_file(bytes(8000 * 1203), 8000, 1, 1), "longer than 1200 s"),
+}
+
+
+@pytest.mark.parametrize(("data", "sentence"), OUT_OF_BOUNDS.values(), ids=OUT_OF_BOUNDS.keys())
+def test_what_is_out_of_bounds_is_refused_before_a_resampler_is_built(
+    data: bytes, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build(*_arguments: object, **_options: object) -> None:
+        raise AssertionError("a resampler was built")
+
+    monkeypatch.setattr("av.AudioResampler", build)
+    with pytest.raises(BadAudio, match=sentence):
+        decode_audio(data)
+
+
+def test_a_length_that_a_recorder_did_not_fill_in_is_no_length() -> None:
+    whole = _container("wav", "pcm_s16le")
+    at = whole.index(b"data") + 4
+    for length in (b"\xff\xff\xff\xff", b"\0\0\0\0"):
+        piped = whole[:4] + length + whole[8:at] + length + whole[at + 4 :]
+        assert len(decode_audio(piped)) == 32_000
+
+
+# -- levels --------------------------------------------------------------------------------------
+def test_a_constant_offset_is_removed() -> None:
+    noise = np.random.default_rng(7).integers(-1, 2, 16_000)
+    pcm = _decoded(wav_file((1638 + noise).astype("<i2").tobytes(), 16_000, 1))
+    assert level(pcm) < 2 / 32768
+
+
+def test_an_offset_does_not_become_sound_in_a_gap() -> None:
+    wave = tone(2.0, 16_000) + 0.2
+    pcm = _decoded(encoded("matroska", "flac", [wave], later_s=lambda at_s: 1.0 if at_s >= 1 else 0.0))
+    assert abs(float(pcm[:15_000].mean())) < 20
+    assert level(pcm[18_000:30_000]) == 0
+
+
+@pytest.mark.parametrize("scale", [1.0, 8.0, 32768.0])
+def test_floats_of_any_scale_are_heard(scale: float) -> None:
+    pcm = _decoded(float_wav((tone(1.0, 16_000) * scale).astype(np.float32)))
+    assert strongest_hz(pcm) == pytest.approx(TONE_HZ, abs=3)
+    distortion = np.abs(np.fft.rfft(pcm.astype(np.float64)))
+    assert distortion[3 * int(TONE_HZ)] < 0.01 * distortion.max()
+
+
+def test_floats_that_are_no_numbers_are_silence() -> None:
+    samples = tone(1.0, 16_000).astype(np.float32)
+    samples[1000:1100:7] = np.nan
+    samples[2000:2100:7] = np.inf
+    samples[3000:3100:7] = -3e38
+    pcm = _decoded(float_wav(samples))
+    assert pcm.size == 16_000
+    assert strongest_hz(pcm) == pytest.approx(TONE_HZ, abs=3)
+    assert level(pcm[4000:]) == pytest.approx(0.177, abs=0.01)
+
+
+# -- channels ------------------------------------------------------------------------------------
+def test_channels_of_opposite_phase_do_not_cancel_one_another_out() -> None:
+    pcm = _decoded(encoded("wav", "pcm_s16le", [tone(1.0, 16_000), -tone(1.0, 16_000)]))
+    assert level(pcm) == pytest.approx(0.177, abs=0.01)
+
+
+def test_a_voice_on_one_channel_of_two_or_six_is_heard() -> None:
+    silence = np.zeros(16_000)
+    right = _decoded(encoded("wav", "pcm_s16le", [silence, tone(1.0, 16_000)]))
+    centre = _decoded(encoded("flac", "flac", [silence, silence, tone(1.0, 16_000), *[silence] * 3]))
+    assert level(right) >= 0.08
+    assert level(centre) >= 0.08
+
+
+# -- changes inside a file -----------------------------------------------------------------------
+def test_a_rate_that_changes_inside_a_file() -> None:
+    first = encoded("mp3", "libmp3lame", [tone(1.0, 44_100, 400)], 44_100)
+    second = encoded("mp3", "libmp3lame", [tone(1.0, 48_000, 1200)], 48_000)
+    pcm = _decoded(first + second)
+    assert pcm.size == pytest.approx(32_000, abs=3000)
+    assert strongest_hz(pcm[:15_000]) == pytest.approx(400, abs=5)
+    assert strongest_hz(pcm[-14_000:]) == pytest.approx(1200, abs=5)
+
+
+def test_channels_that_change_inside_a_file() -> None:
+    mono = encoded("adts", "aac", [tone(1.0, 16_000, 400)])
+    stereo = encoded("adts", "aac", [tone(1.0, 16_000, 1200)] * 2)
+    pcm = _decoded(mono + stereo)
+    assert pcm.size == pytest.approx(32_000, abs=4500)
+    assert strongest_hz(pcm[:15_000]) == pytest.approx(400, abs=5)
+    assert strongest_hz(pcm[-14_000:]) == pytest.approx(1200, abs=5)
+
+
+# -- times ---------------------------------------------------------------------------------------
+def test_a_gap_in_the_time_stamps_becomes_silence_of_that_length() -> None:
+    wave = np.concatenate([tone(2.0, 16_000, 400), tone(2.0, 16_000, 1200)])
+    pcm = _decoded(encoded("matroska", "flac", [wave], later_s=lambda at_s: 3.0 if at_s >= 2 else 0.0))
+    assert pcm.size == pytest.approx(7 * 16_000, abs=1700)
+    loud = np.flatnonzero(np.abs(pcm) > 4000)
+    pause = int(np.argmax(np.diff(loud)))
+    assert np.diff(loud)[pause] == pytest.approx(3 * 16_000, abs=1600)
+    assert loud[pause] == pytest.approx(2 * 16_000, abs=4096)
+    assert strongest_hz(pcm[6 * 16_000 :]) == pytest.approx(1200, abs=5)
+
+
+def test_several_gaps_do_not_add_up_errors() -> None:
+    wave = np.tile(np.concatenate([tone(0.5, 16_000), np.zeros(8000)]), 6)
+    data = encoded("matroska", "flac", [wave], later_s=lambda at_s: 0.7 * (at_s // 2))
+    assert _decoded(data).size == pytest.approx((6 + 2 * 0.7) * 16_000, abs=4700)
+
+
+def test_small_errors_of_time_stamps_are_no_gaps() -> None:
+    data = encoded("matroska", "flac", [tone(4.0, 16_000)], later_s=lambda at_s: 0.04 * (int(at_s) % 2))
+    assert _decoded(data).size == 64_000
+
+
+def test_time_0_is_the_first_sample_whatever_the_container_says() -> None:
+    data = encoded("matroska", "flac", [tone(1.0, 16_000)], later_s=lambda _at_s: 5.0)
+    pcm = _decoded(data)
+    assert pcm.size == 16_000
+    assert level(pcm[:1000]) > 0.1
+
+
+def test_a_gap_counts_towards_the_length() -> None:
+    data = encoded("matroska", "flac", [tone(2.0, 16_000)], later_s=lambda at_s: 1e6 if at_s >= 1 else 0.0)
+    with pytest.raises(BadAudio, match="longer than 1200 s"):
+        decode_audio(data)
+
+
+def test_a_recording_joined_to_another_follows_it() -> None:
+    one = encoded("ogg", "libopus", [tone(1.0, 48_000)], 48_000)
+    assert _decoded(one + one).size == pytest.approx(32_000, abs=2500)

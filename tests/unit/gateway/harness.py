@@ -24,6 +24,7 @@ from gateway.dialects.recite import dialect as recite
 from gateway.dialects.transcriptions import dialect as transcriptions
 from gateway.http import health, metrics
 from gateway.metrics import GatewayMetrics
+from gateway.offline.upload_decoder import open_decoder
 from gateway.session.endpointer import FRAME
 from gateway.settings import GatewaySettings
 from gateway.vad.detector import TakeProbabilities
@@ -274,6 +275,7 @@ class Gateway:
         }
         settings = GatewaySettings(**(defaults | overrides))
         self.batch = batch
+        gateway_metrics = GatewayMetrics(CollectorRegistry())
         self.ports = GatewayPorts(
             settings=settings,
             clock=SystemClock(),
@@ -284,9 +286,10 @@ class Gateway:
             batch=batch,
             auth=Authenticator(settings.api_keys),
             adaptive=AdaptiveWindow(adaptive_policy(settings)),
-            metrics=GatewayMetrics(CollectorRegistry()),
+            metrics=gateway_metrics,
             connections=ConnectionRegistry(settings.max_connections),
             workers_ready=admission.workers_ready,
+            decoder=open_decoder(settings, gateway_metrics),
             encoder=open_encoder(settings),
             speech=LoudnessDetector(),
         )

@@ -69,3 +69,11 @@ def test_hearings_are_placed_in_the_recording() -> None:
     assert placed.words == (HeardWord("بسم", 2010, 2020), HeardWord("الله"))
     assert placed.phones == (Phone("b", 2005, 2015),)
     assert hearing(Chunk(0, RATE), None, "uthmani").phones is None
+
+
+@pytest.mark.parametrize("offset", [0.0, 0.05, -0.4])
+def test_a_constant_offset_is_silent_and_hides_no_voice(offset: float) -> None:
+    voice = 0.01 * np.sin(np.arange(16_000) * 2 * np.pi / 100)
+    noise = np.random.default_rng(5).integers(-1, 2, 16_000) / 32768
+    assert is_silent((offset + noise).astype(np.float32))
+    assert not is_silent((offset + voice).astype(np.float32))

@@ -1,0 +1,91 @@
+"""The file of a multipart body, bounded in bytes and in time while it arrives."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
+from starlette.requests import Request
+from starlette.types import Message
+
+from gateway.http.answers import TooLarge, UploadTooSlow
+from shared.errors import BadAudio, BadRequest
+
+FIELD = "audio"
+
+
+@dataclass(frozen=True, slots=True)
+class UploadLimits:
+    """`timeout_s`: for the whole body. `min_rate`: bytes a second, on the mean, after `grace_s`; 0: none."""
+
+    max_bytes: int
+    timeout_s: float
+    min_rate: float
+    grace_s: float
+
+    def due_s(self, received: int) -> float:
+        """How long after the start the next bytes must have come, if so many have been received."""
+        if not self.min_rate:
+            return self.timeout_s
+        return min(self.timeout_s, self.grace_s + received / self.min_rate)
+
+
+async def read_upload(request: Request, limits: UploadLimits) -> bytes:
+    """The bytes of the multipart field `audio`.
+
+    Raises `BadRequest`, `BadAudio`, `TooLarge`, `UploadTooSlow`, or Starlette's `ClientDisconnect`.
+    """
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limits.max_bytes:
+        raise _too_large(limits.max_bytes)
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        raise BadRequest("the body must be multipart/form-data with a file field named 'audio'")
+    bounded = Request(request.scope, _BoundedReceive(request, limits))
+    try:
+        async with bounded.form(max_files=1, max_fields=8) as form:
+            upload = form.get(FIELD)
+            if not isinstance(upload, UploadFile):
+                raise BadAudio("there is no file in the multipart field 'audio'; attach the recording there")
+            return await upload.read()
+    except (MultiPartException, HTTPException) as error:
+        detail = error.detail if isinstance(error, HTTPException) else error.message
+        raise BadRequest(f"the multipart body cannot be read: {detail}") from error
+
+
+class _BoundedReceive:
+    """ASGI receive that counts (`Content-Length` may be absent or a lie) and looks at the time."""
+
+    def __init__(self, request: Request, limits: UploadLimits) -> None:
+        self._receive = request.receive
+        self._limits = limits
+        self._began_s = asyncio.get_running_loop().time()
+        self._seen = 0
+
+    async def __call__(self) -> Message:
+        try:
+            async with asyncio.timeout_at(self._began_s + self._limits.due_s(self._seen)):
+                message = await self._receive()
+        except TimeoutError as error:
+            raise self._too_slow() from error
+        self._seen += len(message.get("body", b""))
+        if self._seen > self._limits.max_bytes:
+            raise _too_large(self._limits.max_bytes)
+        return message
+
+    def _too_slow(self) -> UploadTooSlow:
+        limits = self._limits
+        if limits.due_s(self._seen) < limits.timeout_s:
+            return UploadTooSlow(
+                f"the upload is slower than {limits.min_rate:g} bytes a second; "
+                "compress the recording or use a better connection"
+            )
+        return UploadTooSlow(
+            f"the upload did not arrive within {limits.timeout_s:g} s; compress the recording or cut it"
+        )
+
+
+def _too_large(max_bytes: int) -> TooLarge:
+    return TooLarge(f"the body is larger than {max_bytes} bytes; compress the recording or send it in parts")
