@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Row = NDArray[np.int32]
+
+OPTIONAL: Final = 2
+"""A unit whose deletion costs at most this is said in some pronunciations of its word only. More than nothing
+for units of the usual pronunciation, so that of two equal paths the one with the usual sounds is taken."""
 U_contra = TypeVar("U_contra", contravariant=True)
 
 
@@ -33,7 +37,8 @@ class ReferenceUnits(Generic[U_contra]):
 
     `starts` holds the first unit of each word and, last, the number of units. `word_index` is the
     word's place in the passage, or `None` for an optional formula. `enter` is the surcharge for
-    skipping to a word: optional words cost nothing to skip, but may not be entered in their middle.
+    skipping to a word: optional words cost nothing to skip, but may not be entered in their middle. See
+    `OPTIONAL` for units that not every pronunciation has.
     """
 
     starts: Row
@@ -45,16 +50,24 @@ class ReferenceUnits(Generic[U_contra]):
     word_of: Row = field(init=False)
     word_at: tuple[int, ...] = field(init=False)
     """`word_of` as plain integers: a single look-up is several times faster."""
+    required: tuple[int, ...] = field(init=False)
+    """How many units before each position are said in every pronunciation; the end included."""
 
     def __post_init__(self) -> None:
         spans = np.diff(self.starts)
         word_of = np.repeat(np.arange(len(spans), dtype=np.int32), spans)
         object.__setattr__(self, "word_of", word_of)
         object.__setattr__(self, "word_at", tuple(word_of.tolist()))
+        needed = (self.deletion > OPTIONAL).astype(np.int32)
+        object.__setattr__(self, "required", tuple(running_sum(needed).tolist()))
 
     @property
     def words(self) -> int:
         return len(self.word_index)
+
+    def bounds(self, word: int) -> tuple[int, int]:
+        """The position of the first unit of a word, and the one after its last unit."""
+        return int(self.starts[word]), int(self.starts[word + 1])
 
 
 @dataclass(frozen=True, slots=True)

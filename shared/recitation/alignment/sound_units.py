@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -18,7 +18,14 @@ from shared.recitation.alignment.phoneme_costs import (
     INVENTORY,
     sound_id,
 )
-from shared.recitation.alignment.reference_units import ReferenceUnits, Row, entry_prices, word_starts
+from shared.recitation.alignment.reference_units import (
+    OPTIONAL,
+    ReferenceUnits,
+    Row,
+    entry_prices,
+    word_starts,
+)
+from shared.recitation.alignment.sound_columns import Pronunciation, sound_columns
 from shared.recitation.grading.policy import SOUND_ENTER, SOUND_SKIP, SOUND_SKIP_PER_SOUND
 from shared.recitation.reference.formulas import recitation_order
 from shared.recitation.reference.passage import VerseRange, load_passage
@@ -79,11 +86,13 @@ def mismatch(heard: HeardSound, reference: int) -> int:
 
 
 class SoundCosts:
-    """ViterbiAligner costs against a fixed row of reference sounds."""
+    """Alignment costs against a fixed row of reference sounds, each with another that is as good."""
 
-    def __init__(self, sounds: Row) -> None:
+    def __init__(self, sounds: Row, others: Row) -> None:
         # As the index type: NumPy converts any other at every use.
         self._sounds = sounds.astype(np.intp)
+        self._others = others.astype(np.intp)
+        self._differ = sounds != others
 
     def substitutions(self, units: Sequence[HeardSound], first: int, last: int) -> Row:
         # Against the whole inventory first: that is a fraction of a passage.
@@ -91,7 +100,12 @@ class SoundCosts:
         if any(unit.certainty < 100 for unit in units):
             prices *= np.array([[doubted(100, unit.certainty)] for unit in units], np.int32)
             prices //= 100
-        return prices.take(self._sounds[first:last], axis=1)
+        costs: Row = prices.take(self._sounds[first:last], axis=1)
+        differ = np.flatnonzero(self._differ[first:last])
+        if differ.size:
+            others = prices.take(self._others[first + differ], axis=1)
+            costs[:, differ] = np.minimum(costs[:, differ], others)
+        return costs
 
     def insertion(self, unit: HeardSound) -> int:
         cost = INSERTION[unit.sound]
@@ -124,16 +138,33 @@ def expected_sounds(verses: VerseRange) -> tuple[str, ...]:
     return tuple(" ".join(word.phones) for word in load_passage(verses).words)
 
 
+class SoundReference(NamedTuple):
+    """The reference of a passage with its optional formulas; `pronunciations` of each of its words."""
+
+    units: ReferenceUnits[HeardSound]
+    pronunciations: tuple[tuple[Pronunciation, ...], ...]
+
+
 @lru_cache(maxsize=64)
-def sound_reference(verses: VerseRange) -> tuple[ReferenceUnits[HeardSound], Row]:
-    """The reference of a passage with its optional formulas, and its row of reference sounds; shared."""
+def sound_reference(verses: VerseRange) -> SoundReference:
+    """The sounds to recite in a passage, laid out for alignment; shared."""
     slots = recitation_order(load_passage(verses))
-    sounds = np.array([sound_id(symbol) for slot in slots for symbol in slot.phones], dtype=np.int32)
-    deletion: Row = DELETION[sounds]
-    starts = word_starts([len(slot.phones) for slot in slots])
+    words = [sound_columns(slot.phones, slot.pronunciations) for slot in slots]
+    sounds = _ids(symbol for word in words for symbol in word.sounds)
+    optional = np.array([some for word in words for some in word.optional])
+    usual = np.array([usual for word in words for usual in word.usual])
+    deletion: Row = np.where(optional, OPTIONAL * usual, DELETION[sounds]).astype(np.int32)
+    starts = word_starts([len(word.sounds) for word in words])
     left_out = np.add.reduceat(deletion, starts[:-1])
-    skip = np.minimum(left_out, SOUND_SKIP + SOUND_SKIP_PER_SOUND * np.diff(starts)).astype(np.int32)
+    lengths = np.array([len(slot.phones) for slot in slots], dtype=np.int32)
+    skip = np.minimum(left_out, SOUND_SKIP + SOUND_SKIP_PER_SOUND * lengths).astype(np.int32)
     indices = tuple(slot.word_index for slot in slots)
     skip[[at for at, index in enumerate(indices) if index is None]] = 0
     enter = entry_prices([slot.opens for slot in slots], SOUND_ENTER)
-    return ReferenceUnits(starts, indices, deletion, skip, enter, SoundCosts(sounds)), sounds
+    costs = SoundCosts(sounds, _ids(symbol for word in words for symbol in word.others))
+    units = ReferenceUnits(starts, indices, deletion, skip, enter, costs)
+    return SoundReference(units, tuple(word.pronunciations for word in words))
+
+
+def _ids(symbols: Iterable[str]) -> Row:
+    return np.array([sound_id(symbol) for symbol in symbols], dtype=np.int32)

@@ -30,7 +30,7 @@ class HeardToken(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class TextCosts:
-    """ViterbiAligner costs against a fixed row of reference skeletons."""
+    """Alignment costs against a fixed row of reference skeletons."""
 
     def __init__(self, skeletons: tuple[str, ...]) -> None:
         self._skeletons = skeletons

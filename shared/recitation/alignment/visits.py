@@ -112,5 +112,8 @@ def read_path(reference: ReferenceUnits[Any], path: Path) -> PathEvents:
         else:
             reader.insert(unit)
     reader.finish()
-    complete = bool(reader.visits) and path.end >= int(reference.starts[reader.visits[-1].word + 1])
+    complete = False
+    if reader.visits:
+        _, stop = reference.bounds(reader.visits[-1].word)
+        complete = reference.required[path.end] >= reference.required[stop]
     return PathEvents(tuple(reader.visits), tuple(reader.extras), tuple(reader.jumps), complete)

@@ -98,3 +98,7 @@ class Grader(Protocol[U]):
     def expected(self, index: int) -> str:
         """The reference word `index` in this engine's terms."""
         ...
+
+    def expected_as(self, index: int, heard: str) -> str:
+        """The same, in the pronunciation that is nearest to what was heard."""
+        ...

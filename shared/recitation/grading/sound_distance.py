@@ -9,8 +9,15 @@ from typing import Final
 
 import msgspec
 
-from shared.recitation.alignment.phoneme_costs import HAMZA, INVENTORY, SHORT_VOWELS, WEIGHT, is_consonant
-from shared.recitation.alignment.reference_units import Row
+from shared.recitation.alignment.phoneme_costs import (
+    HAMZA,
+    INVENTORY,
+    SHORT_VOWELS,
+    WEIGHT,
+    is_consonant,
+    sound_id,
+)
+from shared.recitation.alignment.sound_columns import Pronunciation
 from shared.recitation.alignment.sound_units import HeardSound, mismatch
 from shared.recitation.alignment.visits import Visit
 from shared.recitation.grading.grader import CORRECT, MINOR, WRONG, Grade, Verdict
@@ -65,16 +72,38 @@ class SoundComparison:
 
 
 def compare_sounds(
-    visit: Visit, units: Sequence[HeardSound], reference: Row, start: int, policy: SoundGrading
+    visit: Visit,
+    units: Sequence[HeardSound],
+    pronunciations: Sequence[Pronunciation],
+    start: int,
+    policy: SoundGrading,
 ) -> SoundComparison | None:
-    """Compare a visit with the word whose sounds are `reference`, from reference position `start`.
+    """Compare a visit with whichever of its word's `pronunciations` fits best.
 
-    `None` when too little of the word was heard to call it said.
+    `start` is the position of the word's first column. `None` when too little of the word was heard to
+    call it said.
     """
-    heard_at = {position - start: units[unit] for position, unit in visit.matched}
+    best: SoundComparison | None = None
+    for pronunciation in pronunciations:
+        compared = _compare(visit, units, pronunciation, start, policy)
+        if compared is not None and (best is None or compared.tally.error < best.tally.error):
+            # By what is wrong in all: a share would favour long pronunciations.
+            best = compared
+        if best is not None and best.error == 0:
+            break
+    return best
+
+
+def _compare(
+    visit: Visit, units: Sequence[HeardSound], pronunciation: Pronunciation, start: int, policy: SoundGrading
+) -> SoundComparison | None:
+    reference = [sound_id(symbol) for symbol in pronunciation.sounds]
+    places = {start + column: place for place, column in enumerate(pronunciation.columns)}
+    heard_at = {places[at]: units[unit] for at, unit in visit.matched if at in places}
     if len(heard_at) < policy.heard_share * len(reference):
         return None
-    added = [units[unit] for unit in (*visit.inserted, *visit.strays)]
+    unmatched = [unit for at, unit in visit.matched if at not in places]
+    added = [units[unit] for unit in (*unmatched, *visit.inserted, *visit.strays)]
     tally = _tally(heard_at, added, reference, policy)
     if tally.consonants and not tally.consonants_heard and len(heard_at) <= len(reference) / 2:
         return None
@@ -102,12 +131,15 @@ def _grade(tally: _Tally, error: float, noise: float | None, policy: SoundGradin
 
 
 def _tally(
-    heard_at: dict[int, HeardSound], inserted: Sequence[HeardSound], reference: Row, policy: SoundGrading
+    heard_at: dict[int, HeardSound],
+    inserted: Sequence[HeardSound],
+    reference: Sequence[int],
+    policy: SoundGrading,
 ) -> _Tally:
     weight = error = consonant_error = 0.0
     consonants = consonants_heard = 0
     added = [unit for unit in inserted if is_consonant(INVENTORY[unit.sound])]
-    for place, sound in enumerate(reference.tolist()):
+    for place, sound in enumerate(reference):
         heard = heard_at.get(place)
         share = WEIGHT[sound] / 100
         weight += share
@@ -127,6 +159,6 @@ def _tally(
     return _Tally(max(weight, 0.4), error, consonants, consonants_heard, consonant_error + replaced)
 
 
-def _unstable(place: int, reference: Row) -> bool:
+def _unstable(place: int, reference: Sequence[int]) -> bool:
     symbol = INVENTORY[reference[place]]
     return (place == len(reference) - 1 and symbol in SHORT_VOWELS) or (place == 0 and symbol == HAMZA)

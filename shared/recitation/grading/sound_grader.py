@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from rapidfuzz.distance import Levenshtein
+
 from shared.hearing import Hearing
 from shared.recitation.alignment.phoneme_costs import INVENTORY, is_consonant
 from shared.recitation.alignment.reference_units import MoveCosts, ReferenceUnits
@@ -30,7 +32,7 @@ class SoundGrader:
     def __init__(self, passage: Passage, policy: FeedbackPolicy) -> None:
         self._passage = passage
         self._policy = policy
-        self._reference, self._sounds = sound_reference(passage.range)
+        self._reference, self._pronunciations = sound_reference(passage.range)
         self._expected = expected_sounds(passage.range)
         # Comparisons of the visits of the newest two windows compared: bounded by their open units.
         self._now: dict[_Key, tuple[Sequence[HeardSound], SoundComparison | None]] = {}
@@ -89,8 +91,9 @@ class SoundGrader:
         key = (visit.matched, visit.inserted, visit.strays, *map(id, said))
         found = self._now.get(key) or self._before.get(key)
         if found is None:
-            start, stop = self._reference.starts[visit.word : visit.word + 2].tolist()
-            compared = compare_sounds(visit, units, self._sounds[start:stop], start, self._policy.sounds)
+            start, _ = self._reference.bounds(visit.word)
+            ways = self._pronunciations[visit.word]
+            compared = compare_sounds(visit, units, ways, start, self._policy.sounds)
             # With the sounds: as long as they live, their identity is theirs alone.
             found = (said, compared)
         self._now[key] = found
@@ -114,6 +117,17 @@ class SoundGrader:
 
     def expected(self, index: int) -> str:
         return self._expected[index]
+
+    def expected_as(self, index: int, heard: str) -> str:
+        others = self._passage.words[index].pronunciations
+        if not others or heard == self._expected[index]:
+            return self._expected[index]
+        said = heard.split()
+        nearest = min(
+            (self._passage.words[index].phones, *others),
+            key=lambda sounds: Levenshtein.distance(said, sounds),
+        )
+        return " ".join(nearest)
 
 
 def join_sounds(

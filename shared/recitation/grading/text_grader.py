@@ -117,6 +117,9 @@ class TextGrader:
     def expected(self, index: int) -> str:
         return self._passage.words[index].display
 
+    def expected_as(self, index: int, heard: str) -> str:
+        return self.expected(index)
+
 
 def grade_word(heard: str, display: str, policy: WordGrading) -> tuple[Grade, int]:
     """Grade a heard skeleton against an Uthmani word; also how many letters they are apart."""

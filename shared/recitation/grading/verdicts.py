@@ -100,12 +100,19 @@ def _replaced(
 ) -> Iterator[tuple[list[int], int, int]]:
     """Words without a verdict between recognised visits, where enough was said: with the units said."""
     jumps = [jump.unit for jump in events.jumps]
+
+    def needed(word: int) -> int:
+        return reference.required[int(reference.starts[word])]
+
     for before, after in pairwise(recognised):
         said = after.first_unit - before.last_unit - 1
         if not said or any(before.last_unit < unit <= after.first_unit for unit in jumps):
             continue
         indices = reference.word_index[before.word + 1 : after.word]
         words = [index for index in indices if index is not None and index not in judged]
-        due = int(reference.starts[after.word]) - int(reference.starts[before.word + 1])
+        due = (
+            reference.required[reference.starts[after.word]]
+            - reference.required[reference.starts[before.word + 1]]
+        )
         if words and said >= enough * due:
             yield words, before.last_unit + 1, after.first_unit - 1

@@ -127,7 +127,7 @@ class Follower:
             final=state.final,
             confidence=heard.confidence / 100,
             heard=None if verdict is None else verdict.heard,
-            expected=None if state.status == "pending" else tracker.expected(index),
+            expected=None if state.status == "pending" else tracker.expected_as(index, heard.heard),
             start_ms=heard.start_ms,
             end_ms=heard.end_ms,
         )

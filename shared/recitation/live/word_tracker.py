@@ -86,6 +86,10 @@ class WordTracker(Generic[U]):
         """The reference word `index` in the engine's terms (sounds or spelling)."""
         return self._grader.expected(index)
 
+    def expected_as(self, index: int, heard: str) -> str:
+        """The same, in the pronunciation that is nearest to what was heard."""
+        return self._grader.expected_as(index, heard)
+
     def _new_aligner(self, behind: int, ahead: int, pace: float) -> ViterbiAligner[U]:
         reference = self._grader.reference
         start = min(self.state.start, int(reference.starts[-1]))
@@ -157,8 +161,9 @@ class WordTracker(Generic[U]):
 
     def _cut_short(self, visit: Visit) -> bool:
         """Whether the reciter stopped before the last third of the word."""
-        start, stop = (int(at) for at in self._grader.reference.starts[visit.word : visit.word + 2])
-        return (visit.matched[-1][0] + 1 - start) * 3 < (stop - start) * 2
+        reference = self._grader.reference
+        start, stop = (reference.required[at] for at in reference.bounds(visit.word))
+        return (reference.required[visit.matched[-1][0] + 1] - start) * 3 < (stop - start) * 2
 
     def _smooth(self, judged: dict[int, Verdict], reach: int, done: bool) -> tuple[int, ...]:
         state = self.state
@@ -205,7 +210,12 @@ class WordTracker(Generic[U]):
     def _pointer(self, end: int) -> int:
         """The passage word at or after a reference position."""
         reference = self._grader.reference
-        word = int(reference.word_of[end]) if end < len(reference.word_of) else reference.words
+        word = reference.words
+        if end < len(reference.word_of):
+            word = int(reference.word_of[end])
+            start, stop = reference.bounds(word)
+            if start < end and reference.required[end] >= reference.required[stop]:
+                word += 1
         for index in reference.word_index[word:]:
             if index is not None:
                 return index

@@ -56,6 +56,7 @@ class Slot(NamedTuple):
     skeleton: str
     phones: tuple[str, ...]
     opens: bool = True
+    pronunciations: tuple[tuple[str, ...], ...] = ()
 
 
 def recitation_order(passage: Passage) -> list[Slot]:
@@ -67,7 +68,7 @@ def recitation_order(passage: Passage) -> list[Slot]:
             slots.extend(_optional(ISTIADHA))
         if (begins_sura and word.verse.surah != 1) or (word.index == 0 and not begins_sura):
             slots.extend(_optional(BASMALA))
-        slots.append(Slot(word.index, word.skeleton, word.phones))
+        slots.append(Slot(word.index, word.skeleton, word.phones, pronunciations=word.pronunciations))
     slots.extend(_optional(SADAQA))
     return slots
 

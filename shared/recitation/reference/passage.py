@@ -7,7 +7,7 @@ basmala is part of a verse only in 1:1 and 27:30.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from threading import Lock
 from typing import Final, NamedTuple
@@ -18,6 +18,7 @@ from quranic_phonemizer.api import PACKAGES
 
 from shared.errors import BadRequest, UnknownVerse
 from shared.recitation.reference.normalise import skeleton
+from shared.recitation.reference.pronunciations import other_pronunciations
 
 MAX_VERSES: Final = 300
 """Verses in one range: the longest sura (286) fits whole."""
@@ -123,7 +124,11 @@ def _checked(first: VerseRef, last: VerseRef) -> VerseRange:
 
 
 class ReferenceWord(msgspec.Struct, frozen=True):
-    """One word to recite. `position` counts from 1 within the verse; `index` from 0 in the passage."""
+    """One word to recite. `position` counts from 1 within the verse; `index` from 0 in the passage.
+
+    `phones`: its sounds in continuous reading with a stop at the end of each verse. `pronunciations`: what
+    else is right, where the reciter stops elsewhere or joins two verses.
+    """
 
     index: int
     verse: VerseRef
@@ -131,6 +136,7 @@ class ReferenceWord(msgspec.Struct, frozen=True):
     display: str
     skeleton: str
     phones: tuple[str, ...]
+    pronunciations: tuple[tuple[str, ...], ...] = ()
 
 
 class Passage(msgspec.Struct, frozen=True):
@@ -163,27 +169,60 @@ class _VerseWord(NamedTuple):
     display: str
     skeleton: str
     phones: tuple[str, ...]
+    pronunciations: tuple[tuple[str, ...], ...]
 
 
 @lru_cache(maxsize=2048)
 def _words_of(verse: VerseRef) -> tuple[_VerseWord, ...]:
-    """A verse, with the sounds of continuous reading and a stop at its end: no other verse changes them."""
+    """A verse, with the sounds of continuous reading and a stop at its end, and the other ways to say it."""
     with _ONE_AT_A_TIME:
         analysis = _phonemizer().analyse(verse.key, stop_signs=("verse",))
+        refs = [word.ref for word in analysis.words]
+        others = [[sounds] for sounds in _sounds_of(verse.key, stop_refs=refs)]
+        others[-1] += _joined(verse)[:1]
+        others[0] += _joined(_before(verse))[1:]
     return tuple(
         _VerseWord(
             position=int(word.ref.rpartition(":")[2]),
             display=word.text,
             skeleton=skeleton(word.text, "uthmani"),
-            phones=tuple(analysis.sounds[sound.value].token for sound in word.sound_ids),
+            phones=(phones := tuple(analysis.sounds[sound.value].token for sound in word.sound_ids)),
+            pronunciations=other_pronunciations(phones, others[at]),
         )
-        for word in analysis.words
+        for at, word in enumerate(analysis.words)
     )
+
+
+def _sounds_of(reference: str, stop_refs: Sequence[str] = ()) -> list[tuple[str, ...]]:
+    """The sounds of each word, with a stop after the last one and after each of `stop_refs`."""
+    analysis = _phonemizer().analyse(reference, stop_refs=stop_refs)
+    return [tuple(analysis.sounds[sound.value].token for sound in word.sound_ids) for word in analysis.words]
+
+
+@lru_cache(maxsize=2048)
+def _joined(verse: VerseRef | None) -> list[tuple[str, ...]]:
+    """The last word of a verse and the first word of the next verse, recited without a stop between them."""
+    following = None if verse is None else _after(verse)
+    if verse is None or following is None:
+        return []
+    return _sounds_of(f"{verse.key}:{words_in(VerseRange(verse, verse))}-{following.key}:1")
+
+
+def _after(verse: VerseRef) -> VerseRef | None:
+    if verse.ayah < verses_in(verse.surah):
+        return VerseRef(verse.surah, verse.ayah + 1)
+    return VerseRef(verse.surah + 1, 1) if verse.surah < len(_VERSE_COUNTS) else None
+
+
+def _before(verse: VerseRef) -> VerseRef | None:
+    if verse.ayah > 1:
+        return VerseRef(verse.surah, verse.ayah - 1)
+    return VerseRef(verse.surah - 1, verses_in(verse.surah - 1)) if verse.surah > 1 else None
 
 
 @lru_cache(maxsize=256)
 def load_passage(verses: VerseRange) -> Passage:
-    """The passage of a range: 0.5-1 ms per word the first time (blocking), then cached, by verse too.
+    """The passage of a range: 1.5-3 ms per word the first time (blocking), then cached, by verse too.
 
     Call it in a thread where others wait: it lets them in between two verses at the latest.
     Raises `UnknownVerse` or `BadRequest` when the range was not made by `parse` or `of` and is wrong.
@@ -194,7 +233,9 @@ def load_passage(verses: VerseRange) -> Passage:
         raise BadRequest(f"{verses} has {count} words; the limit is {MAX_WORDS}.")
     found = ((verse, word) for verse in verses.verses() for word in _words_of(verse))
     words = tuple(
-        ReferenceWord(index, verse, word.position, word.display, word.skeleton, word.phones)
+        ReferenceWord(
+            index, verse, word.position, word.display, word.skeleton, word.phones, word.pronunciations
+        )
         for index, (verse, word) in enumerate(found)
     )
     return Passage(verses, words)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from shared.hearing import HeardWord, Hearing, Phone
 from shared.recitation.alignment.phoneme_costs import INVENTORY
 from shared.recitation.alignment.reference_units import (
+    OPTIONAL,
     MoveCosts,
     ReferenceUnits,
     Row,
@@ -50,11 +51,13 @@ class LetterCosts:
 
 @st.composite
 def letter_references(draw: st.DrawFn) -> ReferenceUnits[str]:
-    """A few short words; some optional, some that cannot be entered, some cheaper to skip than to delete."""
+    """A few short words: some optional, some that cannot be entered, some cheaper to skip than to delete,
+    some with letters that not every pronunciation has."""
     words = draw(st.lists(st.text("abcdk", min_size=1, max_size=6), min_size=1, max_size=8))
     optional = draw(st.lists(st.booleans(), min_size=len(words), max_size=len(words)))
     letters = "".join(words)
-    deletion = np.array([30 if letter in "ae" else 65 for letter in letters], dtype=np.int32)
+    prices = {"a": 30, "k": draw(st.sampled_from((0, 65))), "c": draw(st.sampled_from((OPTIONAL, 65)))}
+    deletion = np.array([prices.get(letter, 65) for letter in letters], dtype=np.int32)
     starts = word_starts([len(word) for word in words])
     left_out = np.add.reduceat(deletion, starts[:-1])
     skip = np.minimum(left_out, 100 + 15 * np.diff(starts)).astype(np.int32)
