@@ -47,6 +47,7 @@ class PageInfo(msgspec.Struct, frozen=True):
     version: str
     files: tuple[str, ...]
     max_passage_words: int
+    samples: bool
     reference: ReferenceRecitation | None = None
 
 
@@ -69,7 +70,8 @@ def routes(settings: GatewaySettings) -> list[BaseRoute]:
 def page_info(settings: GatewaySettings) -> PageInfo:
     """What `page.json` says. Blocking: reads the page's files once per process."""
     version, files = _page_files()
-    return PageInfo(version, files, settings.max_passage_words, _reference(settings.reference_recitation))
+    reference = _reference(settings.reference_recitation)
+    return PageInfo(version, files, settings.max_passage_words, bool(settings.demo_samples), reference)
 
 
 @lru_cache(maxsize=1)

@@ -6,7 +6,7 @@ import { $ } from './controls/dom.js';
 import { Notice } from './controls/notice.js';
 import { preferences, prefer, unfinished, keepUnfinished } from './controls/preferences.js';
 import { ResultSheet } from './controls/result_sheet.js';
-import { prepareSettings } from './controls/settings.js';
+import { offerSamples, prepareSettings } from './controls/settings.js';
 import { openSheet, prepareSheets } from './controls/sheets.js';
 import { prepareHistory } from './history/history_sheet.js';
 import { chooseLanguage, onLanguage } from './language/language.js';
@@ -197,6 +197,7 @@ async function loadService() {
   const answer = await fetch('page.json').catch(() => null);
   if (!answer?.ok) return;
   const service = await answer.json();
+  if (service.samples) offerSamples(reciteSample);
   if (!service.reference) return;
   reference = new Reference(service.reference.extension, referencePlays, () => notice.error('reference_missing'));
   $('listen-choice').hidden = false;
@@ -222,7 +223,7 @@ function begin() {
     nameThePassage();
     if (!reciting.running) idle();
   });
-  prepareSettings({ onSample: reciteSample, onFile: reciteFile });
+  prepareSettings(reciteFile);
   prepareHistory((chosen) => leaveFor(chosen));
   $('choose').addEventListener('click', () => chooser.open(passage));
   $('more-open').addEventListener('click', () => openSheet('more'));

@@ -33,6 +33,7 @@ export class Recitation {
   #levels = new LevelWatch();
   #soundNotice = '';
   #gapSince = null; // {second, at}: the microphone gave nothing from then on
+  #leftAt = -1; // second up to which an earlier page was heard; -1 if there was none
   #linked = false; // the service has said `ready`
   #startedAt = Date.now();
   /** @type {Phase} */
@@ -138,10 +139,9 @@ export class Recitation {
   }
 
   #restore({ statuses, gaps, resume }) {
-    const second = resume.acked / SAMPLE_RATE;
     this.judgement.take(statuses.map((status) => ({ status })));
-    // Nobody listened between the two pages.
-    for (const gap of [...gaps, { from: second, to: second }]) this.judgement.addGap(gap);
+    for (const gap of gaps) this.judgement.addGap(gap);
+    this.#leftAt = resume.acked / SAMPLE_RATE;
   }
 
   #to(phase) {
@@ -213,6 +213,9 @@ export class Recitation {
   #ready(event) {
     // A session that goes on under a new state has forgotten what was recited before.
     if (!event.resumed && this.#linked) this.judgement.stateLost();
+    // Nobody listened between the two pages.
+    if (this.#leftAt >= 0) this.judgement.addGap({ from: this.#leftAt, to: event.offset / SAMPLE_RATE });
+    this.#leftAt = -1;
     for (const index of this.peeked) this.#session.command({ type: 'peek', word_index: index });
     if (event.gap) this.#gap(event.gap);
   }

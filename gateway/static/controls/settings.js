@@ -6,8 +6,8 @@ import { accessKey, prefer, preferences, setAccessKey } from './preferences.js';
 
 const LEGEND = ['correct', 'current', 'minor_mistake', 'wrong', 'missing', 'not_judged', 'peeked'];
 
-/** @param {{onSample: (sample: any) => void, onFile: (file: File) => void}} listener */
-export function prepareSettings({ onSample, onFile }) {
+/** @param {(file: File) => void} onFile a recording to be judged */
+export function prepareSettings(onFile) {
   for (const name of ['theme', 'size', 'language']) bindChoice(name);
   $('hesitation').checked = preferences().hesitation;
   $('hesitation').addEventListener('change', () => prefer({ hesitation: $('hesitation').checked }));
@@ -22,7 +22,6 @@ export function prepareSettings({ onSample, onFile }) {
     $('file').value = '';
     if (file) onFile(file);
   });
-  loadSamples(onSample);
   onLanguage(drawLegend);
 }
 
@@ -44,9 +43,10 @@ function drawLegend() {
   }));
 }
 
-async function loadSamples(onSample) {
+/** Offer the recitations that the service brings along. */
+export async function offerSamples(onSample) {
   const answer = await fetch('samples/samples.json').catch(() => null);
-  if (!answer?.ok) return; // a service without bundled samples
+  if (!answer?.ok) return;
   const samples = await answer.json();
   for (const sample of samples) $('sample').add(new Option(sample.about, sample.name));
   $('sample-play').addEventListener('click', () => {

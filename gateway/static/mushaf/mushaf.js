@@ -5,6 +5,7 @@ import { sura } from '../passage/suras.js';
 
 const VERSE_END = '\u06dd'; // the sign of a verse's end; the digits after it are set inside it
 const NO_BREAK_SPACE = '\u00a0';
+const STOP_MARKS = /( [\u06d6-\u06dc](?: [\u06d6-\u06dc])*)$/;
 
 /** @typedef {import('../client/judgement.js').Word} Shown */
 
@@ -134,7 +135,10 @@ export class Mushaf {
 
   #word(word) {
     const shown = element('span', 'word');
-    shown.textContent = word.text; // exactly as the source gives it
+    // Exactly as the source gives it; a stop mark only gets an element of its own.
+    const [letters, marks = ''] = word.text.split(STOP_MARKS);
+    shown.append(letters);
+    if (marks) shown.append(stopMark(marks));
     shown.dataset.index = String(word.index);
     shown.dataset.status = 'pending';
     shown.setAttribute('role', 'button');
@@ -198,6 +202,12 @@ export class Mushaf {
     this.focus(index);
     this.#words[index].scrollIntoView({ block: 'nearest' });
   }
+}
+
+function stopMark(marks) {
+  const shown = element('span', 'stop-mark');
+  shown.textContent = marks;
+  return shown;
 }
 
 function banner({ surah, ayah }) {
