@@ -153,4 +153,4 @@ def looped(recording: Recording, from_sample: int, samples: int) -> bytes:
 
 def _reference(sample: Sample) -> tuple[str, ...]:
     passage = load_passage(VerseRange.parse(sample.verses))
-    return tuple(bones(skeleton(word.display, "uthmani")) for word in passage.words)
+    return tuple(bones(word.skeleton) for word in passage.words)

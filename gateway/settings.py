@@ -206,6 +206,12 @@ class GatewaySettings(TranscriptionSettings, UploadSettings):
         validation_alias="DEMO_SAMPLES",
         description="Folder with sample recitations for the demo page; `rattil up` gives its own.",
     )
+    reference_recitation: str = Field(
+        default="",
+        validation_alias="REFERENCE_RECITATION",
+        description="Folder with a recitation for the page's listen mode: one file for each verse, sura and "
+        "verse in three digits each, as in 112001.opus; empty: no listen mode.",
+    )
     drain_s: float = Field(
         default=10.0,
         validation_alias="DRAIN_SECONDS",

@@ -128,7 +128,7 @@ def as_reference(text: str, passage: Passage) -> list[str]:
 
 
 def _spelled(heard: str, passage: Passage) -> str | None:
-    return next((word.skeleton for word in passage.words if spells(heard, word.display)), None)
+    return next((word.skeleton for word in passage.words if spells(heard, word.spelling)), None)
 
 
 def joined_sounds(hearings: Iterable[Hearing]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
@@ -9,9 +10,12 @@ from collections.abc import Mapping, Sequence
 from shared.errors import RattilError
 
 SUBPROTOCOL = "rattil.v1"
-"""The subprotocol echoed to clients that offer it; browsers add `rattil.key.<API key>` beside it."""
+"""The subprotocol echoed to clients that offer it; browsers add `rattil.key.<API key>` beside it, or
+`rattil.key64.<API key in base64url>`."""
 
 _KEY_PREFIX = "rattil.key."
+_KEY64_PREFIX = "rattil.key64."
+"""The same with the key in base64url (RFC 4648, 5): a subprotocol has no `=`, `/` or space."""
 
 
 class Unauthorised(RattilError):
@@ -62,7 +66,17 @@ def _presented(headers: Mapping[str, str], query: Mapping[str, str], subprotocol
     for offered in subprotocols:
         if offered.startswith(_KEY_PREFIX):
             return offered.removeprefix(_KEY_PREFIX)
+        if offered.startswith(_KEY64_PREFIX):
+            return _decoded(offered.removeprefix(_KEY64_PREFIX))
     return query.get("token", "")
+
+
+def _decoded(key64: str) -> str:
+    """The key; empty, which is never one, for what is no base64url of a text."""
+    try:
+        return base64.urlsafe_b64decode(key64 + "=" * (-len(key64) % 4)).decode()
+    except ValueError:
+        return ""
 
 
 def _digest(key: str) -> bytes:

@@ -1,280 +1,252 @@
-// The demo page: choose a passage, recite, see the words change. All wire talk is in session.js.
+// The page: puts its parts together. What each part does is in its folder.
 
-import { RecitationSession } from './session.js';
-import { fromMicrophone, fromRecording } from './sound.js';
-import { SURAS } from './suras.js';
+import { Bar } from './controls/bar.js';
+import { Chooser, passageName } from './controls/chooser.js';
+import { $ } from './controls/dom.js';
+import { Notice } from './controls/notice.js';
+import { preferences, prefer, unfinished, keepUnfinished } from './controls/preferences.js';
+import { ResultSheet } from './controls/result_sheet.js';
+import { offerSamples, prepareSettings } from './controls/settings.js';
+import { openSheet, prepareSheets } from './controls/sheets.js';
+import { prepareHistory } from './history/history_sheet.js';
+import { chooseLanguage, onLanguage } from './language/language.js';
+import { Announcer } from './mushaf/announcer.js';
+import { Follower } from './mushaf/follow.js';
+import { Mushaf, drawStates } from './mushaf/mushaf.js';
+import { hasBasmala, parsePassage, writePassage } from './passage/passage.js';
+import { fetchBasmala, fetchText } from './passage/verses.js';
+import { Reciting } from './reciting.js';
+import { Reference } from './sound/reference.js';
+import { WordSheet } from './words/word_sheet.js';
 
-const $ = (id) => document.getElementById(id);
-const SAID = {
-  correct: 'correct',
-  minor_mistake: 'small mistake',
-  wrong: 'wrong',
-  missing: 'left out',
-  pending: 'not yet recited',
-};
+const FONT_WAIT_MS = 3000;
+const FIRST = { surah: 1, ayah: 1, to: 7 };
 
-let session = null;
-let source = null;
-let shown = []; // the word elements, one per reference word
-let versesKnown = true;
-let samples = [];
+/** @type {import('./passage/passage.js').Passage} */
+let passage = FIRST;
+/** @type {import('./passage/verses.js').Text | null} */
+let printed = null;
+let reference = null;
+let asked = 0;
 
-// -- passage --------------------------------------------------------------------------------------
-function fillSuras() {
-  for (const { number, name, verses } of SURAS) {
-    $('surah').add(new Option(`${number}  ${name} (${verses})`, number));
-  }
-}
+prepareSheets();
+drawStates($('states'), ['minor_mistake', 'wrong', 'missing', 'not_judged', 'peeked']);
 
-function chosen() {
-  const passage = { surah: Number($('surah').value), ayah: Number($('ayah').value), to: Number($('to').value) };
-  return { ...passage, token: $('token').value.trim() };
-}
+const notice = new Notice({
+  again: () => (printed ? reciting.start() : showPassage(passage)),
+  choose: () => chooser.open(passage),
+  key: () => {
+    openSheet('more');
+    $('key').focus();
+  },
+});
+const mushaf = new Mushaf($('mushaf'), (index) => touch(index));
+const follower = new Follower((index) => mushaf.element(index), freeArea, (away) => { $('come-back').hidden = !away; });
+const bar = new Bar((act) => {
+  if (act === 'play') playReference(passage.ayah);
+  else if (act === 'pause') reference.stop();
+  else reciting.act(act);
+});
+const results = new ResultSheet({ onWord: (index) => goTo(index), onRetry: () => reciting.start() });
+const reciting = new Reciting({
+  bar, mushaf, follower, notice, results, announcer: new Announcer($('announcer')), onIdle: idle,
+});
+const chooser = new Chooser((chosen) => leaveFor(chosen));
+const words = new WordSheet({
+  onFrom: (word) => leaveFor({ ...passage, ayah: word.ayah }, { recite: true }),
+  onPeek: (index) => reciting.peek(index),
+});
 
-function limitVerses({ reset = false } = {}) {
-  const { verses } = SURAS[Number($('surah').value) - 1];
-  for (const id of ['ayah', 'to']) $(id).max = verses;
-  if (reset) {
-    $('ayah').value = 1;
-    $('to').value = Math.min(verses, 7);
-  }
-  if (Number($('to').value) < Number($('ayah').value)) $('to').value = $('ayah').value;
-}
-
-async function showPassage() {
-  const { surah, ayah, to } = chosen();
-  if (!$('passage').checkValidity()) return;
-  const asked = `${surah}:${ayah}-${to}`;
-  showPassage.latest = asked;
-  const verses = [];
+// -- the passage ------------------------------------------------------------------------------------
+async function showPassage(chosen) {
+  asked += 1;
+  const mine = asked;
+  passage = chosen;
+  nameThePassage();
+  prefer({ passage: writePassage(chosen) });
   try {
-    for (let number = ayah; number <= Math.min(to, ayah + 19); number += 1) {
-      const answer = await fetch(`verses/${surah}/${number}`);
-      const body = await answer.json();
-      if (!answer.ok) throw new Error(body.error.message);
-      verses.push(body);
-    }
+    const [text, basmala] = await Promise.all([
+      fetchText(chosen),
+      hasBasmala(chosen) ? fetchBasmala() : null,
+      fontsReady(),
+    ]);
+    if (mine !== asked) return;
+    printed = text;
+    mushaf.draw(chosen, text, basmala);
+    $('attribution').textContent = text.attribution;
+    notice.clear('error');
+    reciting.passageIs(chosen, text);
+    idle();
   } catch (error) {
-    problem(`The passage cannot be shown: ${error.message}`);
+    if (mine !== asked) return;
+    printed = null;
+    notice.error(error.code ?? 'other', { code: error.message });
+  }
+}
+
+function leaveFor(chosen, { recite = false } = {}) {
+  reference?.stop();
+  reciting.leave();
+  results.forget();
+  window.scrollTo({ top: 0 });
+  return showPassage(chosen).then(() => recite && printed && reciting.start());
+}
+
+function nameThePassage() {
+  $('passage-name').textContent = passageName(passage);
+  const address = new URL(location.href);
+  address.searchParams.set('verses', writePassage(passage));
+  if (preferences().mode === 'read') address.searchParams.delete('mode');
+  else address.searchParams.set('mode', preferences().mode);
+  history.replaceState(null, '', address);
+}
+
+/** Text is drawn once its letters are there: nothing moves afterwards. */
+function fontsReady() {
+  const fonts = Promise.all([document.fonts.load('16px "Rattil Quran"', 'ب'), document.fonts.load('700 16px "Rattil Name"', 'س')]);
+  return Promise.race([fonts.catch(() => null), new Promise((resolve) => setTimeout(resolve, FONT_WAIT_MS))]);
+}
+
+// -- modes ------------------------------------------------------------------------------------------
+const mode = () => preferences().mode;
+
+function chooseMode(chosen) {
+  prefer({ mode: chosen });
+  if (chosen !== 'listen') reference?.stop();
+  nameThePassage();
+  idle();
+}
+
+/** What the bar offers while nobody recites. */
+function idle() {
+  mushaf.hide(mode() === 'memorise');
+  document.documentElement.dataset.mode = mode();
+  if (mode() === 'listen') {
+    bar.offer(reference?.playing ? 'pause' : 'play');
+    if (!reference?.playing) bar.status('mode.listen.hint');
     return;
   }
-  if (showPassage.latest !== asked || session) return;
-  const words = verses.flatMap((verse) => verse.words.map((word) => ({ word: word.text, verse_key: verse.verse_key })));
-  $('attribution').textContent = verses[0]?.attribution ?? '';
-  drawWords(words);
+  const offline = !navigator.onLine;
+  const cutOff = reciting.cutOff;
+  bar.offer(cutOff ? 'continue' : 'recite');
+  if (offline) bar.status('status.offline');
+  else if (cutOff) bar.status('status.resumable');
+  else bar.status(mode() === 'memorise' ? 'mode.memorise.hint' : 'status.idle');
 }
 
-// -- words ----------------------------------------------------------------------------------------
-function drawWords(words) {
-  const parts = [];
-  shown = words.map(({ word }) => {
-    const element = document.createElement('span');
-    element.className = 'word';
-    element.textContent = word; // exactly as the source gives it
-    return element;
-  });
-  words.forEach(({ verse_key: key }, index) => {
-    parts.push(shown[index], ' ');
-    if (key !== words[index + 1]?.verse_key) parts.push(verseEnd(key));
-  });
-  $('words').replaceChildren(...parts);
-  versesKnown = true;
-  paint(words.map(() => ({ status: 'pending', final: false })));
-}
-
-function verseEnd(key) {
-  const element = document.createElement('span');
-  element.className = 'verse-end';
-  element.dir = 'ltr';
-  element.textContent = `(${key}) `;
-  return element;
-}
-
-function paint(states) {
-  states.forEach(({ status, final }, index) => {
-    const element = shown[index];
-    if (!element) return;
-    element.dataset.status = status;
-    element.dataset.final = Boolean(final);
-    element.title = SAID[status] ?? status;
-    element.setAttribute('aria-label', `${element.textContent}, ${SAID[status] ?? status}`);
-  });
-}
-
-// -- one recitation ---------------------------------------------------------------------------------
-async function begin(openSource) {
-  if (session) return;
-  if (!$('passage').reportValidity()) return;
-  problem('');
-  $('result').hidden = true;
-  busy(true);
-  const mine = new RecitationSession(chosen(), { onEvent, onState: status, onFailure });
-  session = mine;
-  mine.start();
-  try {
-    const opened = await openSource((samples) => mine.push(samples));
-    if (session === mine) source = opened;
-    else await opened.stop();
-  } catch (error) {
-    mine.abandon();
-    over();
-    problem(error.message);
+function touch(index) {
+  const word = printed.words[index];
+  if (mode() === 'listen' && reference) playReference(word.ayah);
+  else if (mushaf.isHidden(index)) reciting.peek(index);
+  else {
+    words.show({
+      word,
+      surah: passage.surah,
+      ...reciting.about(index),
+      hidden: false,
+      reference: reference && (() => reference.play(passage.surah, word.ayah, word.ayah)),
+    });
   }
 }
 
-async function stop() {
-  const current = session;
-  $('stop').disabled = true;
-  await closeSource();
-  current?.end();
+function goTo(index) {
+  $('result').close();
+  mushaf.element(index).scrollIntoView({ block: 'center' });
+  mushaf.focus(index);
+  touch(index);
 }
 
-async function closeSource() {
-  const current = source;
-  source = null;
-  await current?.stop();
+function playReference(ayah) {
+  notice.clear();
+  reference.play(passage.surah, ayah, passage.to);
 }
 
-function over() {
-  closeSource();
-  session = null;
-  busy(false);
+function referencePlays(ayah) {
+  mushaf.markVerse(ayah);
+  if (mode() !== 'listen') return;
+  bar.offer(ayah ? 'pause' : 'play');
+  if (!ayah) return void idle();
+  bar.status('status.listening', { number: ayah });
+  const first = printed?.words.find((word) => word.ayah === ayah);
+  if (first) follower.moveTo(first.index);
 }
 
-function busy(reciting) {
-  for (const id of ['record', 'play', 'file', 'surah', 'ayah', 'to', 'sample', 'token']) $(id).disabled = reciting;
-  $('stop').disabled = !reciting;
-  if (reciting) $('stop').focus();
+// -- trying it without a microphone -------------------------------------------------------------------
+async function reciteSample(sample) {
+  $('more').close();
+  await leaveFor(parsePassage(sample.verses));
+  const answer = await fetch(`samples/${sample.file}`).catch(() => null);
+  if (!answer?.ok) return notice.error('text_unavailable');
+  return reciting.start(await answer.arrayBuffer());
 }
 
-function onEvent(event) {
-  const handler = { ready, partial_result: partial, error: trouble, final_result: finished, final_result_error: failed };
-  handler[event.type]?.(event);
+async function reciteFile(file) {
+  $('more').close();
+  await reciting.start(await file.arrayBuffer());
 }
 
-function ready(event) {
-  if (shown.length !== event.words.length) {
-    // A passage too long to fetch beforehand: its verses are known with the first result.
-    drawWords(event.words.map((word) => ({ word, verse_key: event.verse_key })));
-    versesKnown = false;
+// -- the whole ----------------------------------------------------------------------------------------
+/** What bars leave of the window. */
+function freeArea() {
+  const top = document.querySelector('.top').getBoundingClientRect().bottom;
+  const below = document.querySelector('.bar').getBoundingClientRect();
+  return { top, bottom: below.top > top ? below.top : window.innerHeight };
+}
+
+async function loadService() {
+  const answer = await fetch('page.json').catch(() => null);
+  if (!answer?.ok) return;
+  const service = await answer.json();
+  if (service.samples) offerSamples(reciteSample);
+  if (!service.reference) return;
+  reference = new Reference(service.reference.extension, referencePlays, () => notice.error('reference_missing'));
+  $('listen-choice').hidden = false;
+  if (mode() === 'listen') idle();
+}
+
+function firstMode(address) {
+  const wanted = address.get('mode');
+  const chosen = ['read', 'memorise', 'listen'].includes(wanted) ? wanted : preferences().mode;
+  prefer({ mode: chosen });
+  for (const input of document.querySelectorAll('input[name="mode"]')) {
+    input.checked = input.value === chosen;
+    input.addEventListener('change', () => chooseMode(input.value));
   }
-  if (event.gap) {
-    const seconds = (event.gap.to_offset - event.gap.from_offset) / 16000;
-    problem(`The service lost its memory of this session: about ${seconds.toFixed(1)} s were not judged.`);
-  } else if (!event.resumed) paint(shown.map(() => ({ status: 'pending', final: false })));
 }
 
-function partial(event) {
-  if (!versesKnown) drawWords(event.word_feedback);
-  paint(event.word_feedback);
-  const correct = event.word_feedback.filter(({ status: state }) => state === 'correct').length;
-  const late = event.server_busy ? ', the service is busy' : '';
-  const delay = Math.round(event.latency_ms.total_ms);
-  status(`Listening: ${correct} of ${shown.length} words correct, answered in ${delay} ms${late}`, 'live');
+function begin() {
+  const address = new URLSearchParams(location.search);
+  const saved = unfinished();
+  firstMode(address);
+  chooseLanguage(preferences().language);
+  onLanguage(() => {
+    nameThePassage();
+    if (!reciting.running) idle();
+  });
+  prepareSettings(reciteFile);
+  prepareHistory((chosen) => leaveFor(chosen));
+  $('choose').addEventListener('click', () => chooser.open(passage));
+  $('more-open').addEventListener('click', () => openSheet('more'));
+  $('result-open').addEventListener('click', () => results.open());
+  $('come-back').addEventListener('click', () => follower.comeBack());
+  $('hint').addEventListener('click', () => reciting.peekNext());
+  $('cancel').addEventListener('click', () => reciting.cancel());
+  for (const name of ['online', 'offline']) {
+    window.addEventListener(name, () => {
+      reciting.networkChanged(name === 'online');
+      if (!reciting.running) idle();
+      if (name === 'online' && !printed) showPassage(passage);
+    });
+  }
+  const wanted = parsePassage(address.get('verses')) ?? parsePassage(preferences().passage) ?? FIRST;
+  if (saved && saved.passage !== writePassage(wanted)) keepUnfinished(null);
+  loadService();
+  showPassage(wanted);
+  if ('serviceWorker' in navigator) navigator.serviceWorker.register('service-worker.js').catch(() => {});
 }
 
-function trouble(event) {
-  problem(event.message);
-}
-
-function finished({ result }) {
-  over();
-  paint(result.word_analysis.map((word) => ({ ...word, final: word.status !== 'pending' })));
-  status('Done', 'idle');
-  showResult(result);
-}
-
-function failed(event) {
-  over();
-  status('No final result', 'idle');
-  problem([event.message, event.fallback].filter(Boolean).join('. '));
-}
-
-function onFailure(message) {
-  over();
-  status('Stopped', 'idle');
-  problem(message);
-}
-
-// -- result -----------------------------------------------------------------------------------------
-function showResult(result) {
-  $('score').textContent = result.accuracy_score === null ? 'nothing heard' : `${result.accuracy_score} %`;
-  $('counts').textContent = Object.entries(SAID)
-    .map(([state, said]) => [said, result.word_analysis.filter((word) => word.status === state).length])
-    .filter(([, count]) => count)
-    .map(([said, count]) => `${count} ${said}`)
-    .join(', ');
-  $('teacher').textContent = result.teacher_feedback_text ?? '';
-  const again = result.word_analysis.filter(({ status: state }) => !['correct', 'pending'].includes(state));
-  $('review').tBodies[0].replaceChildren(...again.map(reviewRow));
-  $('review').hidden = !again.length;
-  $('result').hidden = false;
-  $('result').focus();
-}
-
-function reviewRow(word) {
-  const row = document.createElement('tr');
-  const cells = [word.verse_key ?? '', word.word, word.feedback ?? SAID[word.status]];
-  for (const text of cells) row.insertCell().textContent = text;
-  row.cells[1].lang = 'ar';
-  row.cells[1].dir = 'rtl';
-  row.cells[1].dataset.status = word.status;
-  return row;
-}
-
-// -- page ---------------------------------------------------------------------------------------------
-function status(text, kind) {
-  $('status').textContent = text;
-  $('status').dataset.kind = kind;
-}
-
-function problem(text) {
-  $('problem').textContent = text;
-  $('problem').hidden = !text;
-}
-
-async function loadSamples() {
-  const answer = await fetch('samples/samples.json').catch(() => null);
-  if (!answer?.ok) return; // a service without bundled samples
-  samples = await answer.json();
-  for (const sample of samples) $('sample').add(new Option(`${sample.about} (${sample.verses})`, sample.name));
-  for (const id of ['sample-choice', 'play']) $(id).hidden = false;
-}
-
-async function playSample() {
-  const sample = samples.find(({ name }) => name === $('sample').value);
-  const [, surah, ayah, to] = sample.verses.match(/^(\d+):(\d+)(?:-(\d+))?$/);
-  $('surah').value = surah;
-  limitVerses();
-  $('ayah').value = ayah;
-  $('to').value = to ?? ayah;
-  await showPassage();
-  const answer = await fetch(`samples/${sample.file}`);
-  const data = await answer.arrayBuffer();
-  await begin((onSamples) => fromRecording(data, { onSamples, onEnd: stop }));
-}
-
-async function reciteFile() {
-  const [file] = $('file').files;
-  if (!file) return;
-  const data = await file.arrayBuffer();
-  $('file').value = '';
-  await begin((onSamples) => fromRecording(data, { onSamples, onEnd: stop }));
-}
-
-fillSuras();
-limitVerses();
-showPassage();
-loadSamples();
-$('passage').addEventListener('submit', (event) => event.preventDefault());
-$('surah').addEventListener('change', () => { limitVerses({ reset: true }); showPassage(); });
-for (const id of ['ayah', 'to']) $(id).addEventListener('change', () => { limitVerses(); showPassage(); });
-$('record').addEventListener('click', () => begin(fromMicrophone));
-$('play').addEventListener('click', playSample);
-$('file').addEventListener('change', reciteFile);
-$('stop').addEventListener('click', stop);
-window.addEventListener('online', () => session && status('Connection is back', 'waiting'));
-// For trying out a resume by hand: Alt+Shift+B breaks the connection as a bad network would.
+begin();
+// For tests, and for trying out a resume by hand: Alt+Shift+B breaks the connection as a bad network would.
 document.addEventListener('keydown', (event) => {
-  if (event.altKey && event.shiftKey && event.code === 'KeyB') session?.dropConnection();
+  if (event.altKey && event.shiftKey && event.code === 'KeyB') reciting.dropConnection();
 });

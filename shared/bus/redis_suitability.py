@@ -20,7 +20,7 @@ _log = get_logger(__name__)
 
 
 async def require_suitable(connections: RedisConnections) -> None:
-    """Raises `UnsuitableRedis` with a sentence. A shard that is away is not judged: `SuitabilityWatch` does."""
+    """Raises `UnsuitableRedis` with a sentence. A shard that is away is judged later, by `SuitabilityWatch`."""
     for shard in connections.shards:
         try:
             fault = fault_in(await _info(shard))
@@ -68,7 +68,7 @@ def fault_in(info: dict[str, Any]) -> str:
     """Why the server that says this about itself (`INFO`) cannot hold sessions; empty if it can."""
     if info.get("redis_mode") == "cluster":
         return (
-            "it is a node of a Redis Cluster. A session's scripts touch two slots, so give several independent "
+            "it is a node of a Redis Cluster. A session's scripts touch two slots, so give independent "
             "servers instead: REDIS_URL takes a list of them, separated by commas"
         )
     policy = str(info.get("maxmemory_policy", _NEVER_EVICTS))

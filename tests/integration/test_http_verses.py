@@ -8,7 +8,13 @@ import re
 import pytest
 
 from cli.sample_files import load_samples, samples_folder
-from shared.recitation.reference.passage import VerseRange, load_passage, verse_counts
+from shared.recitation.reference.passage import (
+    VerseRange,
+    VerseRef,
+    load_passage,
+    printed_words,
+    verse_counts,
+)
 from tests.integration.edge import edge
 
 
@@ -42,6 +48,47 @@ async def test_a_wrong_verse_is_named(path: str, status: int, code: str) -> None
         response = await running.http.get(path)
     assert response.status_code == status
     assert response.json()["error"]["code"] == code
+
+
+async def test_a_range_is_given_as_printed() -> None:
+    async with edge() as running:
+        part = (await running.http.get("/verses/2?from=254&to=256")).json()
+        whole = (await running.http.get("/verses/112")).json()
+    assert (part["surah"], part["from"], part["to"]) == (2, 254, 256)
+    assert [verse["verse_key"] for verse in part["verses"]] == ["2:254", "2:255", "2:256"]
+    words = [tuple(verse["words"]) for verse in part["verses"]]
+    assert words == [printed_words(VerseRef(2, ayah)) for ayah in (254, 255, 256)]
+    assert sum("\u06da" in word or "\u06d6" in word or "\u06d7" in word for word in words[1]) == 8
+    assert [verse["ayah"] for verse in whole["verses"]] == [1, 2, 3, 4]
+    assert "quranic-phonemizer" in whole["attribution"]
+
+
+async def test_a_range_that_is_known_is_not_sent_again() -> None:
+    async with edge() as running:
+        first = await running.http.get("/verses/112?from=1&to=2")
+        tag = first.headers["etag"]
+        again = await running.http.get("/verses/112?from=1&to=2", headers={"If-None-Match": f'"x", W/{tag}'})
+        other = await running.http.get("/verses/112?from=1&to=3", headers={"If-None-Match": tag})
+    assert "max-age" in first.headers["cache-control"]
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    assert other.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("/verses/115", 404, "unknown_verse"),
+        ("/verses/1?from=1&to=8", 404, "unknown_verse"),
+        ("/verses/1?from=0", 404, "unknown_verse"),
+        ("/verses/1?from=3&to=2", 400, "bad_request"),
+        ("/verses/1?from=&to=2", 400, "bad_request"),
+        ("/verses/one", 400, "bad_request"),
+    ],
+)
+async def test_a_wrong_range_is_named(path: str, status: int, code: str) -> None:
+    async with edge() as running:
+        response = await running.http.get(path)
+    assert (response.status_code, response.json()["error"]["code"]) == (status, code)
 
 
 async def test_the_page_loads_nothing_from_elsewhere() -> None:

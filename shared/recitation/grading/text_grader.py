@@ -88,7 +88,7 @@ class TextGrader:
     def judge(self, visit: Visit, units: Sequence[HeardToken], noise: float | None) -> Verdict | None:
         heard = units[visit.first_unit]
         index = self._reference.word_index[visit.word]
-        expected = self._passage.words[index].display if index is not None else self._skeletons[visit.word]
+        expected = self._passage.words[index].spelling if index is not None else self._skeletons[visit.word]
         grade, apart = grade_word(heard.skeleton, expected, self._policy.words)
         return Verdict(
             grade=grade,
@@ -115,7 +115,7 @@ class TextGrader:
         return " ".join(unit.text for unit in units)
 
     def expected(self, index: int) -> str:
-        return self._passage.words[index].display
+        return self._passage.words[index].spelling
 
     def expected_as(self, index: int, heard: str) -> str:
         return self.expected(index)

@@ -1,7 +1,7 @@
 """The reference: verses by number, their words as printed, their sounds as recited (Hafs).
 
-The only module that touches the text package. Text is shown exactly as the package gives it; the
-basmala is part of a verse only in 1:1 and 27:30.
+The only module that touches the text package. Text is shown exactly as the package's corpus prints it,
+with its stop marks and its sajda and quarter signs; the basmala is part of a verse only in 1:1 and 27:30.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 import msgspec
 from quranic_phonemizer import Phonemizer, Riwayah
 from quranic_phonemizer.api import PACKAGES
+from quranic_phonemizer.corpus import PackedCorpus
 
 from shared.errors import BadRequest, UnknownVerse
 from shared.recitation.reference.normalise import skeleton
@@ -126,6 +127,8 @@ def _checked(first: VerseRef, last: VerseRef) -> VerseRange:
 class ReferenceWord(msgspec.Struct, frozen=True):
     """One word to recite. `position` counts from 1 within the verse; `index` from 0 in the passage.
 
+    `display` is what a reader sees, byte for byte as the corpus prints it: a stop mark, sajda or quarter
+    sign belongs to the word that it stands at. `spelling` is the word alone, to compare with.
     `phones`: its sounds in continuous reading with a stop at the end of each verse. `pronunciations`: what
     else is right, where the reciter stops elsewhere or joins two verses.
     """
@@ -134,6 +137,7 @@ class ReferenceWord(msgspec.Struct, frozen=True):
     verse: VerseRef
     position: int
     display: str
+    spelling: str
     skeleton: str
     phones: tuple[str, ...]
     pronunciations: tuple[tuple[str, ...], ...] = ()
@@ -155,11 +159,29 @@ def _phonemizer() -> Phonemizer:
     return Phonemizer()
 
 
+@lru_cache(maxsize=1)
+def _corpus() -> PackedCorpus:
+    package = PACKAGES[Riwayah(_phonemizer().riwayah)]
+    corpus: PackedCorpus = package.corpus(package.DEFAULT_STOP_EDITION)
+    return corpus
+
+
 def words_in(verses: VerseRange) -> int:
     """How many words a range has, without loading them."""
-    package = PACKAGES[Riwayah(_phonemizer().riwayah)]
-    counts = package.corpus(package.DEFAULT_STOP_EDITION).surah_info
+    counts = _corpus().surah_info
     return sum(counts[str(verse.surah)][verse.ayah - 1] for verse in verses.verses())
+
+
+def printed_words(verse: VerseRef) -> tuple[str, ...]:
+    """The words of a verse byte for byte as the corpus prints them. Costs microseconds: no sounds are made.
+
+    Raises `UnknownVerse` for a verse that does not exist.
+    """
+    _checked(verse, verse)
+    corpus = _corpus()
+    start = corpus.verse_starts[verse.surah, verse.ayah]
+    count = corpus.surah_info[str(verse.surah)][verse.ayah - 1]
+    return tuple(corpus.texts[at] for at in corpus.word_indices[start : start + count])
 
 
 class _VerseWord(NamedTuple):
@@ -167,6 +189,7 @@ class _VerseWord(NamedTuple):
 
     position: int
     display: str
+    spelling: str
     skeleton: str
     phones: tuple[str, ...]
     pronunciations: tuple[tuple[str, ...], ...]
@@ -181,10 +204,13 @@ def _words_of(verse: VerseRef) -> tuple[_VerseWord, ...]:
         others = [[sounds] for sounds in _sounds_of(verse.key, stop_refs=refs)]
         others[-1] += _joined(verse)[:1]
         others[0] += _joined(_before(verse))[1:]
+    printed = printed_words(verse)
     return tuple(
         _VerseWord(
-            position=int(word.ref.rpartition(":")[2]),
-            display=word.text,
+            position=(position := int(word.ref.rpartition(":")[2])),
+            display=printed[position - 1],
+            # The analysis gives the word without the signs that stand at it.
+            spelling=word.text,
             skeleton=skeleton(word.text, "uthmani"),
             phones=(phones := tuple(analysis.sounds[sound.value].token for sound in word.sound_ids)),
             pronunciations=other_pronunciations(phones, others[at]),
@@ -232,10 +258,5 @@ def load_passage(verses: VerseRange) -> Passage:
     if count > MAX_WORDS:
         raise BadRequest(f"{verses} has {count} words; the limit is {MAX_WORDS}.")
     found = ((verse, word) for verse in verses.verses() for word in _words_of(verse))
-    words = tuple(
-        ReferenceWord(
-            index, verse, word.position, word.display, word.skeleton, word.phones, word.pronunciations
-        )
-        for index, (verse, word) in enumerate(found)
-    )
+    words = tuple(ReferenceWord(index, verse, *word) for index, (verse, word) in enumerate(found))
     return Passage(verses, words)

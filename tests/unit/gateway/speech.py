@@ -41,7 +41,7 @@ def listen(segment: Segment, passage: Passage = FATIHA) -> SegmentResult:
     for start, end in zip([0, *edges], [*edges, len(samples)], strict=True):
         word = samples[start] // _AMPLITUDE - 1
         if word >= 0 and end - start >= _LEAST_HEARD * _WORD_SAMPLES:
-            text = passage.words[word].display
+            text = passage.words[word].spelling
             heard.append(HeardWord(text, int(start) // 16, int(end) // 16))
     return SegmentResult(
         session_id=segment.session_id,

@@ -60,7 +60,7 @@ def speak(said: Iterable[Said]) -> list[Spoken]:
 
 
 def _words(words: Iterable[ReferenceWord]) -> list[Spoken]:
-    return [Spoken(word.phones, word.display) for word in words]
+    return [Spoken(word.phones, word.spelling) for word in words]
 
 
 def _formula(words: Iterable[FormulaWord]) -> list[Spoken]:

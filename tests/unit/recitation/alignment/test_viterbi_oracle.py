@@ -190,7 +190,7 @@ def test_sounds(verses: str, wrong: float) -> None:
 def test_words(wrong: float) -> None:
     chance = random.Random(wrong)
     text = passage("1:1-4")
-    said = [chance.choice(text.words).display if chance.random() < wrong else w.display for w in text.words]
+    said = [chance.choice(text.words).spelling if chance.random() < wrong else w.spelling for w in text.words]
     words = tuple(HeardWord(text, at * 500, at * 500 + 400) for at, text in enumerate(said))
     units = heard_tokens(Hearing(0, 60_000, " ".join(said), words, None, "uthmani"))
     reference, _units = text_reference(text.range)

@@ -81,7 +81,7 @@ def test_letters_of_other_languages_fold_and_noise_goes() -> None:
 def test_displayed_words_have_a_key_and_stay_untouched() -> None:
     for word in passage("36").words:
         assert word.skeleton
-        assert not set(word.display) & set(" \u200b")
+        assert not set(word.spelling) & set(" \u200b")
     assert passage("1:1").words[0].display == "بِسْمِ"
 
 
@@ -148,4 +148,4 @@ def test_other_words_with_the_same_consonants_are_told_apart(display: str, other
 
 def test_every_word_spells_itself() -> None:
     for word in passage("18:1-30").words:
-        assert spells(word.skeleton, word.display)
+        assert spells(word.skeleton, word.spelling)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
+from quranic_phonemizer.model.address import VerseRef as CorpusVerse
+from quranic_phonemizer.riwayat import hafs
 
 from shared.errors import BadRequest, UnknownVerse
 from shared.recitation.alignment.phoneme_costs import INVENTORY, UNKNOWN
+from shared.recitation.reference.normalise import skeleton
 from shared.recitation.reference.passage import (
     VerseRange,
     VerseRef,
     load_passage,
+    printed_words,
     verse_counts,
     verses_in,
     words_in,
@@ -128,3 +134,30 @@ def test_a_range_is_its_verses_one_after_the_other() -> None:
         (w.verse, w.position, w.display, w.phones) for w in alone
     ]
     assert [word.index for word in whole] == list(range(len(whole)))
+
+
+def test_every_word_is_shown_as_the_corpus_prints_it() -> None:
+    """All words, read past our own code; the signs are counted so that none can get lost on the way."""
+    source = hafs.corpus(hafs.DEFAULT_STOP_EDITION)
+    shown = Counter[str]()
+    words = 0
+    for surah, count in enumerate(verse_counts(), start=1):
+        for ayah in range(1, count + 1):
+            printed = printed_words(VerseRef(surah, ayah))
+            assert printed == tuple(text for _, text in source.words(CorpusVerse(surah, ayah)))
+            shown.update("".join(printed))
+            words += len(printed)
+    assert words == 77_433
+    stops = {"\u06d6": 1651, "\u06d7": 511, "\u06d8": 21, "\u06da": 2083, "\u06db": 6}
+    sajda, quarter = {"\u06e9": 15}, {"\u06de": 199}
+    assert {sign: shown[sign] for sign in stops | sajda | quarter} == stops | sajda | quarter
+
+
+@pytest.mark.parametrize("verses", ["2:253-257", "2:26", "32:15", "36:50-54", "75:26-28", "112:1-114:6"])
+def test_a_passage_shows_the_printed_words_and_compares_the_words_alone(verses: str) -> None:
+    wanted = VerseRange.parse(verses)
+    words = passage(verses).words
+    assert [word.display for word in words] == [w for verse in wanted.verses() for w in printed_words(verse)]
+    for word in words:
+        assert not set(word.spelling) & set(" \u06d6\u06d7\u06d8\u06da\u06db\u06de\u06e9")
+        assert skeleton(word.display, "uthmani") == skeleton(word.spelling, "uthmani") == word.skeleton

@@ -1,0 +1,69 @@
+// The bar: one large button, the line that says how things stand, and the level of the sound.
+
+import { number, onLanguage, say } from '../language/language.js';
+import { $ } from './dom.js';
+
+const QUIETEST_DB = -60;
+const LOUDEST_DB = -12;
+const COUNT_DOWN_MS = 500;
+
+export class Bar {
+  #status = { key: 'status.idle', values: {} };
+  #until = 0;
+  #timer = 0;
+  #act = 'recite';
+
+  /** @param {(act: string) => void} onAct the large button: recite, continue, stop, cancel, play or pause */
+  constructor(onAct) {
+    $('main').addEventListener('click', () => onAct(this.#act));
+    onLanguage(() => this.#draw());
+  }
+
+  /** @param {'recite' | 'continue' | 'stop' | 'cancel' | 'play' | 'pause'} act what the large button does next */
+  offer(act) {
+    this.#act = act;
+    $('main').dataset.act = act === 'continue' ? 'recite' : act;
+    $('main').toggleAttribute('data-live', act === 'stop');
+    if (act !== 'stop') this.level(QUIETEST_DB);
+    this.#draw();
+  }
+
+  /** @param {string} key @param {Record<string, string | number>} values */
+  status(key, values = {}) {
+    clearInterval(this.#timer);
+    this.#status = { key, values };
+    this.#draw();
+  }
+
+  /** A sentence with the seconds that are left in it. */
+  countDown(key, ms) {
+    this.#until = performance.now() + ms;
+    clearInterval(this.#timer);
+    const left = () => {
+      const seconds = Math.max(0, Math.ceil((this.#until - performance.now()) / 1000));
+      this.#status = { key, values: { seconds } };
+      this.#draw();
+    };
+    left();
+    this.#timer = setInterval(left, COUNT_DOWN_MS);
+  }
+
+  /** @param {number} rmsDb */
+  level(rmsDb) {
+    const share = (rmsDb - QUIETEST_DB) / (LOUDEST_DB - QUIETEST_DB);
+    $('level').style.setProperty('--loud', String(Math.max(0, Math.min(1, share)).toFixed(2)));
+  }
+
+  /** Whether something is wrong with the sound. */
+  soundAmiss(amiss) {
+    document.querySelector('.bar').toggleAttribute('data-sound', amiss);
+  }
+
+  #draw() {
+    say($('status'), this.#status.key, this.#status.values);
+    say($('main-name'), `bar.${this.#act}`);
+  }
+}
+
+/** A share as whole percent, in the page's digits. */
+export const percent = (share) => number(share, { style: 'percent' });

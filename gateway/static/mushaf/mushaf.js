@@ -1,0 +1,246 @@
+// The text on the page: drawn once, then only the words that changed are touched.
+
+import { arabicDigits, onLanguage, say, text } from '../language/language.js';
+import { sura } from '../passage/suras.js';
+
+const VERSE_END = '\u06dd'; // the sign of a verse's end; the digits after it are set inside it
+const NO_BREAK_SPACE = '\u00a0';
+const STOP_MARKS = /( [\u06d6-\u06dc](?: [\u06d6-\u06dc])*)$/;
+
+/** @typedef {import('../client/judgement.js').Word} Shown */
+
+export class Mushaf {
+  /** @type {HTMLElement[]} */
+  #words = [];
+  /** @type {Map<number, HTMLElement>} by verse number */
+  #ends = new Map();
+  /** @type {import('../passage/verses.js').Text | null} */
+  #text = null;
+  #passage = null;
+  #current = -1;
+  #focusable = 0;
+
+  /**
+   * @param {HTMLElement} root
+   * @param {(index: number) => void} onTouch a word was touched, or opened by the keyboard
+   */
+  constructor(root, onTouch) {
+    this.root = root;
+    this.onTouch = onTouch;
+    root.addEventListener('click', (event) => this.#touched(event));
+    root.addEventListener('keydown', (event) => this.#key(event));
+    onLanguage(() => this.#name());
+  }
+
+  get text() {
+    return this.#text;
+  }
+
+  /** @param {number} index @returns {HTMLElement | undefined} */
+  element(index) {
+    return this.#words[index];
+  }
+
+  /**
+   * @param {import('../passage/passage.js').Passage} passage
+   * @param {import('../passage/verses.js').Text} printed
+   * @param {string[] | null} basmala its words, where the line stands above the passage
+   */
+  draw(passage, printed, basmala) {
+    this.#passage = passage;
+    this.#text = printed;
+    this.#words = [];
+    this.#ends.clear();
+    this.#current = -1;
+    const verses = element('p', 'verses');
+    for (const verse of printed.verses) verses.append(...this.#verse(verse));
+    const parts = [banner(passage), verses];
+    if (basmala) parts.splice(1, 0, basmalaLine(basmala));
+    this.root.replaceChildren(...parts);
+    this.#focusable = 0;
+    if (this.#words[0]) this.#words[0].tabIndex = 0;
+    this.#name();
+  }
+
+  /** Show how words stand. @param {number[]} indexes @param {Shown[]} words @param {Set<number>} peeked */
+  paint(indexes, words, peeked) {
+    for (const index of indexes) {
+      const target = this.#words[index];
+      if (!target) continue;
+      const { status, final } = words[index];
+      target.dataset.status = status;
+      target.dataset.final = String(final);
+      target.toggleAttribute('data-peeked', peeked.has(index));
+      this.#describe(index);
+    }
+    this.#paintEnds(indexes, words);
+  }
+
+  /** Mark the word to recite now; -1 for none. */
+  mark(index) {
+    if (index === this.#current) return;
+    this.#words[this.#current]?.removeAttribute('aria-current');
+    this.#current = index;
+    this.#words[index]?.setAttribute('aria-current', 'true');
+  }
+
+  /** Words are hidden until they are recited or peeked. */
+  hide(hidden) {
+    this.root.toggleAttribute('data-hidden', hidden);
+    this.#words.forEach((_, index) => this.#describe(index));
+  }
+
+  /** Show a hidden word for good. */
+  reveal(index) {
+    this.#words[index]?.setAttribute('data-peeked', '');
+    this.#describe(index);
+  }
+
+  /** The verse that is played now; 0 for none. */
+  markVerse(ayah) {
+    for (const verse of this.root.querySelectorAll('.verse[data-playing]')) verse.removeAttribute('data-playing');
+    if (ayah) this.root.querySelector(`.verse[data-ayah="${ayah}"]`)?.setAttribute('data-playing', '');
+  }
+
+  focus(index) {
+    if (!this.#words[index]) return;
+    if (this.#words[this.#focusable]) this.#words[this.#focusable].tabIndex = -1;
+    this.#focusable = index;
+    this.#words[index].tabIndex = 0;
+    this.#words[index].focus({ preventScroll: true });
+  }
+
+  isHidden(index) {
+    const { status = 'pending' } = this.#words[index]?.dataset ?? {};
+    return this.root.hasAttribute('data-hidden') && status === 'pending'
+      && !this.#words[index].hasAttribute('data-peeked');
+  }
+
+  #verse(verse) {
+    const shown = element('span', 'verse');
+    shown.dataset.ayah = String(verse.ayah);
+    shown.setAttribute('role', 'group');
+    const words = verse.words.map((word) => this.#word(word));
+    // The sign of the end stays with the last word: neither stands alone at the edge of a line.
+    const tail = element('span', 'tail');
+    const end = element('span', 'verse-end');
+    end.textContent = VERSE_END + arabicDigits(verse.ayah);
+    end.setAttribute('aria-hidden', 'true');
+    this.#ends.set(verse.ayah, end);
+    tail.append(words.at(-1), NO_BREAK_SPACE, end);
+    for (const word of words.slice(0, -1)) shown.append(word, ' ');
+    shown.append(tail);
+    return [shown, ' '];
+  }
+
+  #word(word) {
+    const shown = element('span', 'word');
+    // Exactly as the source gives it; a stop mark only gets an element of its own.
+    const [letters, marks = ''] = word.text.split(STOP_MARKS);
+    shown.append(letters);
+    if (marks) shown.append(stopMark(marks));
+    shown.dataset.index = String(word.index);
+    shown.dataset.status = 'pending';
+    shown.setAttribute('role', 'button');
+    shown.tabIndex = -1;
+    this.#words.push(shown);
+    return shown;
+  }
+
+  #name() {
+    if (!this.#passage) return;
+    this.root.setAttribute('aria-label', text('mushaf.label'));
+    for (const verse of this.root.querySelectorAll('.verse')) {
+      verse.setAttribute('aria-label', text('mushaf.verse', { number: Number(verse.dataset.ayah) }));
+    }
+    this.#words.forEach((_, index) => this.#describe(index));
+  }
+
+  /** A screen reader hears the word itself, and its state where there is something to say. */
+  #describe(index) {
+    const word = this.#words[index];
+    const { status } = word.dataset;
+    const hidden = this.isHidden(index);
+    if (hidden) word.setAttribute('aria-label', text('mushaf.hidden'));
+    else word.removeAttribute('aria-label');
+    const said = word.hasAttribute('data-peeked') && status === 'pending' ? 'peeked' : status;
+    if (hidden || said === 'pending' || said === 'correct') word.removeAttribute('aria-describedby');
+    else word.setAttribute('aria-describedby', `state-${said}`);
+  }
+
+  #paintEnds(indexes, words) {
+    const verses = new Set(indexes.map((index) => this.#text.words[index]?.ayah));
+    for (const verse of this.#text.verses) {
+      if (!verses.has(verse.ayah)) continue;
+      const done = verse.words.every(({ index }) => words[index].status !== 'pending');
+      this.#ends.get(verse.ayah).toggleAttribute('data-done', done);
+    }
+  }
+
+  #touched(event) {
+    const word = event.target.closest('.word');
+    if (word && this.root.contains(word)) this.onTouch(Number(word.dataset.index));
+  }
+
+  #key(event) {
+    const word = event.target.closest('.word');
+    if (!word) return;
+    const index = Number(word.dataset.index);
+    // Right to left: the next word is on the left.
+    const step = { ArrowLeft: 1, ArrowRight: -1, ArrowDown: 5, ArrowUp: -5 }[event.key];
+    if (step) this.#step(event, Math.max(0, Math.min(this.#words.length - 1, index + step)));
+    else if (event.key === 'Home') this.#step(event, 0);
+    else if (event.key === 'End') this.#step(event, this.#words.length - 1);
+    else if (event.key === 'Enter' || event.key === ' ') {
+      event.preventDefault();
+      this.onTouch(index);
+    }
+  }
+
+  #step(event, index) {
+    event.preventDefault();
+    this.focus(index);
+    this.#words[index].scrollIntoView({ block: 'nearest' });
+  }
+}
+
+function stopMark(marks) {
+  const shown = element('span', 'stop-mark');
+  shown.textContent = marks;
+  return shown;
+}
+
+function banner({ surah, ayah }) {
+  const shown = element('h2', 'banner');
+  const name = element('span', 'sura-name');
+  name.lang = 'ar';
+  name.textContent = `سورة ${sura(surah).arabic}`;
+  shown.append(name);
+  if (ayah > 1) shown.dataset.part = '';
+  return shown;
+}
+
+function basmalaLine(words) {
+  const line = element('p', 'basmala');
+  line.textContent = words.join(' ');
+  return line;
+}
+
+function element(tag, className) {
+  const made = document.createElement(tag);
+  made.className = className;
+  return made;
+}
+
+/** The states that words are described by, once per page, in the page's language. */
+export function drawStates(root, states) {
+  const draw = () => {
+    root.replaceChildren(...states.map((state) => {
+      const said = document.createElement('span');
+      said.id = `state-${state}`;
+      say(said, `word.${state}`);
+      return said;
+    }));
+  };
+  onLanguage(draw);
+}

@@ -1,0 +1,54 @@
+// The text: fetched by range, exactly as the service gives it.
+
+/**
+ * @typedef {{text: string, verseKey: string, ayah: number, position: number, index: number}} Word
+ *   position: from 1 within its verse; index: from 0 within the passage
+ * @typedef {{ayah: number, key: string, words: Word[]}} Verse
+ * @typedef {{verses: Verse[], words: Word[], attribution: string}} Text
+ */
+
+/** An error with a code that the page has a sentence for. */
+export class TextError extends Error {
+  constructor(code) {
+    super(code);
+    this.code = code;
+  }
+}
+
+async function getJson(address) {
+  let answer;
+  try {
+    answer = await fetch(address);
+  } catch {
+    throw new TextError('text_unavailable');
+  }
+  const body = await answer.json().catch(() => null);
+  if (!answer.ok || !body) throw new TextError(body?.error?.code ?? 'text_unavailable');
+  return body;
+}
+
+/** @param {import('./passage.js').Passage} passage @returns {Promise<Text>} raises `TextError` */
+export async function fetchText({ surah, ayah, to }) {
+  const body = await getJson(`verses/${surah}?from=${ayah}&to=${to}`);
+  let index = 0;
+  const verses = body.verses.map((verse) => ({
+    ayah: verse.ayah,
+    key: verse.verse_key,
+    words: verse.words.map((text, at) => ({
+      text, verseKey: verse.verse_key, ayah: verse.ayah, position: at + 1, index: index++,
+    })),
+  }));
+  return { verses, words: verses.flatMap(({ words }) => words), attribution: body.attribution };
+}
+
+/** The basmala as the source prints it in 1:1. */
+export async function fetchBasmala() {
+  const body = await getJson('verses/1?from=1&to=1');
+  return body.verses[0].words;
+}
+
+/** The sounds (IPA) of one word in connected reading. @returns {Promise<string[]>} */
+export async function fetchSounds({ surah, ayah, position }) {
+  const body = await getJson(`verses/${surah}/${ayah}`);
+  return body.words[position - 1].phonemes;
+}

@@ -1,0 +1,75 @@
+// One word: how it stands, what was heard and what was expected, one's own voice, and the way on.
+
+import { onLanguage, say, text } from '../language/language.js';
+import { fetchSounds } from '../passage/verses.js';
+import { $, element } from '../controls/dom.js';
+import { openSheet } from '../controls/sheets.js';
+import { plainLetters } from './sounds.js';
+
+/**
+ * @typedef {{word: import('../passage/verses.js').Word, surah: number,
+ *            state: import('../client/judgement.js').Word, peeked: boolean, hidden: boolean, canRecite: boolean,
+ *            play: (() => void) | null, reference: (() => void) | null}} Touched
+ */
+
+export class WordSheet {
+  /** @type {Touched | null} */
+  #shown = null;
+
+  /** @param {{onFrom: (word: any) => void, onPeek: (index: number) => void}} listener */
+  constructor(listener) {
+    $('word-play').addEventListener('click', () => this.#shown?.play?.());
+    $('word-reference').addEventListener('click', () => this.#shown?.reference?.());
+    $('word-from').addEventListener('click', () => {
+      $('word').close();
+      listener.onFrom(this.#shown.word);
+    });
+    $('word-peek').addEventListener('click', () => {
+      listener.onPeek(this.#shown.word.index);
+      $('word').close();
+    });
+    onLanguage(() => $('word').open && this.#draw());
+  }
+
+  /** @param {Touched} touched */
+  show(touched) {
+    this.#shown = touched;
+    this.#draw();
+    openSheet('word');
+  }
+
+  #draw() {
+    const { word, state, peeked, hidden, play, reference, canRecite } = this.#shown;
+    const status = peeked && state.status === 'pending' ? 'peeked' : state.status;
+    say($('word-title'), 'word.title', { position: word.position, verse: word.ayah });
+    $('word-text').textContent = hidden ? '…' : word.text;
+    $('word-state').dataset.status = status;
+    say($('word-state'), `word.${status}`);
+    say($('word-why'), play || status !== 'correct' ? `word.why.${status}` : 'word.play.none');
+    $('word-play').disabled = !play;
+    $('word-reference').hidden = !reference;
+    $('word-peek').hidden = !hidden;
+    $('word-from').hidden = !canRecite;
+    this.#drawSounds(state, hidden);
+  }
+
+  async #drawSounds(state, hidden) {
+    const touched = this.#shown;
+    const list = $('word-sounds');
+    list.replaceChildren();
+    if (hidden || state.status === 'pending') return;
+    let expected = state.expected;
+    if (!expected) {
+      expected = await fetchSounds({ surah: touched.surah, ...touched.word }).catch(() => null);
+    }
+    if (touched !== this.#shown) return;
+    const rows = [['heard', plainLetters(state.heard)], ['expected', plainLetters(expected)]];
+    list.replaceChildren(...rows.filter(([, letters]) => letters).map(([name, letters]) => element(
+      'div', {},
+      element('dt', {}, text(`word.${name}`)),
+      element('dd', {},
+        element('bdi', { class: 'arabic', lang: 'ar' }, letters.arabic),
+        element('span', { class: 'latin', lang: 'ar-Latn', dir: 'ltr' }, letters.latin)),
+    )));
+  }
+}

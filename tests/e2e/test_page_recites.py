@@ -1,0 +1,269 @@
+"""Reciting on the page: what the words show, what is asked of the service, what is kept in the browser."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from shared.recitation.reference.passage import VerseRef, printed_words
+from tests.e2e.browser import DESK, PHONE, SIDEWAYS, Tab, chromium, tab
+from tests.e2e.microphones import voice, write_wav
+from tests.e2e.scripted_service import Connection, scripted
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine"),
+]
+
+IKHLAS = "ccccccccccccccc"
+
+
+@pytest.fixture
+def microphone(tmp_path: Path) -> Path:
+    return write_wav(voice(), tmp_path / "voice.wav")
+
+
+async def recite_with_mistakes(connection: Connection) -> None:
+    await connection.ready()
+    await connection.heard(0.5)
+    await connection.partial(0, "ccccc", pointer=5)
+    await connection.heard(0.5)
+    await connection.partial(1, "cccccmwxccc", pointer=11)
+    await connection.asked("end")
+    await connection.final("cccccmwxccccccc")
+
+
+async def finish(page: Tab) -> None:
+    await page.page.click("#main[data-act=stop]")
+    await page.page.wait_for_selector("#result[open]")
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE, SIDEWAYS])
+async def test_a_verse_and_its_end_are_never_parted(size: tuple[int, int]) -> None:
+    script = """[...document.querySelectorAll('.verse')].map((verse) => {
+      const word = [...verse.querySelectorAll('.word')].at(-1).getClientRects();
+      const end = verse.querySelector('.verse-end').getClientRects();
+      const middle = ({top, bottom}) => (top + bottom) / 2;
+      return Math.abs(middle(word[word.length - 1]) - middle(end[0])) < 20 && end.length === 1;
+    })"""
+    async with scripted() as service, tab(f"{service.url}?verses=2:255-275", size=size) as page:
+        beside = await page.page.evaluate(script)
+        ends = await page.page.evaluate(
+            "[...document.querySelectorAll('.verse-end')].map(({textContent}) => textContent)"
+        )
+    assert len(beside) == 21
+    assert all(beside)
+    assert ends[0] == "\u06dd٢٥٥"
+
+
+@pytest.mark.parametrize("verse", [VerseRef(2, 255), VerseRef(32, 15), VerseRef(2, 26)])
+async def test_scripture_stands_on_the_page_as_its_source_gives_it(verse: VerseRef) -> None:
+    async with scripted() as service, tab(f"{service.url}?verses={verse.key}") as page:
+        shown = await page.page.evaluate(
+            "[...document.querySelectorAll('.word')].map(({textContent}) => textContent)"
+        )
+    assert tuple(shown) == printed_words(verse)
+
+
+async def test_only_deviations_are_marked_and_the_place_is_shown(microphone: Path) -> None:
+    async with (
+        scripted(recite_with_mistakes) as service,
+        tab(f"{service.url}?verses=112", microphone=microphone) as page,
+    ):
+        await page.page.click("#main")
+        await page.judged(11)
+        current = await page.page.evaluate("document.querySelector('[aria-current]').dataset.index")
+        described = await page.page.evaluate(
+            "[...document.querySelectorAll('.word')].map((word) => word.getAttribute('aria-describedby'))"
+        )
+        said = await page.until("document.getElementById('announcer').textContent")
+        await finish(page)
+        head = await page.page.inner_text("#result-head")
+        listed = await page.page.locator("#result-words button").count()
+        states = await page.states()
+    assert current == "11"
+    assert described[:9] == [None] * 5 + ["state-minor_mistake", "state-wrong", "state-missing", None]
+    assert "wrong" in said
+    assert "Verse 1 done" in said
+    assert head == "12 of 15 words right"
+    assert listed == 3
+    assert states == "cccccmwmccccccc"  # missing and minor_mistake begin with one letter
+    assert page.problems == []
+
+
+async def test_a_touched_word_tells_what_was_heard_and_plays_it(microphone: Path) -> None:
+    async with (
+        scripted(recite_with_mistakes) as service,
+        tab(f"{service.url}?verses=112", microphone=microphone) as page,
+    ):
+        await page.page.click("#main")
+        await page.judged(11)
+        await finish(page)
+        await page.page.click("#result [data-close]")
+        await page.page.locator(".word").nth(1).click()
+        await page.page.wait_for_selector("#word[open] .sounds dd + dt, #word[open] .sounds div + div")
+        told = await page.page.inner_text("#word")
+        playable = await page.page.is_enabled("#word-play")
+        await page.page.click("#word-play")
+        font = await page.page.evaluate("getComputedStyle(document.getElementById('word-text')).fontFamily")
+    assert "هُوَ" in told
+    assert "qul" in told  # heard, in plain letters
+    assert "huwa" in told  # expected, from the service's sounds
+    assert playable
+    assert "Rattil Quran" in font
+    assert page.problems == []
+
+
+async def test_reciting_can_begin_at_a_touched_word(microphone: Path) -> None:
+    async with (
+        scripted(recite_with_mistakes) as service,
+        tab(f"{service.url}?verses=112", microphone=microphone) as page,
+    ):
+        await page.page.locator(".word").nth(6).click()
+        await page.page.click("#word-from")
+        await page.until("document.querySelectorAll('.word').length === 9")
+        await page.page.wait_for_selector("#main[data-act=stop]")
+        address = page.page.url
+    assert service.connections[0].query["ayah"] == "3"
+    assert "verses=112%3A3-4" in address
+
+
+async def test_memorising_hides_words_until_they_are_recited_or_peeked(microphone: Path) -> None:
+    async def script(connection: Connection) -> None:
+        await connection.ready()
+        await connection.heard(0.5)
+        await connection.partial(0, "cc", pointer=2)
+        await connection.asked('{"type":"peek","word_index":4}')
+        await connection.partial(1, "ccccccc", pointer=7)
+        await connection.asked("end")
+        await connection.final(IKHLAS)
+
+    colours = "[...document.querySelectorAll('.word')].map((word) => getComputedStyle(word).color)"
+    async with (
+        scripted(script) as service,
+        tab(
+            f"{service.url}?verses=112&mode=memorise", microphone=microphone, reduced_motion="reduce"
+        ) as page,
+    ):
+        hidden = await page.page.evaluate(colours)
+        names = await page.page.evaluate("document.querySelectorAll('.word')[3].getAttribute('aria-label')")
+        await page.page.click("#main")
+        await page.judged(2)
+        shown = await page.page.evaluate(colours)
+        await page.page.locator(".word").nth(4).click()
+        await page.judged(7)
+        await finish(page)
+        head = await page.page.inner_text("#result-head")
+        peeked = await page.page.inner_text("#result-counts")
+    assert set(hidden) == {"rgba(0, 0, 0, 0)"}
+    assert names == "hidden word"
+    assert "rgba(0, 0, 0, 0)" not in shown[:2]
+    assert set(shown[2:]) == {"rgba(0, 0, 0, 0)"}
+    assert head == "14 of 15 words right"
+    assert peeked == "Peeked: 1"
+
+
+async def test_the_next_word_is_shown_on_request(microphone: Path) -> None:
+    async def script(connection: Connection) -> None:
+        await connection.ready()
+        await connection.heard(0.3)
+        await connection.partial(0, "ccc", pointer=3)
+
+    async with (
+        scripted(script) as service,
+        tab(f"{service.url}?verses=112&mode=memorise", microphone=microphone) as page,
+    ):
+        await page.page.click("#main")
+        await page.judged(3)
+        await page.page.click("#hint")
+        peeked = await page.page.evaluate(
+            "[...document.querySelectorAll('.word[data-peeked]')].map((word) => word.dataset.index)"
+        )
+    assert peeked == ["3"]
+
+
+async def test_history_is_kept_practised_exported_and_erased(microphone: Path) -> None:
+    async with (
+        scripted(recite_with_mistakes) as service,
+        tab(f"{service.url}?verses=112", microphone=microphone) as page,
+    ):
+        await page.page.click("#main")
+        await page.judged(11)
+        await finish(page)
+        await page.page.click("#result [data-close]")
+        await page.page.click("#history-open")
+        await page.page.wait_for_selector("#history[open] .chart")
+        listed = await page.page.locator("#history .word-list button").count()
+        async with page.page.expect_download() as download:
+            await page.page.click("#history-export")
+        saved = json.loads(await asyncio.to_thread(Path(await (await download.value).path()).read_text))
+        await page.page.locator("#history .word-list button").first.click()
+        await page.until("new URL(location).searchParams.get('verses') === '112:2'")
+        await page.page.wait_for_selector(".word")
+        await page.page.click("#history-open")
+        await page.page.click("#history-erase")
+        await page.page.click("#history-erase")
+        await page.until("!document.querySelector('#history .chart')")
+        empty = await page.page.inner_text("#history-body")
+    assert listed == 3
+    assert saved["sittings"][0]["right"] == 12
+    assert {word["key"] for word in saved["words"]} == {"112:2:2", "112:3:1", "112:3:2"}
+    assert empty.startswith("Nothing yet")
+
+
+async def test_a_reload_goes_on_from_the_same_place(microphone: Path) -> None:
+    async def first(connection: Connection) -> None:
+        await connection.ready()
+        await connection.heard(1)
+        await connection.partial(3, "cccc", pointer=4)
+        await connection.send(type="ack", offset=36_000)
+
+    async def second(connection: Connection) -> None:
+        await connection.ready(resumed=True, next_seq=4, offset=40_000)
+        await connection.heard(0.5)
+        await connection.partial(4, "ccccxxccc", pointer=9)
+
+    async with (
+        scripted(first, second) as service,
+        tab(f"{service.url}?verses=112", microphone=microphone) as page,
+    ):
+        await page.page.click("#main")
+        await page.judged(4)
+        await page.until("JSON.parse(sessionStorage.getItem('rattil.unfinished'))?.resume.acked === 36000")
+        await page.page.reload()
+        await page.page.wait_for_selector(".word")
+        kept = await page.states()
+        await page.page.click("#main:has-text('Go on')")
+        await page.judged(9)
+        states = await page.page.evaluate(
+            "[...document.querySelectorAll('.word')].map((word) => word.dataset.status)"
+        )
+    query = service.connections[1].query
+    assert kept == "cccc" + "p" * 11
+    assert (query["session_id"], query["offset"], query["last_seq"]) == ("scripted-session", "36000", "3")
+    assert states[4:6] == ["not_judged", "not_judged"]  # recited while the page was being loaded
+
+
+async def test_the_key_travels_beside_the_address_not_in_it(microphone: Path) -> None:
+    async def refuse(connection: Connection) -> None:
+        await connection.error("unauthorised")
+        await connection.close(4502)
+
+    async with (
+        scripted(refuse, recite_with_mistakes) as service,
+        tab(f"{service.url}?verses=112", microphone=microphone) as page,
+    ):
+        await page.page.click("#main")
+        await page.page.wait_for_selector("#notice:not([hidden])")
+        said = await page.page.inner_text("#notice-text")
+        await page.page.click("#notice-action")
+        await page.page.fill("#key", "a key = with / signs")
+        await page.page.press("#key", "Enter")
+        await page.page.click("#main")
+        await page.judged(5)
+    assert "access key" in said
+    assert "token" not in service.connections[1].query
+    assert service.connections[1].subprotocols == ["rattil.v1", "rattil.key64.YSBrZXkgPSB3aXRoIC8gc2lnbnM"]
