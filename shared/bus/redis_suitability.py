@@ -20,7 +20,7 @@ _log = get_logger(__name__)
 
 
 async def require_suitable(connections: RedisConnections) -> None:
-    """Raises `UnsuitableRedis` with a sentence. A shard that is away is judged later, by `SuitabilityWatch`."""
+    """Raises `UnsuitableRedis` with a sentence. A shard that is away is judged by `SuitabilityWatch`."""
     for shard in connections.shards:
         try:
             fault = fault_in(await _info(shard))
