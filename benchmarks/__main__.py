@@ -156,6 +156,43 @@ def capacity(
 
 
 @app.command()
+def words(
+    quick: Quick = False,
+    json: Json = None,
+    model: Model = BUNDLED,
+    reciters: Annotated[
+        list[int] | None, typer.Option(min=1, help="Reciters at a time; may be repeated. Default: 1, 32, 64.")
+    ] = None,
+    window: Annotated[
+        list[float] | None,
+        typer.Option(min=0.5, max=5, help="Window length, seconds; may be repeated. Default: 1, 1.5, 2.5."),
+    ] = None,
+    recordings: Annotated[
+        Path | None, typer.Option(help="Folder or manifest of recordings; none: the bundled ones.")
+    ] = None,
+    reciter: Annotated[list[str] | None, typer.Option(help="Only these reciters of it.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many of each reciter.")] = 8,
+) -> None:
+    """How long after a word was said is it shown, and when is its state settled?"""
+    from benchmarks.speech import recording_of
+    from benchmarks.words import run_words
+    from cli.modelling.recordings import Choice, find_recordings
+
+    console = _console()
+    found = find_recordings(recordings, Choice(tuple(reciter or ()), limit)) if recordings else []
+    voices = [recording_of(one.path.stem, one.path, str(one.verses)) for one in found]
+    report = run_words(
+        locate(model),
+        console,
+        quick=quick,
+        reciters=reciters or ((1, 8) if quick else (1, 32, 64)),
+        windows_s=window or ((1.0,) if quick else (1.0, 1.5, 2.5)),
+        voices=voices,
+    )
+    publish(report, console, json)
+
+
+@app.command()
 def recitations(
     source: Annotated[Path, typer.Argument(help="Folder of SSSAAA files or a manifest.")],
     reciter: Annotated[list[str] | None, typer.Option(help="Only these reciters.")] = None,

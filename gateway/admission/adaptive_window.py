@@ -50,6 +50,7 @@ class AdaptiveWindow:
             self._window_s = min(max(policy.start_s, policy.min_s), policy.max_s)
         self._count = 0
         self._load = 0.0
+        self._load_known = False
 
     @property
     def window_s(self) -> float:
@@ -59,8 +60,14 @@ class AdaptiveWindow:
         return max(self._window_s, self._least_s())
 
     def note_load(self, utilisation: float) -> None:
-        """The share of the pool's session slots in use, as the routers count."""
+        """The share of the pool's session slots in use, as the routers count.
+
+        The first one that leaves room makes windows short at once: nobody has to be slow first.
+        """
         self._load = utilisation
+        if not self._load_known and self._count == 0 and utilisation < ROOMY and self._policy.enabled:
+            self._window_s = self._policy.min_s
+        self._load_known = True
 
     @property
     def sample_count(self) -> int:

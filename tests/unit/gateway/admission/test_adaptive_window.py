@@ -47,6 +47,23 @@ def test_a_pool_that_fills_up_gets_longer_windows(load: float, window_s: float) 
     assert adaptive.window_s == 1.0
 
 
+def test_a_service_with_room_begins_with_short_windows() -> None:
+    adaptive = AdaptiveWindow(POLICY)
+    assert adaptive.window_s == 2.5
+    adaptive.note_load(0.1)
+    assert adaptive.window_s == 1.0
+    for _ in range(4):
+        adaptive.observe(900)
+    assert adaptive.window_s == 1.5
+
+
+def test_a_service_without_room_begins_with_the_configured_window() -> None:
+    adaptive = AdaptiveWindow(POLICY)
+    adaptive.note_load(0.7)
+    adaptive.note_load(0.1)
+    assert adaptive.window_s == 2.5
+
+
 def test_a_slow_service_keeps_its_long_windows_however_empty_the_pool_is() -> None:
     adaptive = AdaptiveWindow(POLICY)
     for _ in range(8):
