@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+DEV_STAMP := $(VENV)/.installed-dev
 CODE := gateway asr_worker session_router shared cli benchmarks training tests
 
 .PHONY: help install demo run test check lint types rules format samples settings clean
@@ -25,6 +26,10 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(STAMP): pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(DEV_STAMP): $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
@@ -34,22 +39,22 @@ demo: $(STAMP) ## start everything, recite two samples, check the feedback, stop
 run: $(STAMP) ## start everything and stay up (HOST, PORT; 127.0.0.1:8000)
 	$(BIN)/rattil up
 
-test: $(STAMP) ## all tests (a real Redis and the real model included)
+test: $(DEV_STAMP) ## all tests (a real Redis and the real model included)
 	$(BIN)/pytest
 
 check: lint types rules test ## lint, format, types, import rules, tests
 
-lint: $(STAMP) ## ruff: lint and format
+lint: $(DEV_STAMP) ## ruff: lint and format
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
 
-types: $(STAMP) ## mypy, strict
+types: $(DEV_STAMP) ## mypy, strict
 	$(BIN)/mypy
 
-rules: $(STAMP) ## import-linter: who may import whom
+rules: $(DEV_STAMP) ## import-linter: who may import whom
 	$(BIN)/lint-imports
 
-format: $(STAMP) ## format and sort imports
+format: $(DEV_STAMP) ## format and sort imports
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 

@@ -14,8 +14,14 @@ import pytest
 import redis
 
 from cli.embedded_redis import EmbeddedRedis
+from tests import no_skips
 
 SHARDS = 2
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if no_skips.wanted():
+        config.pluginmanager.register(no_skips.NoSkips(), "no-skips")
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import sys
+import wave
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,8 @@ from shared.audio.decode import decode_file
 from shared.transcription.hypothesis_buffer import folded
 from tests.e2e.system import system
 
-SAMPLE = Path(__file__).parents[1] / "samples" / "morning.opus"
+ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "tests" / "samples" / "morning.opus"
 SAID = (
     "Good morning everybody. The quick brown fox jumps over the lazy dog. "
     "We are testing a speech recognition service today."
@@ -60,12 +64,14 @@ def of(events: list[Event], kind: str) -> list[Event]:
     return [event for event in events if event["type"] == kind]
 
 
-async def test_speech_is_written_live_and_a_killed_gateway_loses_nothing() -> None:
+async def test_speech_is_written_live_and_a_killed_gateway_loses_nothing(tmp_path: Path) -> None:
     pcm = decode_file(SAMPLE)
     async with system(gateways=2, env=SLOW_MODEL) as running:
         undisturbed, resumed = await asyncio.gather(
             _undisturbed(running.ws_urls[1] + PATH, pcm), _with_a_kill(running, pcm)
         )
+        printed = await _documented_client(running.ws_urls[1], pcm, tmp_path)
+    assert wrong_words(" ".join(line[9:] for line in printed.splitlines())) <= MOST_WRONG
     assert wrong_words(undisturbed[-1]["transcript"]) <= MOST_WRONG
     assert len(of(undisturbed, "transcript.final")) >= 2
     assert [event["type"] for event in undisturbed if event["type"].startswith("vad.")][:2] == [
@@ -76,6 +82,25 @@ async def test_speech_is_written_live_and_a_killed_gateway_loses_nothing() -> No
     seqs = [event["seq"] for event in resumed if "seq" in event]
     assert len(seqs) == len(set(seqs))
     assert not of(resumed, "error")
+
+
+async def _documented_client(url: str, pcm: bytes, folder: Path) -> str:
+    """What the example of the clients' page prints."""
+    page = (ROOT / "docs" / "clients" / "transcriptions.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    script, talk = folder / "client.py", folder / "talk.wav"
+    script.write_text(example.replace("ws://127.0.0.1:8000", url), encoding="utf-8")
+    with wave.open(str(talk), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes(pcm)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(script), str(talk), stdout=asyncio.subprocess.PIPE
+    )
+    printed, _ = await process.communicate()
+    assert process.returncode == 0
+    return printed.decode()
 
 
 async def _undisturbed(url: str, pcm: bytes) -> list[Event]:

@@ -17,6 +17,7 @@ from shared.recitation.report.report import VerifyReport, WordAnalysis
 
 ROOT = Path(__file__).parent.parent.parent.parent
 PAGE = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
+CLIENT_PAGES = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs" / "clients").glob("*.md"))
 NAMED = set(re.findall(r"[a-z][a-z_]*", PAGE))
 WRITES_A_CODE = re.compile(r'(?:FinishFailed|_say_busy|EndConnection)\(\s*(?:[A-Z_]+,\s*)?"(\w+)"')
 ONLY_AT_START = {"cannot_listen", "startup_failed", "unsuitable_redis"}
@@ -53,7 +54,7 @@ def _tree(kind: type[RattilError]) -> set[type[RattilError]]:
 
 
 def test_every_error_code_is_explained() -> None:
-    table = set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)) | {"too_large"}
+    table = set(re.findall(r"^\| `(\w+)` \|", PAGE + CLIENT_PAGES, re.MULTILINE)) | {"too_large"}
     missing = {code for code in error_codes() if code not in table}
     assert missing == set()
 
