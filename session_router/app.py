@@ -12,16 +12,16 @@ from redis.asyncio import Redis
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
-from session_router.admitter import Admitter
-from session_router.api import RouterApi
-from session_router.backlog import BacklogGauge, RedisBacklog
-from session_router.bodies import on_bug, on_http_error, on_rattil_error
+from session_router.admission.admitter import Admitter
+from session_router.admission.waiting_room import WaitingRoom
+from session_router.http.api import RouterApi
+from session_router.http.bodies import on_bug, on_http_error, on_rattil_error
 from session_router.metrics import RouterMetrics
-from session_router.reaper import Reaper
-from session_router.redis_registry import RedisRegistry
-from session_router.registry import Registry
+from session_router.registry.reaper import Reaper
+from session_router.registry.redis_registry import RedisRegistry
+from session_router.registry.registry import Registry
+from session_router.scaling.backlog import BacklogGauge, RedisBacklog
 from session_router.settings import RouterSettings
-from session_router.waiting import WaitingRoom
 from shared.bus.redis_connections import ConnectionLimits, open_client, parse_urls
 from shared.clock import Clock, SystemClock
 from shared.errors import RattilError

@@ -8,8 +8,8 @@ import pydantic
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from session_router.admission import AdmissionRules, OverflowPolicy
-from session_router.scaling import ScalingRules
+from session_router.admission.overflow import AdmissionRules, OverflowPolicy
+from session_router.scaling.replicas import ScalingRules
 from shared.bus.redis_connections import parse_urls
 from shared.ids import PoolName
 from shared.service.logging import LogFormat

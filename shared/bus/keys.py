@@ -35,9 +35,9 @@ def session_offsets(session_id: SessionId) -> str:
     return f"streaming:session:{{{session_id}}}:offsets"
 
 
-def segments(pool: PoolName, shard: int | None = None) -> str:
+def segments(pool: PoolName) -> str:
     """Stream: segments waiting or in work. Entries leave by ack + delete, never by trimming."""
-    return f"asr:segments:{pool}" if shard is None else f"asr:segments:{pool}:{shard}"
+    return f"asr:segments:{pool}"
 
 
 DEAD = "asr:dead"

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from session_router.redis_registry import RedisRegistry
-from session_router.registry import ORPHANED, LeaseConflict, PoolCapacity, Registry
+from session_router.registry.redis_registry import RedisRegistry
+from session_router.registry.registry import ORPHANED, LeaseConflict, PoolCapacity, Registry
 from shared.bus import keys
 from shared.clock import ManualClock
 from shared.ids import PoolName, SessionId, WorkerId

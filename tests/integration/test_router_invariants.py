@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from session_router.redis_registry import RedisRegistry
+from session_router.registry.redis_registry import RedisRegistry
 from shared.bus import keys
 from shared.bus.redis_connections import open_client
 from shared.ids import PoolName, SessionId, WorkerId

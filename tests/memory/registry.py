@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from session_router.registry import (
+from session_router.registry.registry import (
     ORPHANED,
     Census,
     LeaseConflict,

@@ -10,15 +10,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from session_router.admitter import Admitter
-from session_router.backlog import BacklogGauge
-from session_router.bodies import checked_name, checked_session_id, json_response, read_body
+from session_router.admission.admitter import Admitter
+from session_router.admission.waiting_room import WaitingRoom
+from session_router.http.bodies import checked_name, checked_session_id, json_response, read_body
 from session_router.metrics import RouterMetrics
-from session_router.reaper import Reaper
-from session_router.registry import LiveLease, Registry, UnknownPool, UnknownSession, WorkerState
-from session_router.scaling import ScalingRules, desired_replicas
+from session_router.registry.reaper import Reaper
+from session_router.registry.registry import LiveLease, Registry, UnknownPool, UnknownSession, WorkerState
+from session_router.scaling.backlog import BacklogGauge
+from session_router.scaling.replicas import ScalingRules, desired_replicas
 from session_router.settings import RouterSettings
-from session_router.waiting import WaitingRoom
 from shared.errors import BadRequest, BusUnavailable, Unavailable
 from shared.ids import PoolName
 from shared.protocol.workers import AdmitRequest, RenewRequest, WorkerReport

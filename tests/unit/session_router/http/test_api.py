@@ -10,13 +10,13 @@ import httpx
 import pytest
 
 from session_router.app import Router, build_router
-from session_router.backlog import NoBacklog
-from session_router.registry import Census, RefreshOutcome
+from session_router.registry.registry import Census, RefreshOutcome
 from session_router.settings import RouterSettings
 from shared.clock import ManualClock
 from shared.errors import BusUnavailable
 from shared.ids import PoolName, WorkerId
 from shared.protocol.workers import Lease, WorkerReport, WorkerStatus
+from tests.memory.backlog import EmptyBacklog
 from tests.memory.registry import MemoryRegistry
 
 
@@ -44,7 +44,7 @@ class Bench:
         self.clock = ManualClock()
         self.registry = FailingRegistry(self.clock)
         self.router: Router = build_router(
-            RouterSettings(drain_s=0, **settings), self.registry, NoBacklog(), self.clock
+            RouterSettings(drain_s=0, **settings), self.registry, EmptyBacklog(), self.clock
         )
         transport = httpx.ASGITransport(self.router.app, raise_app_exceptions=False)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://router")

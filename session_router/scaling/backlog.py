@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from importlib import resources
 from typing import Protocol
 
 from redis.asyncio import Redis
 
-from session_router.scaling import Backlog
+from session_router.scaling.replicas import Backlog
 from shared.bus import keys
 from shared.bus.redis_errors import redis_errors
+from shared.bus.redis_scripts import BACKLOG
 from shared.errors import BusUnavailable
 from shared.ids import PoolName
 from shared.service.logging import get_logger
@@ -29,12 +29,11 @@ class RedisBacklog:
     """`BacklogGauge` over the shards: depths add up, of the ages the greatest counts."""
 
     def __init__(self, shards: Sequence[Redis]) -> None:
-        text = (resources.files("session_router") / "lua" / "backlog.lua").read_text(encoding="utf-8")
-        self._scripts = [shard.register_script(text) for shard in shards]
+        self._shards = tuple(shards)
 
     async def read(self, pools: Sequence[PoolName]) -> dict[PoolName, Backlog]:
         per_shard = await asyncio.gather(
-            *(self._read_shard(index, pools) for index in range(len(self._scripts)))
+            *(self._read_shard(index, pools) for index in range(len(self._shards)))
         )
         return {
             pool: Backlog(
@@ -49,15 +48,8 @@ class RedisBacklog:
         try:
             with redis_errors("reading the backlog"):
                 for position, pool in enumerate(pools):
-                    depth, age_ms = await self._scripts[index](keys=[keys.segments(pool)])
+                    depth, age_ms = await BACKLOG.run(self._shards[index], [keys.segments(pool)])
                     found[position] = Backlog(depth, age_ms)
         except BusUnavailable as error:
             _log.warning("shard_not_read", shard=index, error=error.message)
         return found
-
-
-class NoBacklog:
-    """For a router without segment streams to look at: everything is empty."""
-
-    async def read(self, pools: Sequence[PoolName]) -> dict[PoolName, Backlog]:
-        return {pool: Backlog() for pool in pools}

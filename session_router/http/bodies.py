@@ -11,8 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from session_router.admission import WaitingRoomFull
-from session_router.registry import LeaseConflict, UnknownPool, UnknownSession
+from session_router.admission.overflow import WaitingRoomFull
+from session_router.registry.registry import LeaseConflict, UnknownPool, UnknownSession
 from shared.errors import BadRequest, NoCapacity, RattilError, Unavailable
 from shared.ids import PoolName, SessionId, is_session_id
 from shared.service.logging import get_logger

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from session_router.admission.waiting_room import WaitingRoom
 from session_router.metrics import RouterMetrics
-from session_router.registry import RefreshOutcome, Registry
-from session_router.waiting import WaitingRoom
+from session_router.registry.registry import RefreshOutcome, Registry
 from shared.clock import Clock
 from shared.errors import BusUnavailable
 from shared.service.logging import get_logger

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from session_router.registry import PoolCapacity
+from session_router.registry.registry import PoolCapacity
 
 MAX_GROWTH = 2.0
 """Growth by lag in one step: a lag ten times too long asks for twice the workers, not for ten times."""

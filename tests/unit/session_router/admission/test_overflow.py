@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from session_router.admission import (
+from session_router.admission.overflow import (
     AdmissionRules,
     Attempt,
     OverflowPolicy,

@@ -5,10 +5,10 @@ import asyncio
 import pytest
 from prometheus_client import CollectorRegistry
 
+from session_router.admission.waiting_room import WaitingRoom
 from session_router.metrics import RouterMetrics
-from session_router.reaper import Reaper
-from session_router.registry import RefreshOutcome
-from session_router.waiting import WaitingRoom
+from session_router.registry.reaper import Reaper
+from session_router.registry.registry import RefreshOutcome
 from shared.clock import ManualClock
 from shared.errors import BusUnavailable
 from tests.memory.registry import MemoryRegistry

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from session_router.admission import AdmissionRules, Attempt, Refuse, TryPool, Wait, next_step
+from session_router.admission.overflow import AdmissionRules, Attempt, Refuse, TryPool, Wait, next_step
+from session_router.admission.waiting_room import WaitingRoom
 from session_router.metrics import RouterMetrics
-from session_router.reaper import Reaper
-from session_router.registry import Registry
-from session_router.waiting import WaitingRoom
+from session_router.registry.reaper import Reaper
+from session_router.registry.registry import Registry
 from shared.clock import Clock
 from shared.errors import RattilError
 from shared.ids import PoolName, SessionId

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 import pytest
 
 from session_router.app import build_router
-from session_router.backlog import NoBacklog
 from session_router.settings import RouterSettings
 from shared.clock import ManualClock
 from shared.errors import NoCapacity
 from shared.ids import PoolName, SessionId
 from shared.protocol.workers import AdmitRequest
+from tests.memory.backlog import EmptyBacklog
 from tests.memory.registry import MemoryRegistry
 
 
@@ -28,7 +28,7 @@ def uncollected() -> Iterator[None]:
 async def test_a_refusal_is_gone_once_it_was_answered() -> None:
     clock = ManualClock()
     settings = RouterSettings(drain_s=0, overflow="reject")
-    router = build_router(settings, MemoryRegistry(clock), NoBacklog(), clock)
+    router = build_router(settings, MemoryRegistry(clock), EmptyBacklog(), clock)
     left: weakref.ref[NoCapacity] | None = None
     try:
         await router.api.admitter.admit(AdmitRequest(SessionId("session-1"), PoolName("default")))

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from session_router.registry import PoolCapacity
-from session_router.scaling import Backlog, ScalingRules, desired_replicas
+from session_router.registry.registry import PoolCapacity
+from session_router.scaling.replicas import Backlog, ScalingRules, desired_replicas
 from shared.ids import PoolName
 
 POOL = PoolName("default")

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from session_router.waiting import WaitingRoom
+from session_router.admission.waiting_room import WaitingRoom
 from shared.errors import Unavailable
 from shared.ids import PoolName
 

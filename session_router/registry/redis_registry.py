@@ -8,7 +8,7 @@ from typing import cast
 import msgspec
 from redis.asyncio import Redis
 
-from session_router.registry import (
+from session_router.registry.registry import (
     Census,
     LeaseConflict,
     LeasePage,
@@ -18,7 +18,7 @@ from session_router.registry import (
     WorkerState,
     pool_capacities,
 )
-from session_router.scripts import RegistryScripts, chunks
+from session_router.registry.registry_scripts import RegistryScripts, chunks
 from shared.bus import keys
 from shared.bus.redis_errors import redis_errors
 from shared.ids import PoolName, SessionId, WorkerId

@@ -9,12 +9,12 @@ import pytest
 
 from gateway.admission.router_client import Admission, HttpAdmission, OpenAdmission
 from session_router.app import Router, build_router
-from session_router.backlog import NoBacklog
 from session_router.settings import RouterSettings
 from shared.clock import ManualClock
 from shared.errors import BadRequest, NoCapacity, RouterUnavailable
 from shared.ids import PoolName, SessionId, WorkerId
 from shared.protocol.workers import AdmitRequest, Lease, WorkerReport
+from tests.memory.backlog import EmptyBacklog
 from tests.memory.registry import MemoryRegistry
 
 ONE = SessionId("session-1")
@@ -32,7 +32,7 @@ class Routers(httpx.AsyncBaseTransport):
         self.broken: dict[str, httpx.Response | Exception] = {}
         for name in ("a", "b"):
             settings = RouterSettings(drain_s=0, retry_after_s=3)
-            self.routers[name] = build_router(settings, self.registry, NoBacklog(), clock)
+            self.routers[name] = build_router(settings, self.registry, EmptyBacklog(), clock)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         name = request.url.host
