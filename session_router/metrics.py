@@ -29,11 +29,16 @@ class RouterMetrics:
         )
         self.renewals = Counter(
             "rattil_router_renewals",
-            "Lease renewals by outcome (renewed, lost)",
+            "Lease renewals by outcome (renewed; restored: was gone; taken: another holder has it)",
             ["outcome"],
             registry=registry,
         )
-        self.releases = Counter("rattil_router_releases", "Leases given back", registry=registry)
+        self.releases = Counter(
+            "rattil_router_releases",
+            "Leases given back by their holders: freed, or kept for a client that may come back",
+            ["how"],
+            registry=registry,
+        )
         self.waiting = Gauge(
             "rattil_router_waiting_sessions", "Sessions waiting for a slot in this router", registry=registry
         )

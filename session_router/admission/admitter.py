@@ -8,7 +8,7 @@ from session_router.admission.overflow import AdmissionRules, Attempt, Refuse, T
 from session_router.admission.waiting_room import WaitingRoom
 from session_router.metrics import RouterMetrics
 from session_router.registry.reaper import Reaper
-from session_router.registry.registry import Registry
+from session_router.registry.registry import LeaseRequest, NoSlot, Registry
 from shared.clock import Clock
 from shared.errors import RattilError
 from shared.ids import PoolName, SessionId
@@ -27,7 +27,6 @@ class Admitter:
         reaper: Reaper,
         room: WaitingRoom,
         rules: AdmissionRules,
-        lease_ttl_s: float,
         clock: Clock,
         metrics: RouterMetrics,
     ) -> None:
@@ -35,15 +34,14 @@ class Admitter:
         self._reaper = reaper
         self._room = room
         self._rules = rules
-        self._lease_ttl_s = lease_ttl_s
         self._clock = clock
         self._metrics = metrics
 
     async def admit(self, request: AdmitRequest) -> Lease:
-        """A lease, the one the session holds already if it does.
+        """A lease, the one the session holds already if it may be this holder's.
 
-        Raises `NoCapacity` (`WaitingRoomFull`), `LeaseConflict`, `BusUnavailable`, or `Unavailable`
-        while draining.
+        Raises `NoCapacity` (`NoWorker`, `WaitingRoomFull`), `LeaseHeld`, `LeaseConflict`,
+        `BusUnavailable`, or `Unavailable` while draining.
         """
         began_s = self._clock.monotonic()
         outcome = "internal"
@@ -56,15 +54,14 @@ class Admitter:
         finally:
             self._metrics.admissions.labels(outcome).inc()
             self._metrics.admission_seconds.observe(self._clock.monotonic() - began_s)
-            # The whole id would be a key to the session: whoever knows it may resume it.
-            _log.info("admission", session=request.session_id[:6], pool=request.pool, outcome=outcome)
+            _log.info("admission", session_id=request.session_id, pool=request.pool, outcome=outcome)
         return lease
 
-    async def release(self, session_id: SessionId, holder: str | None = None) -> bool:
-        """Give the slot back; False if there was none (or another holds it by now)."""
-        released = await self._registry.release(session_id, holder)
+    async def release(self, session_id: SessionId, holder: str, keep_s: float = 0.0) -> bool:
+        """Give the slot back, or keep it for `keep_s` seconds; False if it is not the holder's."""
+        released = await self._registry.release(session_id, holder, keep_s)
         if released:
-            self._metrics.releases.inc()
+            self._metrics.releases.labels("kept" if keep_s else "freed").inc()
             self._room.announce()
         return released
 
@@ -74,35 +71,49 @@ class Admitter:
             step = next_step(self._rules, replace(attempt, waiting=len(self._room)))
             match step:
                 case TryPool(pool):
-                    lease = await self._try(request, pool)
+                    found = await self._try(request, pool)
                     attempt = replace(attempt, full=(*attempt.full, pool))
                 case Wait(pool, for_s):
-                    lease = await self._wait(request, pool, for_s)
+                    found = await self._wait(request, pool, for_s)
                     attempt = replace(attempt, waited_s=attempt.waited_s + for_s)
                 case Refuse(error):
                     try:
                         raise error
                     finally:
                         del error, step  # this frame is in its traceback: they would wait for the collector
-            if lease is not None:
-                return lease
+            if isinstance(found, Lease):
+                return found
+            gone = {pool} if found is NoSlot.NO_WORKER else set()
+            attempt = replace(attempt, without_worker=attempt.without_worker - {pool} | gone)
 
-    async def _try(self, request: AdmitRequest, pool: PoolName) -> Lease | None:
+    async def _try(self, request: AdmitRequest, pool: PoolName) -> Lease | NoSlot:
         asked_s = self._clock.monotonic()
-        lease = await self._lease(request, pool)
+        found = await self._lease(request, pool)
         # A worker may have come since the last beat; others may be looking already.
-        if lease is None and await self._reaper.refresh_now(asked_s):
-            lease = await self._lease(request, pool)
-        return lease
+        if isinstance(found, NoSlot) and await self._reaper.refresh_now(asked_s):
+            found = await self._lease(request, pool)
+        return found
 
-    async def _wait(self, request: AdmitRequest, pool: PoolName, for_s: float) -> Lease | None:
+    async def _wait(self, request: AdmitRequest, pool: PoolName, for_s: float) -> Lease | NoSlot:
+        last = NoSlot.FULL
+
+        async def ask() -> Lease | None:
+            nonlocal last
+            found = await self._lease(request, pool)
+            if isinstance(found, Lease):
+                return found
+            last = found
+            return None
+
         self._metrics.waiting.inc()
         try:
-            return await self._room.wait(pool, for_s, lambda: self._lease(request, pool))
+            return await self._room.wait(pool, for_s, ask) or last
         finally:
             self._metrics.waiting.dec()
 
-    async def _lease(self, request: AdmitRequest, pool: PoolName) -> Lease | None:
+    async def _lease(self, request: AdmitRequest, pool: PoolName) -> Lease | NoSlot:
         return await self._registry.lease(
-            request.session_id, pool, request.pool, self._lease_ttl_s, request.holder
+            LeaseRequest(
+                request.session_id, pool, request.pool, request.holder, request.tenant, request.takes_over
+            )
         )

@@ -11,16 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from shared.errors import NoCapacity
+from shared.errors import NoCapacity, NoWorker, WaitingRoomFull
 from shared.ids import PoolName
 
 OverflowPolicy = Literal["reject", "queue", "degrade"]
-
-
-class WaitingRoomFull(NoCapacity):
-    """So many sessions wait already that another would only wait in vain."""
-
-    code = "waiting_room_full"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +30,15 @@ class AdmissionRules:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """How far one session has come. `full` are the pools found without a slot, in order tried."""
+    """How far one session has come. `full` are the pools found without a slot, in order tried;
+    `without_worker` those of them in which no worker is ready."""
 
     pool: PoolName
     full: tuple[PoolName, ...] = ()
     waited_s: float = 0.0
     waiting: int = 0
     """Other sessions waiting in this router now."""
+    without_worker: frozenset[PoolName] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +76,13 @@ def next_step(rules: AdmissionRules, attempt: Attempt) -> Step:
         smaller = rules.degrade.get(attempt.full[-1])
         if smaller is not None and smaller not in attempt.full:
             return TryPool(smaller)
-    return Refuse(NoCapacity(_all_full(attempt.full, rules.retry_after_s), rules.retry_after_s))
+    return Refuse(_refusal(rules, attempt))
 
 
 def _queue(rules: AdmissionRules, attempt: Attempt) -> Step:
     left_s = rules.queue_timeout_s - attempt.waited_s
     if left_s <= 0:
-        return Refuse(
-            NoCapacity(
-                f"no worker of pool {attempt.pool!r} became free within {rules.queue_timeout_s:g} s; "
-                f"try again in {rules.retry_after_s:g} s",
-                rules.retry_after_s,
-            )
-        )
+        return Refuse(_refusal(rules, attempt))
     if attempt.waited_s == 0 and attempt.waiting >= rules.max_waiting:
         return Refuse(
             WaitingRoomFull(
@@ -103,6 +93,13 @@ def _queue(rules: AdmissionRules, attempt: Attempt) -> Step:
     return Wait(attempt.pool, left_s)
 
 
-def _all_full(pools: tuple[PoolName, ...], retry_after_s: float) -> str:
-    names = ", ".join(repr(str(pool)) for pool in pools)
-    return f"every worker of pool {names} is full or away; try again in {retry_after_s:g} s"
+def _refusal(rules: AdmissionRules, attempt: Attempt) -> NoCapacity:
+    names = ", ".join(repr(str(pool)) for pool in attempt.full)
+    again = f"try again in {rules.retry_after_s:g} s"
+    if attempt.without_worker.issuperset(attempt.full):
+        return NoWorker(f"no worker of pool {names} is ready; {again}", rules.retry_after_s)
+    if attempt.waited_s:
+        text = f"no worker of pool {names} became free within {rules.queue_timeout_s:g} s"
+    else:
+        text = f"every worker of pool {names} is full"
+    return NoCapacity(f"{text}; {again}", rules.retry_after_s)

@@ -12,20 +12,27 @@ from starlette.routing import Route
 
 from session_router.admission.admitter import Admitter
 from session_router.admission.waiting_room import WaitingRoom
-from session_router.http.bodies import checked_name, checked_session_id, json_response, read_body
+from session_router.http.names import check_holder, check_name, check_pool, check_session_id
 from session_router.metrics import RouterMetrics
 from session_router.registry.reaper import Reaper
-from session_router.registry.registry import LiveLease, Registry, UnknownPool, UnknownSession, WorkerState
+from session_router.registry.registry import LiveLease, Registry, UnknownPool, WorkerState
 from session_router.scaling.backlog import BacklogGauge
 from session_router.scaling.replicas import ScalingRules, desired_replicas
 from session_router.settings import RouterSettings
-from shared.errors import BadRequest, BusUnavailable, Unavailable
-from shared.ids import PoolName
-from shared.protocol.workers import AdmitRequest, RenewRequest, WorkerReport
+from shared.errors import BadRequest, BusUnavailable, Unavailable, UnknownSession
+from shared.ids import PoolName, WorkerId, short_id
+from shared.protocol.workers import AdmitRequest, ReleaseRequest, RenewRequest, WorkerReport
+from shared.service.http_json import json_response, read_json, whole_number
 
-MAX_ADMIT_BYTES = 4096
-BYTES_PER_RENEWAL = 80
+MAX_REQUEST_BYTES = 4096
+BYTES_PER_RENEWAL = 400
+"""Five names of at most 64 bytes, and their keys."""
+
 MAX_PAGE = 1000
+MAX_CURSOR = 2**64 - 1
+"""Redis's own bound of a scan cursor."""
+
+MAX_KEEP_S = 3600
 
 
 class WorkerView(WorkerReport, frozen=True, kw_only=True):
@@ -63,8 +70,21 @@ class CapacityReply(msgspec.Struct):
     pools: tuple[PoolView, ...]
 
 
+class SessionView(msgspec.Struct):
+    """A lease as people may see it. `session` is `short_id` of the session's id, as in every log;
+    `kept`: its client has left, and the slot waits for it."""
+
+    session: str
+    pool: PoolName
+    worker_id: WorkerId
+    tenant: str
+    degraded: bool
+    kept: bool
+    expires_in_ms: int
+
+
 class SessionsReply(msgspec.Struct):
-    sessions: tuple[LiveLease, ...]
+    sessions: tuple[SessionView, ...]
     cursor: str
 
 
@@ -92,65 +112,62 @@ class RouterApi:
             Route("/v1/capacity", self.capacity),
             Route("/v1/sessions", self.list_sessions),
             Route("/v1/sessions", self.admit, methods=["POST"]),
-            Route("/v1/sessions/{session_id}", self.release, methods=["DELETE"]),
-            Route("/v1/sessions/{session_id}/renew", self.renew_one, methods=["POST"]),
-            Route("/v1/leases/renew", self.renew_many, methods=["POST"]),
+            Route("/v1/leases/renew", self.renew, methods=["POST"]),
+            Route("/v1/leases/release", self.release, methods=["POST"]),
             Route("/health", self.health),
             Route("/ready", self.ready),
             Route("/metrics", self.show_metrics),
         ]
 
     async def admit(self, request: Request) -> Response:
-        wanted = await read_body(request, AdmitRequest, MAX_ADMIT_BYTES)
-        checked_session_id(wanted.session_id)
-        if not checked_name(wanted.pool, "pool name"):
-            raise BadRequest("the pool's name is empty; leave it out for the default pool")
-        checked_name(wanted.tenant, "tenant")
-        checked_name(wanted.protocol, "protocol")
-        checked_name(wanted.holder, "holder")
+        wanted = await read_json(request, AdmitRequest, MAX_REQUEST_BYTES)
+        check_session_id(wanted.session_id)
+        check_pool(wanted.pool)
+        check_name(wanted.tenant, "tenant")
+        check_name(wanted.protocol, "protocol")
+        check_holder(wanted.holder)
         if self.draining:
             raise Unavailable("this session router is draining; ask another one")
         lease = await self.admitter.admit(wanted)
-        if await request.is_disconnected():
+        if not wanted.takes_over and await request.is_disconnected():
             # Nobody heard the yes; without this the slot would idle until the lease expires.
             await self.admitter.release(wanted.session_id, wanted.holder)
         return json_response(lease)
 
     async def release(self, request: Request) -> Response:
-        session_id = checked_session_id(request.path_params["session_id"])
-        holder = request.query_params.get("holder")
-        if not await self.admitter.release(session_id, holder):
-            raise UnknownSession(f"session {session_id} has no lease" + (" of this holder" if holder else ""))
+        wanted = await read_json(request, ReleaseRequest, MAX_REQUEST_BYTES)
+        check_session_id(wanted.session_id)
+        check_holder(wanted.holder)
+        if not 0 <= wanted.keep_s <= MAX_KEEP_S:
+            raise BadRequest(f"keep_s must be a number of seconds from 0 to {MAX_KEEP_S}")
+        if not await self.admitter.release(wanted.session_id, wanted.holder, wanted.keep_s):
+            raise UnknownSession(f"session {short_id(wanted.session_id)} has no lease of this holder")
         return Response(status_code=204)
 
-    async def renew_one(self, request: Request) -> Response:
-        session_id = checked_session_id(request.path_params["session_id"])
-        reply = await self.registry.renew([session_id], self.settings.lease_ttl_s)
-        self._count_renewals(len(reply.leases), len(reply.lost))
-        if reply.lost:
-            raise UnknownSession(f"session {session_id} holds no lease (any more); admit it again")
-        return json_response(reply.leases[0])
-
-    async def renew_many(self, request: Request) -> Response:
+    async def renew(self, request: Request) -> Response:
         most = self.settings.max_renewals
-        wanted = await read_body(request, RenewRequest, 64 + most * BYTES_PER_RENEWAL)
-        if len(wanted.session_ids) > most:
+        wanted = await read_json(request, RenewRequest, 64 + most * BYTES_PER_RENEWAL)
+        if len(wanted.leases) > most:
             raise BadRequest(f"at most {most} leases can be renewed in one call; send several calls")
-        for session_id in wanted.session_ids:
-            checked_session_id(session_id)
-        reply = await self.registry.renew(wanted.session_ids, self.settings.lease_ttl_s)
-        self._count_renewals(len(reply.leases), len(reply.lost))
+        for held in wanted.leases:
+            check_session_id(held.session_id)
+            check_holder(held.holder)
+            check_pool(held.pool)
+            check_pool(held.requested_pool)
+            check_name(held.tenant, "tenant")
+        reply = await self.registry.renew(wanted.leases)
+        self.metrics.renewals.labels("renewed").inc(len(reply.leases) - len(reply.restored))
+        self.metrics.renewals.labels("restored").inc(len(reply.restored))
+        self.metrics.renewals.labels("taken").inc(len(reply.taken))
         return json_response(reply)
 
     async def list_sessions(self, request: Request) -> Response:
+        limit = whole_number(request.query_params.get("limit", "100"), "limit", 1, MAX_PAGE)
         cursor = request.query_params.get("cursor", "")
-        limit = request.query_params.get("limit", "100")
-        if not limit.isdecimal() or not 1 <= int(limit) <= MAX_PAGE:
-            raise BadRequest(f"limit must be a number from 1 to {MAX_PAGE}")
-        if cursor and not (cursor.isascii() and cursor.isdecimal() and len(cursor) <= 20):
-            raise BadRequest("cursor must be the cursor of an earlier answer")
-        page = await self.registry.leases(cursor, int(limit))
-        return json_response(SessionsReply(page.sessions, page.cursor))
+        if cursor:
+            cursor = str(whole_number(cursor, "cursor", 0, MAX_CURSOR))
+        page = await self.registry.leases(cursor, limit)
+        return json_response(SessionsReply(tuple(_shown(lease) for lease in page.sessions), page.cursor))
 
     async def list_workers(self, request: Request) -> Response:
         pool = request.query_params.get("pool")
@@ -167,7 +184,7 @@ class RouterApi:
         if pool is not None:
             views = tuple(view for view in views if view.pool == pool)
             if not views:
-                raise UnknownPool(f"no worker has ever reported pool {checked_name(pool, 'pool name')!r}")
+                raise UnknownPool(f"no worker has ever reported pool {check_pool(pool)!r}")
         return json_response(CapacityReply(views))
 
     async def health(self, _request: Request) -> Response:
@@ -227,10 +244,18 @@ class RouterApi:
             self.metrics.forget_pool(gone)
         self._shown_pools = remaining
 
-    def _count_renewals(self, renewed: int, lost: int) -> None:
-        self.metrics.renewals.labels("renewed").inc(renewed)
-        self.metrics.renewals.labels("lost").inc(lost)
-
 
 def _view(state: WorkerState) -> WorkerView:
     return WorkerView(**msgspec.structs.asdict(state.report), leased=state.leased, free=state.free)
+
+
+def _shown(lease: LiveLease) -> SessionView:
+    return SessionView(
+        session=short_id(lease.session_id),
+        pool=lease.pool,
+        worker_id=lease.worker_id,
+        tenant=lease.tenant,
+        degraded=lease.degraded,
+        kept=lease.parked,
+        expires_in_ms=lease.expires_in_ms,
+    )

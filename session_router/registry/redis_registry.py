@@ -10,21 +10,24 @@ from redis.asyncio import Redis
 
 from session_router.registry.registry import (
     Census,
-    LeaseConflict,
     LeasePage,
+    LeaseRequest,
     LiveLease,
+    NoSlot,
     RefreshOutcome,
     StoredLease,
     WorkerState,
+    held_by_another,
+    in_another_pool,
     pool_capacities,
 )
 from session_router.registry.registry_scripts import RegistryScripts, chunks
 from shared.bus import keys
 from shared.bus.redis_errors import redis_errors
 from shared.ids import PoolName, SessionId, WorkerId
-from shared.protocol.workers import Lease, RenewReply, WorkerReport
+from shared.protocol.workers import HeldLease, Lease, RenewReply, WorkerReport
 
-RENEWALS_PER_CALL = 500
+RENEWALS_PER_CALL = 200
 WORKERS_PER_CALL = 100
 EXPIRED_PER_CALL = 200
 """Sizes of one script call: a few milliseconds of Redis's time at most."""
@@ -36,51 +39,58 @@ _report_decoder = msgspec.json.Decoder(WorkerReport)
 class RedisRegistry:
     """`Registry` on one Redis. `refresh_interval_s` is how often routers, together, refresh it."""
 
-    def __init__(self, redis: Redis, refresh_interval_s: float) -> None:
+    def __init__(self, redis: Redis, refresh_interval_s: float, lease_ttl_s: float = 30.0) -> None:
         self._redis = redis
         self._scripts = RegistryScripts(redis)
+        self._ttl_s = lease_ttl_s
+        self._ttl_ms = int(lease_ttl_s * 1000)
         # Somewhat less than the interval, so that the next tick of the same router is not skipped.
         self._quiet_ms = max(1, int(refresh_interval_s * 800))
 
-    async def lease(
-        self,
-        session_id: SessionId,
-        pool: PoolName,
-        requested_pool: PoolName,
-        ttl_s: float,
-        holder: str = "",
-    ) -> Lease | None:
-        ttl_ms = int(ttl_s * 1000)
+    async def lease(self, request: LeaseRequest) -> Lease | NoSlot:
+        session_id = request.session_id
         with redis_errors("leasing a slot"):
-            answer = await self._scripts.call("lease", session_id, pool, requested_pool, ttl_ms, holder)
-        kind = answer[0]
-        if kind == b"full":
-            return None
-        if kind == b"conflict":
-            raise LeaseConflict(
-                f"session {session_id} holds a lease in pool {answer[1].decode()!r}; "
-                f"release it before asking for pool {requested_pool!r}"
+            answer = await self._scripts.call(
+                "lease",
+                session_id,
+                request.pool,
+                request.requested_pool,
+                self._ttl_ms,
+                request.holder,
+                request.tenant,
+                int(request.takes_over),
             )
-        return _lease_decoder.decode(answer[1]).granted(session_id, ttl_s)
+        match answer[0]:
+            case b"full":
+                return NoSlot.FULL
+            case b"no_worker":
+                return NoSlot.NO_WORKER
+            case b"held":
+                raise held_by_another(session_id)
+            case b"conflict":
+                raise in_another_pool(session_id, answer[1].decode(), request.requested_pool)
+        return _lease_decoder.decode(answer[1]).granted(session_id, self._ttl_s)
 
-    async def renew(self, session_ids: Sequence[SessionId], ttl_s: float) -> RenewReply:
+    async def renew(self, held: Sequence[HeldLease]) -> RenewReply:
         leases: list[Lease] = []
-        lost: list[SessionId] = []
-        for chunk in chunks(session_ids, RENEWALS_PER_CALL):
+        restored: list[SessionId] = []
+        taken: list[SessionId] = []
+        for chunk in chunks(held, RENEWALS_PER_CALL):
+            arguments = [text for lease in chunk for text in _renewal(lease)]
             with redis_errors("renewing leases"):
-                found = await self._scripts.call("renew", int(ttl_s * 1000), *chunk)
-            for name, stored in zip(chunk, found, strict=True):
-                session_id = SessionId(name)
-                if stored is None:
-                    lost.append(session_id)
-                else:
-                    leases.append(_lease_decoder.decode(stored).granted(session_id, ttl_s))
-        return RenewReply(tuple(leases), tuple(lost))
+                answers = await self._scripts.call("renew", self._ttl_ms, *arguments)
+            for lease, outcome, stored in zip(chunk, answers[::2], answers[1::2], strict=True):
+                if outcome == b"taken":
+                    taken.append(lease.session_id)
+                    continue
+                if outcome == b"restored":
+                    restored.append(lease.session_id)
+                leases.append(_lease_decoder.decode(stored).granted(lease.session_id, self._ttl_s))
+        return RenewReply(tuple(leases), tuple(restored), tuple(taken))
 
-    async def release(self, session_id: SessionId, holder: str | None = None) -> bool:
-        arguments = [session_id] if holder is None else [session_id, holder]
+    async def release(self, session_id: SessionId, holder: str, keep_s: float = 0.0) -> bool:
         with redis_errors("releasing a lease"):
-            return bool(await self._scripts.call("release", *arguments))
+            return bool(await self._scripts.call("release", session_id, holder, int(keep_s * 1000)))
 
     async def refresh(self, *, force: bool) -> RefreshOutcome:
         with redis_errors("refreshing the registry"):
@@ -138,7 +148,7 @@ class RedisRegistry:
     async def _expire(self) -> int:
         total = 0
         while True:
-            expired = int(await self._scripts.call("expire", EXPIRED_PER_CALL))
+            expired = int(await self._scripts.call("expire", EXPIRED_PER_CALL, self._ttl_ms))
             total += expired
             if expired < EXPIRED_PER_CALL:
                 return total
@@ -165,6 +175,12 @@ class RedisRegistry:
         return dict(zip(pools, cast(list[int], await pipeline.execute()), strict=True))
 
 
+def _renewal(held: HeldLease) -> tuple[str | int, ...]:
+    """One lease as the renew script takes it."""
+    names = (held.session_id, held.holder, held.pool, held.requested_pool, held.tenant)
+    return (*names, int(held.takes_over))
+
+
 def _readable(text: bytes | None) -> WorkerReport | None:
     """A report, unless the worker is gone or writes something else (then refresh counts it)."""
     if text is None:
@@ -181,5 +197,7 @@ def _live(session_id: SessionId, lease: StoredLease, expires_in_ms: int) -> Live
         pool=lease.pool,
         worker_id=lease.worker_id,
         degraded=lease.pool != lease.requested_pool,
+        parked=lease.parked,
+        tenant=lease.tenant or "",
         expires_in_ms=expires_in_ms,
     )

@@ -2,48 +2,76 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
 
-from shared.errors import RattilError
-from shared.ids import PoolName, SessionId, WorkerId
-from shared.protocol.workers import Lease, RenewReply, WorkerReport, WorkerStatus
+from shared.errors import Conflict, LeaseHeld, NotFound
+from shared.ids import PoolName, SessionId, WorkerId, short_id
+from shared.protocol.workers import HeldLease, Lease, RenewReply, WorkerReport, WorkerStatus
 
 ORPHANED = WorkerId("")
 """The worker id of a lease whose worker died and whose pool has no free slot for it yet."""
 
 
-class LeaseConflict(RattilError):
+class LeaseConflict(Conflict):
     """The session already holds a lease in another pool than the one asked for."""
 
     code = "lease_conflict"
 
 
-class UnknownSession(RattilError):
-    """The session holds no lease (any more)."""
-
-    code = "unknown_session"
-
-
-class UnknownPool(RattilError):
+class UnknownPool(NotFound):
     """No worker has ever reported this pool."""
 
     code = "unknown_pool"
 
 
+class NoSlot(enum.Enum):
+    """Why a pool has no slot for one more session."""
+
+    FULL = "full"
+    NO_WORKER = "no_worker"
+
+
+class LeaseRequest(NamedTuple):
+    """One session that wants a slot of `pool`; `requested_pool` is what its client asked for.
+
+    `holder`, `tenant`, `takes_over`: see `AdmitRequest`.
+    """
+
+    session_id: SessionId
+    pool: PoolName
+    requested_pool: PoolName
+    holder: str
+    tenant: str = ""
+    takes_over: bool = False
+
+
 class StoredLease(msgspec.Struct, frozen=True):
-    """A lease as it is kept. `requested_pool` differs from `pool` when admission degraded it."""
+    """A lease as it is kept. `requested_pool` differs from `pool` when admission degraded it.
+
+    `parked`: its holder has left; the slot is kept for whoever goes on with the session.
+    `tenant` None: stored by an earlier version.
+    """
 
     worker_id: WorkerId
     pool: PoolName
     requested_pool: PoolName
     holder: str = ""
+    tenant: str | None = None
+    parked: bool = False
 
-    def may_be_released_by(self, holder: str | None) -> bool:
-        """Whoever holds it may, and who names no holder (or holds it namelessly)."""
-        return holder is None or self.holder in ("", holder)
+    def may_be_taken(self, request: LeaseRequest) -> bool:
+        """Whether the holder of `request` may have this lease from now on."""
+        free = self.parked or request.takes_over or self.holder == request.holder
+        return free and self.tenant in (None, request.tenant)
+
+    def may_be_renewed(self, held: HeldLease) -> bool:
+        """Whether it is this holder's, or becomes it."""
+        own = held.takes_over or (self.holder == held.holder and not self.parked)
+        return own and self.tenant in (None, held.tenant)
 
     def granted(self, session_id: SessionId, ttl_s: float) -> Lease:
         return Lease(
@@ -56,12 +84,14 @@ class StoredLease(msgspec.Struct, frozen=True):
 
 
 class LiveLease(msgspec.Struct, frozen=True):
-    """A lease as `/v1/sessions` shows it."""
+    """A lease with what there is to tell about it."""
 
     session_id: SessionId
     pool: PoolName
     worker_id: WorkerId
     degraded: bool
+    parked: bool
+    tenant: str
     expires_in_ms: int
 
 
@@ -124,31 +154,30 @@ class Registry(Protocol):
     """The state all routers share. Every method is one atomic step (or several that may be repeated),
     so that any number of routers can call any of them at once. Raises `BusUnavailable`."""
 
-    async def lease(
-        self,
-        session_id: SessionId,
-        pool: PoolName,
-        requested_pool: PoolName,
-        ttl_s: float,
-        holder: str = "",
-    ) -> Lease | None:
-        """Take a slot of `pool`, or renew the lease the session already has; `holder` holds it now.
+    async def lease(self, request: LeaseRequest) -> Lease | NoSlot:
+        """Take a slot, or renew the lease the session already has, which is the requester's from then on.
 
-        None when the pool has no free slot. Raises `LeaseConflict` if the session holds a lease
-        whose pool (granted and asked for) is not `requested_pool`.
+        Raises `LeaseHeld` (and changes nothing) if it is another connection's and may not be taken,
+        `LeaseConflict` if it is in another pool (granted and asked for) than `requested_pool`.
         """
         ...
 
-    async def renew(self, session_ids: Sequence[SessionId], ttl_s: float) -> RenewReply: ...
+    async def renew(self, held: Sequence[HeldLease]) -> RenewReply:
+        """Renew leases of their holders, and make those again that are gone (see `RenewReply`)."""
+        ...
 
-    async def release(self, session_id: SessionId, holder: str | None = None) -> bool:
-        """Give the slot back; False if there was no lease (or it is another holder's)."""
+    async def release(self, session_id: SessionId, holder: str, keep_s: float = 0.0) -> bool:
+        """Give the slot back, or with `keep_s` keep it that long (s) for whoever goes on with the session.
+
+        False (and nothing changes) if there is no lease or it is another holder's.
+        """
         ...
 
     async def refresh(self, *, force: bool) -> RefreshOutcome:
         """Bring slots in line with the workers' reports, reap dead workers and expired leases.
 
-        Without `force` it does nothing if any router did it within the refresh interval.
+        Without `force` it does nothing if any router did it within the refresh interval. After a time
+        in which no router looked, no lease expires until its holder could renew it.
         """
         ...
 
@@ -161,6 +190,17 @@ class Registry(Protocol):
     async def ping(self) -> None:
         """Raise `BusUnavailable` unless the registry answers."""
         ...
+
+
+def held_by_another(session_id: SessionId) -> LeaseHeld:
+    return LeaseHeld(f"another connection holds the lease of session {short_id(session_id)}")
+
+
+def in_another_pool(session_id: SessionId, pool: str, requested: str) -> LeaseConflict:
+    return LeaseConflict(
+        f"session {short_id(session_id)} holds a lease in pool {pool!r}; "
+        f"release it before asking for pool {requested!r}"
+    )
 
 
 def pool_capacities(workers: Sequence[WorkerState], orphans: dict[PoolName, int]) -> tuple[PoolCapacity, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from redis.asyncio import Redis
 
@@ -11,8 +11,9 @@ from shared.bus import keys
 from shared.bus.redis_scripts import LuaScript, ScriptArgument
 from shared.ids import PoolName, WorkerId
 
-_KEYS = [keys.WORKERS, keys.ACTIVE_SESSIONS, keys.LEASES, keys.KNOWN_WORKERS, keys.POOLS]
+_KEYS = [keys.WORKERS, keys.ACTIVE_SESSIONS, keys.LEASES, keys.KNOWN_WORKERS, keys.POOLS, keys.EXPIRY]
 _NAME = "<id>"
+_T = TypeVar("_T")
 _TEMPLATES = [
     keys.worker(WorkerId(_NAME)),
     keys.worker_sessions(WorkerId(_NAME)),
@@ -35,6 +36,6 @@ class RegistryScripts:
         return await _SCRIPTS[name].run(self._redis, _KEYS, [*_TEMPLATES, *arguments])
 
 
-def chunks(items: Sequence[str], size: int) -> list[Sequence[str]]:
+def chunks(items: Sequence[_T], size: int) -> list[Sequence[_T]]:
     """Cut a list so that no script call blocks Redis for long."""
     return [items[start : start + size] for start in range(0, len(items), size)]

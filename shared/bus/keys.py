@@ -72,7 +72,11 @@ def free_slots(pool: PoolName) -> str:
 
 
 LEASES = "router:leases"
-"""Hash: session id -> its lease as JSON (worker id, empty for an orphan; pool; pool asked for; holder)."""
+"""Hash: session id -> its lease as JSON (worker id, empty for an orphan; pool; pool asked for; holder;
+tenant; whether its holder has left and the slot is only kept)."""
+
+EXPIRY = "router:expiry"
+"""Hash: when a router last looked for expired leases (ms), and until when none may expire (ms)."""
 
 KNOWN_WORKERS = "router:known"
 """Hash: worker id -> pool, for every worker that may hold leases; what the reaper looks through."""

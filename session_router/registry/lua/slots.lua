@@ -1,7 +1,7 @@
 -- Put before every script of the registry: what a slot and a lease are.
--- KEYS: 1 workers, 2 active sessions, 3 leases, 4 known workers, 5 pools
+-- KEYS: 1 workers, 2 active sessions, 3 leases, 4 known workers, 5 pools, 6 expiry
 -- ARGV: 1-4 key templates (worker, its sessions, free slots, orphans) with <id> for the name; 5.. the script's own
-local WORKERS, ACTIVE, LEASES, KNOWN, POOLS = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local WORKERS, ACTIVE, LEASES, KNOWN, POOLS, EXPIRY = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 
 local function named(template, name)
   return (string.gsub(template, '<id>', function() return name end))
@@ -63,12 +63,20 @@ local function adopt(pool)
   return adopted
 end
 
--- Forget a session and give its slot back (to an orphan first). False if it had no lease.
--- With a holder, only a lease of that holder (or of nobody) counts.
-local function release(session, holder)
+-- The lease of a session; nil if it has none.
+local function lease_of(session)
   local stored = redis.call('HGET', LEASES, session)
-  local lease = stored and cjson.decode(stored)
-  if lease and holder and lease.holder ~= '' and lease.holder ~= holder then return false end
+  return stored and cjson.decode(stored) or nil
+end
+
+-- Leases of an earlier version name no tenant.
+local function of_tenant(lease, tenant)
+  return lease.tenant == nil or lease.tenant == tenant
+end
+
+-- Forget a session and give its slot back (to an orphan first). False if it had no lease.
+local function release(session)
+  local lease = lease_of(session)
   redis.call('ZREM', ACTIVE, session)
   if not lease then return false end
   redis.call('HDEL', LEASES, session)

@@ -11,10 +11,9 @@ from session_router.admission.overflow import (
     Refuse,
     TryPool,
     Wait,
-    WaitingRoomFull,
     next_step,
 )
-from shared.errors import NoCapacity
+from shared.errors import NoCapacity, NoWorker, WaitingRoomFull
 from shared.ids import PoolName
 
 LARGE, DEFAULT, TINY = PoolName("large"), PoolName("default"), PoolName("tiny")
@@ -57,6 +56,26 @@ def test_degrade_goes_down_the_ladder() -> None:
     step = next_step(rules, Attempt(LARGE, full=(LARGE, DEFAULT, TINY)))
     assert isinstance(step, Refuse)
     assert "'large', 'default', 'tiny'" in step.error.message
+
+
+@pytest.mark.parametrize("policy", ["reject", "degrade"])
+def test_no_worker_at_all_is_told_from_a_full_pool(policy: OverflowPolicy) -> None:
+    rules = AdmissionRules(policy, retry_after_s=7)
+    away = Attempt(LARGE, full=(LARGE, DEFAULT), without_worker=frozenset({LARGE, DEFAULT}))
+    step = next_step(rules, away)
+    assert isinstance(step, Refuse)
+    assert (type(step.error), step.error.code) == (NoWorker, "no_worker")
+    assert "no worker of pool 'large', 'default' is ready" in step.error.message
+    step = next_step(rules, Attempt(LARGE, full=(LARGE, DEFAULT), without_worker=frozenset({LARGE})))
+    assert isinstance(step, Refuse)
+    assert type(step.error) is NoCapacity
+
+
+def test_who_waited_for_a_worker_in_vain_hears_that_none_is_ready() -> None:
+    rules = AdmissionRules("queue", queue_timeout_s=10)
+    step = next_step(rules, Attempt(LARGE, (LARGE,), 10, without_worker=frozenset({LARGE})))
+    assert isinstance(step, Refuse)
+    assert type(step.error) is NoWorker
 
 
 @given(

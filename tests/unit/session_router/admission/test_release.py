@@ -12,7 +12,7 @@ from session_router.app import build_router
 from session_router.settings import RouterSettings
 from shared.clock import ManualClock
 from shared.errors import NoCapacity
-from shared.ids import PoolName, SessionId
+from shared.ids import SessionId
 from shared.protocol.workers import AdmitRequest
 from tests.memory.backlog import EmptyBacklog
 from tests.memory.registry import MemoryRegistry
@@ -31,7 +31,7 @@ async def test_a_refusal_is_gone_once_it_was_answered() -> None:
     router = build_router(settings, MemoryRegistry(clock), EmptyBacklog(), clock)
     left: weakref.ref[NoCapacity] | None = None
     try:
-        await router.api.admitter.admit(AdmitRequest(SessionId("session-1"), PoolName("default")))
+        await router.api.admitter.admit(AdmitRequest(SessionId("session-1"), "connection-1"))
     except NoCapacity as refusal:
         left = weakref.ref(refusal)
     assert left is not None

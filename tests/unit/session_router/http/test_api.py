@@ -10,14 +10,16 @@ import httpx
 import pytest
 
 from session_router.app import Router, build_router
-from session_router.registry.registry import Census, RefreshOutcome
+from session_router.registry.registry import Census, LeaseRequest, NoSlot, RefreshOutcome
 from session_router.settings import RouterSettings
 from shared.clock import ManualClock
 from shared.errors import BusUnavailable
-from shared.ids import PoolName, WorkerId
+from shared.ids import PoolName, WorkerId, short_id
 from shared.protocol.workers import Lease, WorkerReport, WorkerStatus
 from tests.memory.backlog import EmptyBacklog
 from tests.memory.registry import MemoryRegistry
+
+HOLDER = "connection-1"
 
 
 class FailingRegistry(MemoryRegistry):
@@ -47,13 +49,23 @@ class Bench:
             RouterSettings(drain_s=0, **settings), self.registry, EmptyBacklog(), self.clock
         )
         transport = httpx.ASGITransport(self.router.app, raise_app_exceptions=False)
-        self.client = httpx.AsyncClient(transport=transport, base_url="http://router")
+        self.client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
 
     def worker(self, name: str, capacity: int, pool: str = "default", status: WorkerStatus = "ready") -> None:
         self.registry.heartbeat(WorkerReport(WorkerId(name), PoolName(pool), status, capacity))
 
-    async def admit(self, session_id: str, **more: str) -> httpx.Response:
-        return await self.client.post("/v1/sessions", json={"session_id": session_id, **more})
+    async def admit(self, session_id: str, **more: str | bool) -> httpx.Response:
+        asked = {"session_id": session_id, "holder": HOLDER, **more}
+        return await self.client.post("/v1/sessions", json=asked)
+
+    async def renew(self, *session_ids: str, holder: str = HOLDER) -> httpx.Response:
+        pools = {"pool": "default", "requested_pool": "default"}
+        leases = [{"session_id": name, "holder": holder, **pools} for name in session_ids]
+        return await self.client.post("/v1/leases/renew", json={"leases": leases})
+
+    async def release(self, session_id: str, holder: str = HOLDER, keep_s: float = 0) -> httpx.Response:
+        asked = {"session_id": session_id, "holder": holder, "keep_s": keep_s}
+        return await self.client.post("/v1/leases/release", json=asked)
 
     async def pool(self, name: str = "default") -> dict[str, Any]:
         response = await self.client.get("/v1/capacity", params={"pool": name})
@@ -98,16 +110,64 @@ async def test_a_session_is_admitted_renewed_and_released(new_bench: NewBench) -
     }
     assert response.json() == lease
     assert (await bench.admit("session-1")).json() == lease
-    assert (await bench.client.post("/v1/sessions/session-1/renew")).json() == lease
-    batch = await bench.client.post("/v1/leases/renew", json={"session_ids": ["session-1", "session-2"]})
-    assert batch.json() == {"leases": [lease], "lost": ["session-2"]}
-    listed = (await bench.client.get("/v1/sessions")).json()
-    assert [found["session_id"] for found in listed["sessions"]] == ["session-1"]
-    assert (await bench.client.delete("/v1/sessions/session-1")).status_code == 204
-    gone = await bench.client.delete("/v1/sessions/session-1")
+    assert (await bench.renew("session-1")).json() == {"leases": [lease], "restored": [], "taken": []}
+    assert (await bench.renew("session-2")).json()["restored"] == ["session-2"]
+    assert (await bench.renew("session-1", holder="another")).json()["taken"] == ["session-1"]
+    for holder, status in (("another", 404), (HOLDER, 204), (HOLDER, 404)):
+        assert (await bench.release("session-1", holder)).status_code == status
+    gone = await bench.release("session-1")
     assert (gone.status_code, _code(gone)) == (404, "unknown_session")
-    gone = await bench.client.post("/v1/sessions/session-1/renew")
-    assert (gone.status_code, _code(gone)) == (404, "unknown_session")
+
+
+async def test_a_lease_of_another_holder_is_a_conflict_unless_its_session_was_taken_over(
+    new_bench: NewBench,
+) -> None:
+    bench = new_bench()
+    bench.worker("w1", 1)
+    await bench.admit("session-1")
+    held = await bench.admit("session-1", holder="another")
+    assert (held.status_code, _code(held)) == (409, "lease_held")
+    assert (await bench.admit("session-1", holder="another", takes_over=True)).status_code == 200
+    assert (await bench.admit("session-1")).status_code == 409
+
+
+async def test_a_slot_can_be_kept_for_a_client_that_may_come_back(new_bench: NewBench) -> None:
+    bench = new_bench()
+    bench.worker("w1", 1)
+    await bench.admit("session-1")
+    assert (await bench.release("session-1", keep_s=20)).status_code == 204
+    assert (await bench.admit("session-2")).status_code == 503
+    assert (await bench.admit("session-1", holder="another")).status_code == 200
+    text = (await bench.client.get("/metrics")).text
+    assert 'rattil_router_releases_total{how="kept"} 1.0' in text
+    for keep_s in (-1, 1e9):
+        assert (await bench.release("session-1", "another", keep_s)).status_code == 400
+
+
+async def test_a_listing_shows_no_whole_session_id(new_bench: NewBench) -> None:
+    bench = new_bench()
+    bench.worker("w1", 2)
+    await bench.admit("session-1", tenant="acme")
+    listed = await bench.client.get("/v1/sessions")
+    assert "session-1" not in listed.text
+    assert listed.json()["sessions"] == [
+        {
+            "session": short_id("session-1"),
+            "pool": "default",
+            "worker_id": "w1",
+            "tenant": "acme",
+            "degraded": False,
+            "kept": False,
+            "expires_in_ms": 30_000,
+        }
+    ]
+    for answer in (
+        await bench.admit("session-1", holder="another", tenant="acme"),
+        await bench.admit("session-1", tenant="acme", pool="large"),
+        await bench.release("session-1", "another"),
+    ):
+        assert answer.status_code in (404, 409)
+        assert "session-1" not in answer.text
 
 
 async def test_capacity_and_workers_are_shown(new_bench: NewBench) -> None:
@@ -191,10 +251,10 @@ async def test_refusals_soon_after_another_do_not_look_for_workers_again(
         asked.append("refresh")
         return await refresh(force=force)
 
-    async def counted_lease(*args: Any) -> Lease | None:
+    async def counted_lease(request: LeaseRequest) -> Lease | NoSlot:
         asked.append("lease")
         bench.clock.advance(0.001)
-        return await lease(*args)
+        return await lease(request)
 
     monkeypatch.setattr(bench.registry, "refresh", counted_refresh)
     monkeypatch.setattr(bench.registry, "lease", counted_lease)
@@ -213,6 +273,7 @@ async def test_sessions_that_ask_together_all_see_a_worker_that_has_just_come(ne
 
 async def test_reject_policy(new_bench: NewBench) -> None:
     bench = new_bench(overflow="reject", retry_after_s=2.5)
+    bench.worker("w1", 0)
     refused = await bench.admit("session-1")
     assert (refused.status_code, _code(refused)) == (503, "no_capacity")
     assert refused.headers["retry-after"] == "3"
@@ -229,15 +290,27 @@ async def test_queue_policy_waits_until_a_slot_is_free(new_bench: NewBench) -> N
             break
         await asyncio.sleep(0)
     assert (await bench.pool())["waiting"] == 1
-    await bench.client.delete("/v1/sessions/session-1")
+    await bench.release("session-1")
     assert (await waiting).status_code == 200
     assert (await bench.pool())["waiting"] == 0
 
 
 async def test_queue_policy_ends_in_a_refusal(new_bench: NewBench) -> None:
     bench = new_bench(overflow="queue", queue_timeout_s=0.1)
+    bench.worker("w1", 0)
     refused = await bench.admit("session-1")
     assert (refused.status_code, _code(refused)) == (503, "no_capacity")
+
+
+@pytest.mark.parametrize("overflow", ["reject", "queue"])
+async def test_a_pool_without_any_worker_has_a_code_of_its_own(new_bench: NewBench, overflow: str) -> None:
+    bench = new_bench(overflow=overflow, queue_timeout_s=0.1)
+    refused = await bench.admit("session-1")
+    assert (refused.status_code, _code(refused)) == (503, "no_worker")
+    assert refused.json()["error"]["retry_after_s"] == 5.0
+    bench.worker("w1", 1, status="draining")
+    bench.clock.advance(1)
+    assert _code(await bench.admit("session-1")) == "no_worker"
 
 
 async def test_a_full_waiting_room_is_429(new_bench: NewBench) -> None:
@@ -273,18 +346,36 @@ async def test_another_pool_is_a_conflict(new_bench: NewBench) -> None:
         b'{"session_id": 5}',
         b'{"session_id": "short"}',
         b'{"session_id": "with space 1"}',
-        b'{"session_id": "session-1", "unknown": 1}',
-        b'{"session_id": "session-1", "pool": ""}',
-        b'{"session_id": "session-1", "pool": "a:b"}',
-        b'{"session_id": "session-1", "tenant": "' + b"x" * 65 + b'"}',
+        b'{"session_id": "session-1"}',
+        b'{"session_id": "session-1", "holder": ""}',
+        b'{"session_id": "session-1", "holder": "c", "unknown": 1}',
+        b'{"session_id": "session-1", "holder": "c", "pool": ""}',
+        b'{"session_id": "session-1", "holder": "c", "pool": "a:b"}',
+        b'{"session_id": "session-1", "holder": "c", "tenant": "' + b"x" * 65 + b'"}',
+        b'{"session_id": "\xff", "holder": "c"}',
+        b'{"session_id": ' + b"[" * 4000,
+        b'{"x": ' + b'{"y":' * 800,
         b'{"session_id": "' + b"x" * 5000 + b'"}',
         b"\xff\xfe",
     ],
 )
 async def test_bad_bodies_are_400(new_bench: NewBench, body: bytes) -> None:
     bench = new_bench()
-    response = await bench.client.post("/v1/sessions", content=body)
-    assert (response.status_code, _code(response)) == (400, "bad_request")
+    for path in ("/v1/sessions", "/v1/leases/renew", "/v1/leases/release"):
+        response = await bench.client.post(path, content=body, headers={"Content-Type": "application/json"})
+        assert (response.status_code, _code(response)) == (400, "bad_request")
+
+
+@pytest.mark.parametrize("declared", ["text/plain", "application/x-www-form-urlencoded", "", "json"])
+async def test_a_body_that_any_web_page_could_send_is_refused(new_bench: NewBench, declared: str) -> None:
+    bench = new_bench()
+    bench.worker("w1", 1)
+    for path in ("/v1/sessions", "/v1/leases/renew", "/v1/leases/release"):
+        body = b'{"session_id": "session-1", "holder": "c"}'
+        headers = {"Content-Type": declared} if declared else {}
+        response = await bench.client.post(path, content=body, headers=headers)
+        assert (response.status_code, _code(response)) == (415, "bad_content_type")
+    assert (await bench.client.get("/v1/sessions")).json()["sessions"] == []
 
 
 @pytest.mark.parametrize(
@@ -292,8 +383,15 @@ async def test_bad_bodies_are_400(new_bench: NewBench, body: bytes) -> None:
     [
         ("GET", "/v1/sessions?limit=0", 400, "bad_request"),
         ("GET", "/v1/sessions?limit=x", 400, "bad_request"),
+        ("GET", "/v1/sessions?limit=" + "9" * 5000, 400, "bad_request"),
+        ("GET", "/v1/sessions?limit=%D9%A5", 400, "bad_request"),
+        ("GET", "/v1/sessions?limit=%ff", 400, "bad_request"),
         ("GET", "/v1/sessions?cursor=-1", 400, "bad_request"),
-        ("DELETE", "/v1/sessions/short", 400, "bad_request"),
+        ("GET", "/v1/sessions?cursor=99999999999999999999", 400, "bad_request"),
+        ("GET", "/v1/capacity?pool=%ff", 400, "bad_request"),
+        ("GET", "/v1/capacity?pool=", 400, "bad_request"),
+        ("DELETE", "/v1/sessions/session-1", 404, "not_found"),
+        ("DELETE", "/v1/sessions", 405, "method_not_allowed"),
         ("GET", "/v1/nothing", 404, "not_found"),
         ("PUT", "/v1/workers", 405, "method_not_allowed"),
     ],
@@ -307,10 +405,9 @@ async def test_bad_requests_are_named(
 
 async def test_too_many_renewals_are_refused(new_bench: NewBench) -> None:
     bench = new_bench(max_renewals=2)
-    names = [f"session-{number}" for number in range(3)]
-    response = await bench.client.post("/v1/leases/renew", json={"session_ids": names})
+    response = await bench.renew("session-1", "session-2", "session-3")
     assert (response.status_code, _code(response)) == (400, "bad_request")
-    bad = await bench.client.post("/v1/leases/renew", json={"session_ids": ["short"]})
+    bad = await bench.renew("short")
     assert (bad.status_code, _code(bad)) == (400, "bad_request")
 
 
@@ -354,8 +451,9 @@ async def test_the_reaper_counts_what_it_does(new_bench: NewBench) -> None:
     await bench.admit("session-1")
     bench.clock.advance(7)
     await bench.router.api.reaper.tick()
-    bench.clock.advance(30)
-    await bench.router.api.reaper.tick()
+    for _ in range(6):
+        bench.clock.advance(5)
+        await bench.router.api.reaper.tick()
     text = (await bench.client.get("/metrics")).text
     assert 'rattil_router_workers_gone_total{how="died"} 1.0' in text
     assert 'rattil_router_leases_reaped_total{how="orphaned"} 1.0' in text
