@@ -54,10 +54,18 @@ def answering_errors(endpoint: Endpoint, fallback: str = "") -> Endpoint:
             return await endpoint(request)
         except RattilError as error:
             if http_json.status_of(error) >= 500:
-                _log.warning("request_failed", path=request.url.path, code=error.code, reason=error.message)
+                _log.warning("request_failed", path=_template(request), code=error.code, reason=error.message)
             return http_json.error_response(error, fallback)
 
     return answer
+
+
+def _template(request: Request) -> str:
+    """The path for a log, without what it names: that may be a session's id."""
+    path = request.url.path
+    for name, value in request.path_params.items():
+        path = path.replace(str(value), f"{{{name}}}")
+    return path
 
 
 def whole_number(text: str | None, name: str) -> int:
