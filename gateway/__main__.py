@@ -69,6 +69,7 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
     """Everything on Redis and HTTP, closed again afterwards."""
     async with AsyncExitStack() as stack:
         registry = create_registry()
+        metrics = GatewayMetrics(registry)
         bus_metrics = BusMetrics(registry)
         pool_limits = ConnectionLimits(max_connections=settings.redis_max_connections)
         connections = RedisConnections(settings.redis_url, pool_limits)
@@ -96,7 +97,7 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
             store=RedisSessionStore(connections, settings.bus_limits(), bus_metrics),
             feed=feed,
             admission=admission,
-            leases=LeaseKeeper(admission, settings.lease_renew_s, settings.refusal_memory_s),
+            leases=LeaseKeeper(admission, settings.lease_renew_s, settings.refusal_memory_s, metrics=metrics),
             batch=batch,
             auth=Authenticator(settings.api_keys),
             adaptive=AdaptiveWindow(adaptive_policy(settings)),
@@ -112,7 +113,7 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
 def open_admission(settings: GatewaySettings) -> Admission:
     """The routers of `ROUTER_URL`, or nobody to ask."""
     urls = [url.strip() for url in settings.router_url.split(",") if url.strip()]
-    return HttpAdmission(urls) if urls else OpenAdmission()
+    return HttpAdmission(urls, api_key=settings.router_api_key) if urls else OpenAdmission()
 
 
 if __name__ == "__main__":

@@ -58,8 +58,14 @@ class GatewayMetrics:
         )
         self.refusals = Counter(
             "rattil_gateway_refusals_total",
-            "Sessions refused for want of capacity, by code.",
+            "Sessions refused because of something that the service lacks, by code.",
             ["code"],
+            registry=registry,
+        )
+        self.lease_renewals = Counter(
+            "rattil_gateway_lease_renewals_total",
+            "Leases renewed, restored after a loss, found taken by another connection; turns that failed.",
+            ["outcome"],
             registry=registry,
         )
         self.finals = Counter(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pydantic
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
@@ -11,6 +12,7 @@ from shared.bus.limits import AUDIO_BYTES_PER_S
 from shared.protocol.jobs import MAX_RECORDING_S
 from shared.protocol.segments import SAMPLE_RATE
 from shared.service.logging import LogFormat
+from shared.service.service_keys import parse_service_keys
 
 
 class GatewaySettings(TranscriptionSettings, UploadSettings):
@@ -27,6 +29,11 @@ class GatewaySettings(TranscriptionSettings, UploadSettings):
         default="",
         validation_alias="ROUTER_URL",
         description="Session routers, comma-separated; empty admits everybody.",
+    )
+    router_api_keys: str = Field(
+        default="",
+        validation_alias="ROUTER_API_KEYS",
+        description="Keys of the session routers, comma-separated as they take them; the first one is sent.",
     )
     asr_pool: str = Field(
         default="default", validation_alias="ASR_POOL", description="Worker pool that sessions ask for."
@@ -194,6 +201,13 @@ class GatewaySettings(TranscriptionSettings, UploadSettings):
         gt=0,
         description="Interval of renewing leases, seconds.",
     )
+    lease_grace_s: float = Field(
+        default=20.0,
+        validation_alias="LEASE_GRACE_S",
+        ge=0,
+        le=600,
+        description="After a disconnect the session's slot is kept for its client for so long, seconds.",
+    )
     refusal_memory_s: float = Field(
         default=1.0,
         validation_alias="REFUSAL_MEMORY_S",
@@ -230,6 +244,20 @@ class GatewaySettings(TranscriptionSettings, UploadSettings):
         validation_alias="WS_ALLOWED_ORIGINS",
         description="Comma-separated Origin values browsers may connect from; empty allows all.",
     )
+
+    @pydantic.model_validator(mode="after")
+    def _check_router_api_keys(self) -> GatewaySettings:
+        # Not a check of the field: that one would show the key in its refusal.
+        try:
+            parse_service_keys(self.router_api_keys)
+        except ValueError as error:
+            raise ValueError(f"ROUTER_API_KEYS: {error}") from None
+        return self
+
+    @property
+    def router_api_key(self) -> str:
+        """What this gateway sends to routers; empty: nothing."""
+        return next(iter(parse_service_keys(self.router_api_keys)), "")
 
     @property
     def session_limit_s(self) -> float:

@@ -11,27 +11,35 @@ from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
 
-from session_router.admitter import Admitter
-from session_router.api import RouterApi
-from session_router.backlog import BacklogGauge, RedisBacklog
-from session_router.bodies import on_bug, on_http_error, on_rattil_error
+from session_router.admission.admitter import Admitter
+from session_router.admission.waiting_room import WaitingRoom
+from session_router.http.api import RouterApi
+from session_router.http.guard import Guard
 from session_router.metrics import RouterMetrics
-from session_router.reaper import Reaper
-from session_router.redis_registry import RedisRegistry
-from session_router.registry import Registry
+from session_router.registry.reaper import Reaper
+from session_router.registry.redis_registry import RedisRegistry
+from session_router.registry.registry import Registry
+from session_router.scaling.backlog import BacklogGauge, RedisBacklog
 from session_router.settings import RouterSettings
-from session_router.waiting import WaitingRoom
 from shared.bus.redis_connections import ConnectionLimits, open_client, parse_urls
 from shared.clock import Clock, SystemClock
 from shared.errors import RattilError
+from shared.service.http_json import bug_response, error_response, refusal_response
+from shared.service.logging import get_logger
+from shared.service.service_keys import ServiceKeys
+
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class Router:
     """One router: its web application, and how it drains."""
 
-    app: Starlette
+    app: ASGIApp
     api: RouterApi
     drain_s: float
 
@@ -47,9 +55,7 @@ def build_router(settings: RouterSettings, registry: Registry, backlog: BacklogG
     metrics = RouterMetrics(CollectorRegistry())
     room = WaitingRoom()
     reaper = Reaper(registry, room, metrics, clock, settings.refresh_interval_s)
-    admitter = Admitter(
-        registry, reaper, room, settings.admission_rules, settings.lease_ttl_s, clock, metrics
-    )
+    admitter = Admitter(registry, reaper, room, settings.admission_rules, clock, metrics)
     api = RouterApi(settings, registry, backlog, admitter, reaper, room, metrics)
 
     @asynccontextmanager
@@ -65,9 +71,10 @@ def build_router(settings: RouterSettings, registry: Registry, backlog: BacklogG
     app = Starlette(
         routes=api.routes(),
         lifespan=lifespan,
-        exception_handlers={RattilError: on_rattil_error, HTTPException: on_http_error, Exception: on_bug},
+        exception_handlers={RattilError: _on_rattil_error, HTTPException: _on_http_error, Exception: _on_bug},
     )
-    return Router(app, api, settings.drain_s)
+    guarded = Guard(app, ServiceKeys(settings.keys), settings.host_names)
+    return Router(guarded, api, settings.drain_s)
 
 
 @asynccontextmanager
@@ -90,12 +97,27 @@ async def redis_router(settings: RouterSettings) -> AsyncIterator[Router]:
     try:
         yield build_router(
             settings,
-            RedisRegistry(control, settings.refresh_interval_s),
+            RedisRegistry(control, settings.refresh_interval_s, settings.lease_ttl_s),
             RedisBacklog(shards),
             SystemClock(),
         )
     finally:
         await _close(control, *shards)
+
+
+async def _on_rattil_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RattilError)
+    return error_response(error)
+
+
+async def _on_http_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return refusal_response(error)
+
+
+async def _on_bug(request: Request, error: Exception) -> Response:
+    _log.error("request_failed", path=request.url.path, exc_info=error)
+    return bug_response("the router failed; its log says why")
 
 
 async def _close(*clients: Redis) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from session_router.registry import PoolCapacity, RefreshOutcome
-from session_router.scaling import Backlog
+from session_router.registry.registry import PoolCapacity, RefreshOutcome
+from session_router.scaling.replicas import Backlog
 from shared.ids import PoolName
 
 ADMISSION_BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 2, 5, 10, 30)
@@ -29,11 +29,16 @@ class RouterMetrics:
         )
         self.renewals = Counter(
             "rattil_router_renewals",
-            "Lease renewals by outcome (renewed, lost)",
+            "Lease renewals by outcome (renewed; restored: was gone; taken: another holder has it)",
             ["outcome"],
             registry=registry,
         )
-        self.releases = Counter("rattil_router_releases", "Leases given back", registry=registry)
+        self.releases = Counter(
+            "rattil_router_releases",
+            "Leases given back by their holders: freed, or kept for a client that may come back",
+            ["how"],
+            registry=registry,
+        )
         self.waiting = Gauge(
             "rattil_router_waiting_sessions", "Sessions waiting for a slot in this router", registry=registry
         )

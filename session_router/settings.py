@@ -8,11 +8,13 @@ import pydantic
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from session_router.admission import AdmissionRules, OverflowPolicy
-from session_router.scaling import ScalingRules
+from session_router.admission.overflow import AdmissionRules, OverflowPolicy
+from session_router.http.guard import LOOPBACK_HOSTS
+from session_router.scaling.replicas import ScalingRules
 from shared.bus.redis_connections import parse_urls
 from shared.ids import PoolName
 from shared.service.logging import LogFormat
+from shared.service.service_keys import is_loopback, parse_service_keys
 
 
 class RouterSettings(BaseSettings):
@@ -22,6 +24,16 @@ class RouterSettings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8100, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    api_keys: str = Field(
+        default="",
+        description="Keys that callers of the API must send (Authorization: Bearer), separated by commas; "
+        "gateways send their first one. Needed unless ROUTER_HOST is this machine's loopback.",
+    )
+    allowed_hosts: str = Field(
+        default="",
+        description="Names by which callers may address this router (Host header), separated by commas; "
+        "empty: loopback names if ROUTER_HOST is loopback, else all.",
+    )
     redis_url: str = Field(
         default="redis://127.0.0.1:6379/0",
         validation_alias="REDIS_URL",
@@ -124,6 +136,32 @@ class RouterSettings(BaseSettings):
         if self.scale_min_replicas > self.scale_max_replicas:
             raise ValueError("ROUTER_SCALE_MIN_REPLICAS is greater than ROUTER_SCALE_MAX_REPLICAS")
         return self
+
+    @pydantic.model_validator(mode="after")
+    def _check_api_keys(self) -> RouterSettings:
+        # Not a check of the field: that one would show the key in its refusal.
+        try:
+            keys = parse_service_keys(self.api_keys)
+        except ValueError as error:
+            raise ValueError(f"ROUTER_API_KEYS: {error}") from None
+        if not keys and not is_loopback(self.host):
+            raise ValueError(
+                "ROUTER_API_KEYS is empty, but ROUTER_HOST can be reached from other machines; set the same "
+                "key for routers and gateways, or listen on 127.0.0.1"
+            )
+        return self
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return parse_service_keys(self.api_keys)
+
+    @property
+    def host_names(self) -> tuple[str, ...]:
+        """What a Host header may say; empty: anything."""
+        named = tuple(name.strip() for name in self.allowed_hosts.split(",") if name.strip())
+        if named or not is_loopback(self.host):
+            return named
+        return (*LOOPBACK_HOSTS, self.host.strip("[]"))
 
     @property
     def control_url(self) -> str:

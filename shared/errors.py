@@ -41,10 +41,52 @@ class BadAudio(BadRequest):
     code = "bad_audio"
 
 
+class TooLarge(BadRequest):
+    """The request body is larger than the service accepts."""
+
+    code = "too_large"
+
+
+class UploadTooSlow(BadRequest):
+    """The request body arrives more slowly than the service waits."""
+
+    code = "upload_too_slow"
+
+
+class BadContentType(BadRequest):
+    """The request body is declared as another type than the one that is understood there."""
+
+    code = "bad_content_type"
+
+
 class UnsupportedCodec(BadRequest):
     """A segment comes in a codec that this worker or its model does not take."""
 
     code = "unsupported_codec"
+
+
+class Unauthorised(RattilError):
+    """No API key, or one that is not known."""
+
+    code = "unauthorised"
+
+
+class NotFound(RattilError):
+    """What is asked for does not exist (any more)."""
+
+    code = "not_found"
+
+
+class Conflict(RattilError):
+    """What is asked for contradicts what is; asking again unchanged helps only once that has changed."""
+
+    code = "conflict"
+
+
+class LeaseHeld(Conflict):
+    """The session holds a lease that belongs to another connection, or to another tenant."""
+
+    code = "lease_held"
 
 
 # -- what the system cannot do right now ---------------------------------------------------------
@@ -81,6 +123,24 @@ class Draining(NoCapacity):
     """This gateway is going away; another one will serve the session."""
 
     code = "draining"
+
+
+class NoWorker(NoCapacity):
+    """No worker of the pool is ready: none has started yet, or all are gone or leaving."""
+
+    code = "no_worker"
+
+
+class TooManyRequests(NoCapacity):
+    """The caller itself has as much in work, or waiting, as it may."""
+
+    code = "too_many_requests"
+
+
+class WaitingRoomFull(TooManyRequests):
+    """So many sessions wait for a slot already that another would only wait in vain."""
+
+    code = "waiting_room_full"
 
 
 class RouterUnavailable(Unavailable):

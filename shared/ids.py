@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 from typing import NewType
@@ -19,6 +20,15 @@ _CLIENT_SUPPLIED = re.compile(r"[A-Za-z0-9_-]{8,64}")
 def new_session_id() -> SessionId:
     """96 random bits: unguessable, since whoever knows a session id may resume the session."""
     return SessionId(secrets.token_urlsafe(12))
+
+
+def short_id(session_id: str) -> str:
+    """What stands for a session wherever people read: logs, listings, error texts, metrics, job ids.
+
+    Whoever knows a whole session id may resume the session. These are the first ten digits of its
+    SHA-256: the same everywhere, so that the lines about one session can be found, and no way back.
+    """
+    return hashlib.sha256(session_id.encode()).hexdigest()[:10]
 
 
 def new_connection_id() -> ConnectionId:

@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from shared.errors import NoCapacity
+from shared.errors import NoCapacity, TooManyRequests
 
 RETRY_S = 5.0
 _IPV6_PREFIX = 64
 """One subscriber has at least a /64: addresses within it cost nothing."""
 
 
-class TooManyUploads(NoCapacity):
+class TooManyUploads(TooManyRequests):
     """A tenant or an address has as many uploads in work as it may."""
 
     code = "too_many_uploads"

@@ -1,10 +1,10 @@
-"""Remembers for a moment that there was no room, so that a crowd at the door costs next to nothing. Pure."""
+"""Remembers for a moment that there was no room: a crowd at the door costs next to nothing. Pure."""
 
 from __future__ import annotations
 
 import random
 
-from shared.errors import NoCapacity
+from shared.errors import NoCapacity, NoWorker
 
 
 class RefusalCache:
@@ -19,6 +19,7 @@ class RefusalCache:
         self._chance = chance or random.Random()
         # Not the exception: its traceback would keep the refused connection.
         self._retry_after_s: float | None = None
+        self._no_worker = False
         self._until_s = 0.0
 
     def remember(self, refusal: NoCapacity, asked_s: float, now_s: float) -> None:
@@ -31,6 +32,7 @@ class RefusalCache:
         if now_s - asked_s >= hold_s:
             return
         self._retry_after_s = refusal.retry_after_s
+        self._no_worker = isinstance(refusal, NoWorker)
         self._until_s = now_s + hold_s * self._chance.uniform(0.5, 1.0)
 
     def forget(self) -> None:
@@ -48,4 +50,7 @@ class RefusalCache:
             self._retry_after_s = None
             return None
         retry_after_s = round(self._retry_after_s * self._chance.uniform(1.0, 1.5), 1)
-        return NoCapacity(f"all workers are full; try again in {retry_after_s:g} s", max(retry_after_s, 0.1))
+        again = f"try again in {retry_after_s:g} s"
+        if self._no_worker:
+            return NoWorker(f"no worker is ready; {again}", max(retry_after_s, 0.1))
+        return NoCapacity(f"all workers are full; {again}", max(retry_after_s, 0.1))

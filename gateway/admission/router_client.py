@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import httpx
 import msgspec
 
-from shared.errors import BadRequest, NoCapacity, RouterUnavailable
+from shared.errors import BadRequest, LeaseHeld, NoCapacity, NoWorker, RouterUnavailable
 from shared.ids import PoolName, SessionId, WorkerId
-from shared.protocol.workers import AdmitRequest, Lease, RenewReply, RenewRequest
+from shared.protocol.workers import (
+    AdmitRequest,
+    HeldLease,
+    Lease,
+    ReleaseRequest,
+    RenewReply,
+    RenewRequest,
+)
 from shared.service.logging import get_logger
 
 ADMIT_TIMEOUT_S = 15.0
@@ -22,7 +29,14 @@ CONNECT_TIMEOUT_S = 1.0
 MAX_CONNECTIONS = 64
 OPEN_LEASE_TTL_S = 30.0
 
-_NO_CAPACITY_CODES = frozenset({"no_capacity", "waiting_room_full"})
+_NO_CAPACITY: dict[str, type[NoCapacity]] = {
+    "no_capacity": NoCapacity,
+    "waiting_room_full": NoCapacity,
+    "no_worker": NoWorker,
+}
+_NOT_FOR_US = frozenset({401, 403})
+"""This router does not know our key: nothing that a client could mend."""
+
 _log = get_logger(__name__)
 _ReplyT = TypeVar("_ReplyT", bound=msgspec.Struct)
 
@@ -31,23 +45,23 @@ class Admission(Protocol):
     """The gateway's side of the session router."""
 
     async def admit(self, request: AdmitRequest) -> Lease:
-        """A lease for the session; the same one again if it holds one already.
+        """A lease for the session; the same one again if this holder holds it already.
 
-        Raises `NoCapacity` (with `retry_after_s`), `BadRequest` if the router refuses the request
-        itself, `RouterUnavailable` if no router answers.
+        Raises `NoCapacity` or `NoWorker` (with `retry_after_s`), `LeaseHeld` if another connection
+        holds the session's lease, `BadRequest` if the router refuses the request itself,
+        `RouterUnavailable` if no router answers.
         """
         ...
 
-    async def renew(self, session_ids: Sequence[SessionId]) -> RenewReply:
-        """Renew all leases of this gateway; `lost` ones must be admitted anew.
-
-        Raises `RouterUnavailable`.
-        """
+    async def renew(self, held: Sequence[HeldLease]) -> RenewReply:
+        """Renew leases of this gateway, and make those again that are gone. Raises `RouterUnavailable`."""
         ...
 
-    async def release(self, session_id: SessionId, holder: str | None = None) -> None:
-        """Give the slot back; harmless when there is none, or when another than the named holder
-        (`AdmitRequest.holder`) has asked for it since. Raises `RouterUnavailable`."""
+    async def release(self, session_id: SessionId, holder: str, keep_s: float = 0.0) -> None:
+        """Give the slot back, or have it kept for `keep_s` seconds for whoever goes on with the session.
+
+        Harmless when there is no lease, or when another holds it. Raises `RouterUnavailable`.
+        """
         ...
 
     async def workers_ready(self) -> int:
@@ -68,11 +82,13 @@ class OpenAdmission:
     async def admit(self, request: AdmitRequest) -> Lease:
         return Lease(request.session_id, request.pool, WorkerId(""), OPEN_LEASE_TTL_S)
 
-    async def renew(self, session_ids: Sequence[SessionId]) -> RenewReply:
-        pool = PoolName("default")
-        return RenewReply(tuple(Lease(name, pool, WorkerId(""), OPEN_LEASE_TTL_S) for name in session_ids))
+    async def renew(self, held: Sequence[HeldLease]) -> RenewReply:
+        nobody = WorkerId("")
+        return RenewReply(
+            tuple(Lease(lease.session_id, lease.pool, nobody, OPEN_LEASE_TTL_S) for lease in held)
+        )
 
-    async def release(self, session_id: SessionId, holder: str | None = None) -> None:
+    async def release(self, session_id: SessionId, holder: str, keep_s: float = 0.0) -> None:
         return None
 
     async def workers_ready(self) -> int:
@@ -93,6 +109,7 @@ class HttpAdmission:
         self,
         router_urls: Sequence[str],
         *,
+        api_key: str = "",
         admit_timeout_s: float = ADMIT_TIMEOUT_S,
         call_timeout_s: float = CALL_TIMEOUT_S,
         transport: httpx.AsyncBaseTransport | None = None,
@@ -102,12 +119,14 @@ class HttpAdmission:
             raise ValueError("ROUTER_URL names no router")
         for url in self._urls:
             if not url.startswith(("http://", "https://")):
-                raise ValueError(f"ROUTER_URL must list http:// or https:// addresses, not {url!r}")
+                raise ValueError(f"ROUTER_URL must list http:// or https:// addresses, not {_shown(url)!r}")
         self._admit_timeout_s = admit_timeout_s
         self._preferred = 0
         self._client = httpx.AsyncClient(
             timeout=httpx.Timeout(call_timeout_s, connect=CONNECT_TIMEOUT_S),
             limits=httpx.Limits(max_connections=MAX_CONNECTIONS),
+            headers={"Content-Type": "application/json"}
+            | ({"Authorization": f"Bearer {api_key}"} if api_key else {}),
             transport=transport,
             # A proxy for the world outside must not stand between two of our own services.
             trust_env=False,
@@ -117,15 +136,14 @@ class HttpAdmission:
         response = await self._ask("POST", "/v1/sessions", request, self._admit_timeout_s)
         return _read(response, Lease)
 
-    async def renew(self, session_ids: Sequence[SessionId]) -> RenewReply:
-        if not session_ids:
+    async def renew(self, held: Sequence[HeldLease]) -> RenewReply:
+        if not held:
             return RenewReply()
-        response = await self._ask("POST", "/v1/leases/renew", RenewRequest(tuple(session_ids)))
+        response = await self._ask("POST", "/v1/leases/renew", RenewRequest(tuple(held)))
         return _read(response, RenewReply)
 
-    async def release(self, session_id: SessionId, holder: str | None = None) -> None:
-        query = "" if holder is None else f"?holder={quote(holder, safe='')}"
-        await self._ask("DELETE", f"/v1/sessions/{session_id}{query}")
+    async def release(self, session_id: SessionId, holder: str, keep_s: float = 0.0) -> None:
+        await self._ask("POST", "/v1/leases/release", ReleaseRequest(session_id, holder, keep_s))
 
     async def workers_ready(self) -> int:
         response = await self._ask("GET", "/v1/capacity")
@@ -155,16 +173,17 @@ class HttpAdmission:
             try:
                 response = await self._client.request(method, url + path, content=content, timeout=timeout)
             except httpx.HTTPError as error:
-                failures.append(f"{url}: {type(error).__name__} {error}".strip())
+                failures.append(f"{_shown(url)}: {type(error).__name__} {error}".strip())
                 continue
             # httpx binds a response and its stream to one another: both would wait for the collector.
             response.stream = httpx.ByteStream(b"")
-            if response.status_code < 500 or _is_no_capacity(response):
+            if _is_answer(response):
                 self._preferred = index
                 return _checked(response)
-            failures.append(f"{url}: {_problem(response).message}")
+            failures.append(f"{_shown(url)}: {_problem(response).message}")
+        # The addresses are for the log only: what is raised here reaches clients.
         _log.warning("no_router_answers", failures=failures)
-        raise RouterUnavailable(f"no session router answers ({'; '.join(failures)}); try again shortly")
+        raise RouterUnavailable("no session router answers; try again shortly")
 
 
 class _Problem(msgspec.Struct):
@@ -190,13 +209,24 @@ def _checked(response: httpx.Response) -> httpx.Response:
     if response.is_success or response.status_code == 404:
         return response
     problem = _problem(response)
-    if problem.code in _NO_CAPACITY_CODES:
-        raise NoCapacity(problem.message, problem.retry_after_s)
+    if problem.code in _NO_CAPACITY:
+        raise _NO_CAPACITY[problem.code](problem.message, problem.retry_after_s)
+    if problem.code == LeaseHeld.code:
+        raise LeaseHeld(problem.message)
     raise BadRequest(f"the session router refused the request: {problem.message}")
 
 
-def _is_no_capacity(response: httpx.Response) -> bool:
-    return _problem(response).code in _NO_CAPACITY_CODES
+def _is_answer(response: httpx.Response) -> bool:
+    """Whether another router would say the same."""
+    if response.status_code >= 500:
+        return _problem(response).code in _NO_CAPACITY
+    return response.status_code not in _NOT_FOR_US
+
+
+def _shown(url: str) -> str:
+    """An address without user and password."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _problem(response: httpx.Response) -> _Problem:
@@ -210,4 +240,4 @@ def _read(response: httpx.Response, reply_type: type[_ReplyT]) -> _ReplyT:
     try:
         return msgspec.json.decode(response.content, type=reply_type)
     except msgspec.DecodeError as error:
-        raise RouterUnavailable(f"the session router's answer cannot be read: {error}") from error
+        raise RouterUnavailable(f"the session router's answer cannot be read ({error}); try again") from error

@@ -7,7 +7,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 
-from shared.errors import RattilError
+from shared.errors import Unauthorised
 
 SUBPROTOCOL = "rattil.v1"
 """The subprotocol echoed to clients that offer it; browsers add `rattil.key.<API key>` beside it, or
@@ -16,12 +16,6 @@ SUBPROTOCOL = "rattil.v1"
 _KEY_PREFIX = "rattil.key."
 _KEY64_PREFIX = "rattil.key64."
 """The same with the key in base64url (RFC 4648, 5): a subprotocol has no `=`, `/` or space."""
-
-
-class Unauthorised(RattilError):
-    """No API key, or one that is not known."""
-
-    code = "unauthorised"
 
 
 class Authenticator:

@@ -68,6 +68,8 @@ class Connection:
         )
         self._reason_at_end = EndReason.DONE
         self._asked: EndReason | None = None
+        self.has_audio = False
+        """Once it has ended: whether anything was heard, so that there is something to come back to."""
         self._wake = asyncio.Event()
         self._stir = asyncio.Event()
 
@@ -85,6 +87,7 @@ class Connection:
             if self._speech is not None:
                 self._speech.close()
             self._effects.clear()
+            self.has_audio = self._core.segmenter.received > 0
             self._core.release()
             # Both call back into this connection: without them it goes at once, not when the collector comes.
             del self._receiver, self._inbox, self._speech

@@ -15,6 +15,7 @@ from shared.errors import (
     RattilError,
     RouterUnavailable,
     StateLost,
+    Unauthorised,
 )
 
 
@@ -34,6 +35,23 @@ class EndReason(enum.Enum):
     SUPERSEDED = "superseded"
     UNAUTHORISED = "unauthorised"
     TOO_LONG = "too_long"
+
+    @property
+    def may_come_back(self) -> bool:
+        """Whether the client is told to go on with the session in another connection."""
+        return self not in _LAST
+
+
+_LAST = frozenset(
+    {
+        EndReason.DONE,
+        EndReason.BAD_REQUEST,
+        EndReason.FRAME_TOO_BIG,
+        EndReason.SUPERSEDED,
+        EndReason.UNAUTHORISED,
+        EndReason.TOO_LONG,
+    }
+)
 
 
 class End(NamedTuple):
@@ -60,6 +78,7 @@ _REASONS: tuple[tuple[type[RattilError], EndReason], ...] = (
     (BusUnavailable, EndReason.BUS_AWAY),
     (Fenced, EndReason.SUPERSEDED),
     (StateLost, EndReason.STATE_LOST),
+    (Unauthorised, EndReason.UNAUTHORISED),
     (BadRequest, EndReason.BAD_REQUEST),
 )
 
@@ -73,6 +92,4 @@ def end_for(error: RattilError) -> EndConnection:
 
 
 def _reason_for(error: RattilError) -> EndReason:
-    if error.code == "unauthorised":
-        return EndReason.UNAUTHORISED
     return next((reason for kind, reason in _REASONS if isinstance(error, kind)), EndReason.INTERNAL)

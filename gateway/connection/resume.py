@@ -20,8 +20,9 @@ from gateway.session.options import SessionOptions, decode_options
 from gateway.session.reorder import ReorderBuffer
 from gateway.session.segmenter import Position, Segmenter
 from gateway.session.snapshot import CoreSnapshot, decode_snapshot
+from gateway.settings import GatewaySettings
 from shared.bus.ports import AlreadyOpen, AudioChunk, SessionKind, SessionRecord
-from shared.errors import BusUnavailable, StateLost
+from shared.errors import BadRequest, BusUnavailable, StateLost
 from shared.ids import ConnectionId, PoolName, SessionId, new_epoch
 from shared.protocol.segments import SAMPLE_RATE
 
@@ -34,6 +35,16 @@ class Opening:
     opened: Opened
     effects: list[Effect]
 
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What there was under a session's id: nothing, a session (`record`), or one that cannot be read."""
+
+    record: SessionRecord | None
+    exists: bool
+
+
+NOTHING_STORED = Stored(None, exists=False)
 
 _MAX_TRIES = 3
 """Tries to create a session that others create, too, or to take it over from them."""
@@ -48,32 +59,43 @@ class SessionOpener:
         self._connection_id = connection_id
         self._ticket = 0
 
-    async def open(self, pool: PoolName) -> Opening:
-        """`pool`: where a new session's segments go.
+    async def take_over(self) -> Stored:
+        """Make the session that the client names this connection's own, if there is one.
 
-        Raises `BusUnavailable`, the plan's `mismatch`, and `Fenced` if a connection that came later has it.
+        Raises `BusUnavailable`, `BadRequest` for a claim that no session can meet, the plan's `mismatch`
+        for a session of another kind, `Fenced` if a connection that came later has it. Whoever owns the
+        session notices none of these.
         """
         request, store = self._request, self._ports.store
+        check_claims(request, self._ports.settings)
         kind = SessionKind(request.protocol, request.plan.subject, request.tenant)
         self._ticket = await store.ticket(request.session_id)
+        try:
+            record = await store.take_over(request.session_id, self._connection_id, kind, self._ticket)
+        except StateLost:
+            # Written by a build that this one cannot read: as good as lost.
+            return Stored(None, exists=True)
+        if record is not None and kind != (record.protocol, record.subject, record.tenant):
+            raise request.plan.mismatch()
+        return Stored(record, exists=record is not None)
+
+    async def open(self, pool: PoolName, stored: Stored) -> Opening:
+        """`stored`: what `take_over` gave; `pool`: where a new session's segments go.
+
+        Raises what `take_over` does.
+        """
         for _ in range(_MAX_TRIES):
+            if stored.record is not None:
+                return await self._continue(pool, stored.record)
             try:
-                record = await store.take_over(request.session_id, self._connection_id, kind, self._ticket)
-            except StateLost:
-                # Written by a build that this one cannot read: as good as lost.
-                return await self._restart(pool, None, None, stored=True)
-            if record is not None:
-                return await self._continue(pool, record, kind)
-            try:
-                return await self._restart(pool, None, None, stored=False)
+                return await self._restart(pool, None, None, stored=stored.exists)
             except AlreadyOpen:
-                continue  # one of several who came with an id that nobody knew was first: take over from it
+                # One of several who came with an id that nobody knew was first: take over from it.
+                stored = await self.take_over()
         raise BusUnavailable("this session is opened and ended again and again; reconnect")
 
-    async def _continue(self, pool: PoolName, record: SessionRecord, kind: SessionKind) -> Opening:
+    async def _continue(self, pool: PoolName, record: SessionRecord) -> Opening:
         """With a session that was stored."""
-        if kind != (record.protocol, record.subject, record.tenant):
-            raise self._request.plan.mismatch()
         snapshot: CoreSnapshot | None = None
         try:
             snapshot = decode_snapshot(record.core)
@@ -232,6 +254,20 @@ class SessionOpener:
             deadline_ms=int(settings.segment_deadline_s * 1000),
             stores_audio=settings.store_audio != "off",
         )
+
+
+def check_claims(request: SessionRequest, settings: GatewaySettings) -> None:
+    """Raises `BadRequest` if the client says it has seen more than the longest session has.
+
+    Taken seriously, such a claim would mean that all which is stored has been lost.
+    """
+    # Both with something to spare: the last frame may pass the limit, a flush cuts windows early.
+    most_samples = int((settings.max_session_s + 60) * SAMPLE_RATE)
+    most_seq = 1000 + int(2 * settings.max_session_s / (settings.window_min_s - settings.overlap_s))
+    if request.seen_seq > most_seq:
+        raise BadRequest(f"last_seq is more than a session can have ({most_seq}); send the last event's seq")
+    if (request.offset or 0) > most_samples:
+        raise BadRequest(f"offset is more than a session can have ({most_samples} samples)")
 
 
 def _seen(effect: Effect, seen_seq: int) -> bool:

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 from contextlib import AsyncExitStack
 
+from gateway.admission.slot import Slot
 from gateway.connection.connection import Connection
 from gateway.connection.dialect import Dialect
 from gateway.connection.end_reason import End, EndConnection, EndReason, end_for
 from gateway.connection.result_inbox import ResultInbox
-from gateway.connection.resume import Opening, SessionOpener
+from gateway.connection.resume import NOTHING_STORED, Opening, SessionOpener, Stored
 from gateway.connection.session_plan import SessionRequest
 from gateway.connection.transport import PeerGone, Transport
 from gateway.dependencies import GatewayPorts
-from shared.errors import BusUnavailable, NoCapacity, RattilError, RouterUnavailable
+from shared.errors import BadRequest, BusUnavailable, LeaseHeld, NoCapacity, RattilError, Unauthorised
 from shared.ids import ConnectionId, PoolName, new_connection_id
 from shared.protocol.workers import AdmitRequest
 from shared.service.logging import get_logger
 
+_OPENING_PAUSES_S = (0.1, 0.3, 0.9)
+"""Pauses while another connection holds the lease of a session that is not stored yet: it is opening it."""
+
 _log = get_logger(__name__)
+
+
+class SessionBusy(NoCapacity):
+    """Another connection holds this session's lease, and nothing is stored yet that could be taken over."""
+
+    code = "session_busy"
 
 
 async def serve_session(
@@ -43,8 +55,9 @@ async def serve_session(
 
 async def refuse(ports: GatewayPorts, transport: Transport, dialect: Dialect, error: RattilError) -> End:
     """Tell the client why, as an event and by the end."""
-    ports.metrics.bad_messages.labels(error.code).inc()
-    if isinstance(error, NoCapacity):
+    if isinstance(error, BadRequest | Unauthorised):
+        ports.metrics.bad_messages.labels(error.code).inc()
+    else:
         ports.metrics.refusals.labels(error.code).inc()
     ending: EndConnection = end_for(error)
     try:
@@ -64,38 +77,77 @@ async def _serve(
     connection_id: ConnectionId,
 ) -> End | None:
     inbox = ResultInbox(connection_id)
+    opener = SessionOpener(ports, request, connection_id)
+    slot = _slot(ports, request, connection_id)
     async with AsyncExitStack() as stack:
         stack.enter_context(ports.connections.place())
-        pool = await _admit(ports, request, connection_id)
-        stack.push_async_callback(ports.leases.release, request.session_id, connection_id)
-        await ports.feed.subscribe(request.session_id, connection_id, inbox)
-        stack.push_async_callback(_unsubscribe, ports, request, connection_id)
-        opening: Opening = await SessionOpener(ports, request, connection_id).open(pool)
+        stack.push_async_callback(slot.give_back)
+        if request.named:
+            # First who owns the session, then its slot: a resume that is refused must not touch it.
+            await _subscribe(ports, request, connection_id, inbox, stack)
+            stored, pool = await _go_on(ports, request, opener, slot)
+        else:
+            # Asked again: of many who came at once, the first has its answer by now.
+            ports.leases.expect_room()
+            stored, pool = NOTHING_STORED, await slot.take(_pool(ports, request), owner=False)
+            await _subscribe(ports, request, connection_id, inbox, stack)
+        opening: Opening = await opener.open(pool, stored)
         connection = Connection(ports, transport, dialect, request.plan, opening, inbox)
         stack.enter_context(ports.connections.live(connection_id, connection))
         end = await connection.run()
         if end is not None and end.reason is EndReason.SUPERSEDED:
-            ports.leases.forget(request.session_id, connection_id)
+            slot.forget()
+        may_come_back = end is None or end.reason.may_come_back
+        slot.keep(may_come_back and request.resumable and connection.has_audio)
         return end
 
 
-async def _admit(ports: GatewayPorts, request: SessionRequest, connection_id: ConnectionId) -> PoolName:
-    """The pool to push to. A session that claims to be live already may go on while routers are away."""
+def _slot(ports: GatewayPorts, request: SessionRequest, connection_id: ConnectionId) -> Slot:
     asked = AdmitRequest(
         session_id=request.session_id,
-        pool=PoolName(request.options.model or ports.settings.asr_pool),
+        holder=connection_id,
+        pool=_pool(ports, request),
         tenant=request.tenant,
         protocol=request.protocol,
-        holder=connection_id,
     )
-    if not request.named:
-        ports.leases.expect_room()  # again: of many who came at once, the first has had its answer by now
-    try:
-        return (await ports.leases.admit(asked, connection_id)).pool
-    except RouterUnavailable:
-        if not request.claims_progress:
-            raise
-        return asked.pool
+    return Slot(ports.leases, asked, ports.settings.lease_grace_s)
+
+
+def _pool(ports: GatewayPorts, request: SessionRequest) -> PoolName:
+    """Where a new session's segments go, if there is room."""
+    return PoolName(request.options.model or ports.settings.asr_pool)
+
+
+async def _go_on(
+    ports: GatewayPorts, request: SessionRequest, opener: SessionOpener, slot: Slot
+) -> tuple[Stored, PoolName]:
+    """What is stored under the id that the client names, and the pool to push to.
+
+    Raises `SessionBusy` while another connection is just opening the same one.
+    """
+    for pause_s in (*_OPENING_PAUSES_S, None):
+        stored = await opener.take_over()
+        pool = _pool(ports, request) if stored.record is None else stored.record.pool
+        try:
+            pool = await slot.take(pool, owner=stored.exists, may_be_live=request.claims_progress)
+        except LeaseHeld:
+            if pause_s is None:
+                break
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))
+        else:
+            return stored, pool
+    raise SessionBusy("another connection is opening this session just now; try again shortly", 2.0)
+
+
+async def _subscribe(
+    ports: GatewayPorts,
+    request: SessionRequest,
+    connection_id: ConnectionId,
+    inbox: ResultInbox,
+    stack: AsyncExitStack,
+) -> None:
+    await ports.feed.subscribe(request.session_id, connection_id, inbox)
+    stack.push_async_callback(_unsubscribe, ports, request, connection_id)
 
 
 async def _unsubscribe(ports: GatewayPorts, request: SessionRequest, connection_id: ConnectionId) -> None:

@@ -66,7 +66,8 @@ class SessionPlan(Protocol):
 
 class SessionRequest(msgspec.Struct, frozen=True):
     """What a client asks for. `last_seq`, `offset`: the last event and the acked sample it has seen;
-    `named`: the client chose the session, which may hold a lease already."""
+    `named`: the client chose the session, which may hold a lease already; `resumable`: it can come back
+    to it, because its dialect tells clients how."""
 
     protocol: str
     plan: SessionPlan
@@ -75,6 +76,7 @@ class SessionRequest(msgspec.Struct, frozen=True):
     last_seq: int | None = None
     offset: int | None = None
     named: bool = True
+    resumable: bool = True
     options: SessionOptions = SessionOptions()
 
     @property

@@ -1,15 +1,16 @@
-"""`/health`: the process lives. `/ready`: it can serve a session (Redis and a ready worker, not draining)."""
+"""`/health`: the process lives. `/ready`: this gateway can carry sessions, and what is missing around it."""
 
 from __future__ import annotations
 
 import asyncio
+from typing import NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from gateway.dependencies import GatewayPorts
-from shared.errors import RattilError, Unavailable
+from shared.errors import RattilError
 
 _CHECK_S = 2.0
 """Longest one check may take, seconds; a probe should not wait for a Redis that hangs."""
@@ -22,27 +23,39 @@ def routes(ports: GatewayPorts) -> list[Route]:
         return JSONResponse({"status": "ok", "connections": ports.connections.count})
 
     async def ready(_request: Request) -> JSONResponse:
-        reasons = await _unready(ports)
+        shards, admission = await asyncio.gather(_redis(ports), _admission(ports))
+        reasons = ["draining: this gateway is going away"] if ports.connections.draining else []
+        reasons += shards.reasons
+        body = {"status": "not_ready" if reasons else "ready", "missing": shards.missing + admission.missing}
         if reasons:
-            return JSONResponse({"status": "not_ready", "reasons": reasons}, status_code=503)
-        return JSONResponse({"status": "ready"})
+            return JSONResponse(body | {"reasons": reasons}, status_code=503)
+        return JSONResponse(body)
 
     return [Route("/health", health), Route("/ready", ready)]
 
 
-async def _unready(ports: GatewayPorts) -> list[str]:
-    reasons = ["draining: this gateway is going away"] if ports.connections.draining else []
-    for name, check in (("redis", ports.store.ping), ("workers", lambda: _some_worker(ports))):
-        try:
-            async with asyncio.timeout(_CHECK_S):
-                await check()
-        except TimeoutError:
-            reasons.append(f"{name}: no answer within {_CHECK_S:g} s")
-        except RattilError as error:
-            reasons.append(f"{name}: {error.message}")
-    return reasons
+class _Found(NamedTuple):
+    """`reasons` why this gateway cannot work, whatever others can; what is `missing` for all alike: were
+    they not ready because of that, live sessions would lose every gateway at once."""
+
+    reasons: list[str]
+    missing: list[str]
 
 
-async def _some_worker(ports: GatewayPorts) -> None:
-    if await ports.workers_ready() == 0:
-        raise Unavailable("no worker is ready")
+async def _redis(ports: GatewayPorts) -> _Found:
+    try:
+        async with asyncio.timeout(_CHECK_S):
+            away = await ports.store.ping()
+    except (RattilError, TimeoutError):
+        return _Found(["redis: it does not answer"], [])
+    return _Found([], [f"redis: shards that do not answer: {away}; their sessions wait"] if away else [])
+
+
+async def _admission(ports: GatewayPorts) -> _Found:
+    try:
+        async with asyncio.timeout(_CHECK_S):
+            if await ports.workers_ready():
+                return _Found([], [])
+    except (RattilError, TimeoutError):
+        return _Found([], ["routers: none answers; new sessions are refused"])
+    return _Found([], ["workers: none is ready; new sessions are refused"])

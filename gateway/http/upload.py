@@ -11,8 +11,7 @@ from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.types import Message
 
-from gateway.http.answers import TooLarge, UploadTooSlow
-from shared.errors import BadAudio, BadRequest
+from shared.errors import BadAudio, BadRequest, TooLarge, UploadTooSlow
 
 FIELD = "audio"
 

@@ -8,6 +8,7 @@ from shared.bus.keys import DEAD, DEAD_TTL_S
 from shared.bus.limits import BusLimits
 from shared.bus.ports import Claim
 from shared.bus.redis_connections import command, execute, queue_command
+from shared.ids import short_id
 
 _MAX_TEXT = 500
 """Characters kept of a reason: it may quote a library's error."""
@@ -21,7 +22,7 @@ def describe(claim: Claim, reason: str) -> Note:
     return {
         "reason": reason[:_MAX_TEXT],
         "deliveries": claim.deliveries,
-        "session_id": segment.session_id,
+        "session": short_id(segment.session_id),
         "epoch": segment.epoch,
         "seq": segment.seq,
         "pool": segment.pool,

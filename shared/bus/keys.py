@@ -35,9 +35,9 @@ def session_offsets(session_id: SessionId) -> str:
     return f"streaming:session:{{{session_id}}}:offsets"
 
 
-def segments(pool: PoolName, shard: int | None = None) -> str:
+def segments(pool: PoolName) -> str:
     """Stream: segments waiting or in work. Entries leave by ack + delete, never by trimming."""
-    return f"asr:segments:{pool}" if shard is None else f"asr:segments:{pool}:{shard}"
+    return f"asr:segments:{pool}"
 
 
 DEAD = "asr:dead"
@@ -72,7 +72,11 @@ def free_slots(pool: PoolName) -> str:
 
 
 LEASES = "router:leases"
-"""Hash: session id -> its lease as JSON (worker id, empty for an orphan; pool; pool asked for; holder)."""
+"""Hash: session id -> its lease as JSON (worker id, empty for an orphan; pool; pool asked for; holder;
+tenant; whether its holder has left and the slot is only kept)."""
+
+EXPIRY = "router:expiry"
+"""Hash: when a router last looked for expired leases (ms), and until when none may expire (ms)."""
 
 KNOWN_WORKERS = "router:known"
 """Hash: worker id -> pool, for every worker that may hold leases; what the reaper looks through."""

@@ -198,8 +198,8 @@ class SessionStore(Protocol):
         """
         ...
 
-    async def ping(self) -> None:
-        """Raise `BusUnavailable` unless every shard answers."""
+    async def ping(self) -> int:
+        """How many shards do not answer. Raises `BusUnavailable` if none does."""
         ...
 
 

@@ -15,7 +15,7 @@ from shared.bus.metrics import BusMetrics
 from shared.bus.ports import Claim, CommitOutcome
 from shared.bus.redis_connections import MAX_BLOCK_MS, Shard, command
 from shared.bus.redis_errors import redis_errors
-from shared.bus.redis_scripts import Call, LuaScript, ScriptArgument
+from shared.bus.redis_scripts import BACKLOG, Call, LuaScript, ScriptArgument
 from shared.bus.redis_sessions import COMMIT, commit_call
 from shared.errors import BadRequest
 from shared.ids import WorkerId
@@ -25,7 +25,6 @@ from shared.service.logging import get_logger
 
 _LEAVE = LuaScript("leave")
 _REFRESH = LuaScript("refresh")
-_BACKLOG = LuaScript("backlog")
 _FORGET_DELETED = LuaScript("forget_deleted")
 
 _PENDING_PAGE = 128
@@ -112,7 +111,7 @@ class ShardConsumer:
     async def backlog(self) -> tuple[int, int]:
         """Length of the stream and age of its oldest entry, ms."""
         with redis_errors("measuring the backlog"):
-            length, age_ms = await _BACKLOG.run(self.shard.commands, [self._stream])
+            length, age_ms = await BACKLOG.run(self.shard.commands, [self._stream])
         return int(length), int(age_ms)
 
     async def ensure_group(self) -> None:

@@ -1,4 +1,4 @@
-"""Lua scripts from `shared/bus/lua`, run by hash; a server that does not know one is told it once."""
+"""Lua scripts of every room, run by hash; a server that does not know one is told it once."""
 
 from __future__ import annotations
 
@@ -18,10 +18,15 @@ Call = tuple[Sequence[str], Sequence[ScriptArgument]]
 
 
 class LuaScript:
-    """One script file. `package` is where it lies, so that other rooms can keep scripts of their own."""
+    """One script file. `package` is where it lies, so that other rooms can keep scripts of their own.
 
-    def __init__(self, name: str, package: str = "shared.bus.lua") -> None:
-        self.source = resources.files(package).joinpath(f"{name}.lua").read_bytes()
+    `prelude` names another file there, with what several scripts share; it is put in front.
+    """
+
+    def __init__(self, name: str, package: str = "shared.bus.lua", prelude: str = "") -> None:
+        files = resources.files(package)
+        parts = [f"{part}.lua" for part in (prelude, name) if part]
+        self.source = b"".join(files.joinpath(part).read_bytes() for part in parts)
         self.sha = hashlib.sha1(self.source, usedforsecurity=False).hexdigest()
 
     async def run(self, client: Redis, keys: Sequence[str], args: Sequence[ScriptArgument] = ()) -> Any:
@@ -52,3 +57,7 @@ class LuaScript:
                 queue_command(pipe, "EVALSHA", self.sha, len(keys), *keys, *args)
             replies: list[Any] = await execute(pipe, raise_on_error=False)
             return replies
+
+
+BACKLOG = LuaScript("backlog")
+"""Length of a segment stream and the age (ms) of its oldest entry: what workers report and routers read."""

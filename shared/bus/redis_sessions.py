@@ -232,8 +232,8 @@ class RedisSessionStore:
             epoch = await self._run(DELETE, session_id, session_keys(session_id), args)
         return None if epoch is None else Epoch(epoch.decode())
 
-    async def ping(self) -> None:
-        await self._connections.ping()
+    async def ping(self) -> int:
+        return await self._connections.ping()
 
     async def _create(self, record: SessionRecord, *, replace: bool) -> bytes:
         takeover = Takeover(session_id=record.session_id, by=record.connection_id)

@@ -7,6 +7,7 @@ job returns `VerifyReply` as bytes, also for expected failures, so that arq neve
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import msgspec
@@ -100,8 +101,12 @@ def job_time_s(base_s: float, samples: int) -> float:
 
 
 def session_job_id(session_id: SessionId, epoch: Epoch) -> str:
-    """Deterministic, so that two gateways that finish the same session share one job."""
-    return f"verify-{session_id}-{epoch}"
+    """Deterministic, so that two gateways that finish the same session share one job.
+
+    A hash: workers log job ids, and whoever knows a session's id may resume the session.
+    """
+    digest = hashlib.sha256(f"{session_id} {epoch}".encode()).hexdigest()
+    return f"verify-{digest[:32]}"
 
 
 def upload_job_id(upload_id: str) -> str:

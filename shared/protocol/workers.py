@@ -40,15 +40,17 @@ class WorkerReport(msgspec.Struct, frozen=True):
 class AdmitRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Body of `POST /v1/sessions`: may this session start, and where?
 
-    `holder` names who asks (a connection). The last to ask holds the lease; a release that names
-    another holder changes nothing, so that an old connection cannot give a newer one's slot away.
+    `holder` names who asks (a connection): only the holder of a lease renews it and gives it back.
+    `takes_over`: the session store has made this holder the owner of the session, so that a lease
+    which another connection still holds becomes its own. Without it such a lease is not touched.
     """
 
     session_id: SessionId
+    holder: str
     pool: PoolName = PoolName("default")
     tenant: str = ""
     protocol: str = "recite"
-    holder: str = ""
+    takes_over: bool = False
 
 
 class Lease(msgspec.Struct, frozen=True):
@@ -61,14 +63,43 @@ class Lease(msgspec.Struct, frozen=True):
     degraded: bool = False
 
 
-class RenewRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Body of `POST /v1/leases/renew`: every session one gateway holds, once per interval."""
+class HeldLease(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A lease as its holder knows it: enough to make it again where it has been lost.
 
-    session_ids: tuple[SessionId, ...]
+    `pool` is where the session's segments go, `requested_pool` what was asked for. `takes_over`: the
+    lease was another holder's at the last renewal, and this one still owns the session.
+    """
+
+    session_id: SessionId
+    holder: str
+    pool: PoolName
+    requested_pool: PoolName
+    tenant: str = ""
+    takes_over: bool = False
+
+
+class RenewRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of `POST /v1/leases/renew`: leases that one gateway holds, once per interval."""
+
+    leases: tuple[HeldLease, ...]
 
 
 class RenewReply(msgspec.Struct, frozen=True):
-    """`lost` are sessions without a lease (expired, or the registry was wiped): admit them anew."""
+    """`leases` stand. `restored` of them were gone (expired, or the registry was wiped) and were made
+    again, whether or not there was a free slot: a session that lives is never refused. `taken` belong
+    to another holder, or were given back; they are not among `leases`."""
 
     leases: tuple[Lease, ...] = ()
-    lost: tuple[SessionId, ...] = ()
+    restored: tuple[SessionId, ...] = ()
+    taken: tuple[SessionId, ...] = ()
+
+
+class ReleaseRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of `POST /v1/leases/release`: the holder gives its lease back.
+
+    `keep_s`: the slot is kept for the session for so long, s, because its client may come back.
+    """
+
+    session_id: SessionId
+    holder: str
+    keep_s: float = 0.0

@@ -1,6 +1,7 @@
 """Structured logs: JSON lines in production, coloured key=value on a terminal; one event per line.
 
 Every line about a segment carries `trace_id`, so that `grep` shows its way from socket to result.
+Session ids are secrets: every line shows `short_id` of one, at every level.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import sys
 from typing import Literal
 
 import structlog
+
+from shared.ids import short_id
 
 LogFormat = Literal["auto", "json", "console"]
 
@@ -25,12 +28,13 @@ def configure_logging(service: str, level: str = "info", log_format: LogFormat =
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _add_service(service),
+        structlog.processors.format_exc_info,  # first: an error's text may name the session, too
+        _shorten_session_id,
     ]
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=common,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.format_exc_info,
             renderer,
         ],
     )
@@ -65,3 +69,17 @@ def _add_service(service: str) -> structlog.typing.Processor:
         return event
 
     return add
+
+
+def _shorten_session_id(
+    _logger: structlog.typing.WrappedLogger, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """`session_id`, wherever in the line it stands. Call sites pass the whole id and need not think of it."""
+    whole = event.get("session_id")
+    if not isinstance(whole, str) or not whole:
+        return event
+    shown = short_id(whole)
+    for name, value in event.items():
+        if isinstance(value, str) and whole in value:
+            event[name] = value.replace(whole, shown)
+    return event

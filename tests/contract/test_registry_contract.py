@@ -10,15 +10,26 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from session_router.redis_registry import RedisRegistry
-from session_router.registry import ORPHANED, LeaseConflict, PoolCapacity, Registry
+from session_router.registry.redis_registry import RedisRegistry
+from session_router.registry.registry import (
+    ORPHANED,
+    LeaseConflict,
+    LeaseRequest,
+    NoSlot,
+    PoolCapacity,
+    Registry,
+)
 from shared.bus import keys
+from shared.bus.redis_connections import command
 from shared.clock import ManualClock
+from shared.errors import LeaseHeld
 from shared.ids import PoolName, SessionId, WorkerId
-from shared.protocol.workers import Lease, WorkerReport, WorkerStatus
+from shared.protocol.workers import HeldLease, Lease, WorkerReport, WorkerStatus
 from tests.memory.registry import MemoryRegistry
 
 TTL_S = 30.0
+HOLDER = "connection-1"
+OTHER = "connection-2"
 DEFAULT = PoolName("default")
 LARGE = PoolName("large")
 
@@ -42,6 +53,14 @@ class World(Protocol):
         """The time of these leases, and of no others, has run out."""
         ...
 
+    async def routers_away(self, seconds: float) -> None:
+        """No router has looked at the registry for so long."""
+        ...
+
+    async def wipe(self) -> None:
+        """The registry has lost its leases."""
+        ...
+
 
 def _report(worker: str, capacity: int, pool: PoolName, status: WorkerStatus) -> WorkerReport:
     return WorkerReport(WorkerId(worker), pool, status, capacity)
@@ -50,7 +69,7 @@ def _report(worker: str, capacity: int, pool: PoolName, status: WorkerStatus) ->
 class MemoryWorld:
     def __init__(self) -> None:
         self._clock = ManualClock()
-        self._memory = MemoryRegistry(self._clock, heartbeat_ttl_s=1_000_000)
+        self._memory = MemoryRegistry(self._clock, heartbeat_ttl_s=1_000_000, lease_ttl_s=TTL_S)
         self.registry: Registry = self._memory
 
     async def heartbeat(
@@ -68,11 +87,17 @@ class MemoryWorld:
         for session in sessions:
             self._memory._state.held[SessionId(session)].until_s = 0
 
+    async def routers_away(self, seconds: float) -> None:
+        self._memory._state.seen_s = self._clock.monotonic() - seconds
+
+    async def wipe(self) -> None:
+        self._memory._state.held.clear()
+
 
 class RedisWorld:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self.registry: Registry = RedisRegistry(redis, refresh_interval_s=1000)
+        self.registry: Registry = RedisRegistry(redis, 1000, TTL_S)
 
     async def heartbeat(
         self, worker: str, capacity: int, pool: PoolName = DEFAULT, status: WorkerStatus = "ready"
@@ -93,6 +118,14 @@ class RedisWorld:
     async def let_expire(self, sessions: Sequence[str]) -> None:
         await self._redis.zadd(keys.ACTIVE_SESSIONS, dict.fromkeys(sessions, 1))
 
+    async def routers_away(self, seconds: float) -> None:
+        now_s, _ = await self._redis.time()
+        await command(self._redis, "HSET", keys.EXPIRY, "seen", int((now_s - seconds) * 1000))
+
+    async def wipe(self) -> None:
+        sets = [key async for key in self._redis.scan_iter("router:worker:*:sessions")]
+        await self._redis.delete(keys.LEASES, keys.ACTIVE_SESSIONS, *sets)
+
 
 @pytest.fixture(params=["memory", "redis"])
 async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
@@ -106,8 +139,33 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
     await redis.aclose()
 
 
-async def _ask(world: World, session: str, pool: PoolName = DEFAULT) -> Lease | None:
-    return await world.registry.lease(SessionId(session), pool, pool, TTL_S)
+async def _ask(
+    world: World,
+    session: str,
+    pool: PoolName = DEFAULT,
+    *,
+    holder: str = HOLDER,
+    tenant: str = "",
+    takes_over: bool = False,
+) -> Lease | None:
+    request = LeaseRequest(SessionId(session), pool, pool, holder, tenant, takes_over)
+    found = await world.registry.lease(request)
+    return found if isinstance(found, Lease) else None
+
+
+async def _release(world: World, session: str, holder: str = HOLDER, keep_s: float = 0.0) -> bool:
+    return await world.registry.release(SessionId(session), holder, keep_s)
+
+
+def _held(
+    session: str,
+    holder: str = HOLDER,
+    *,
+    tenant: str = "",
+    takes_over: bool = False,
+    pool: PoolName = DEFAULT,
+) -> HeldLease:
+    return HeldLease(SessionId(session), holder, pool, pool, tenant, takes_over)
 
 
 async def _fill(world: World, sessions: Sequence[str], pool: PoolName = DEFAULT) -> list[Lease]:
@@ -140,8 +198,8 @@ async def test_capacity_is_never_exceeded_and_slots_come_back(world: World) -> N
     await world.registry.refresh(force=True)
     await _fill(world, ["session-1", "session-2"])
     assert await _ask(world, "session-3") is None
-    assert await world.registry.release(SessionId("session-1"))
-    assert not await world.registry.release(SessionId("session-1"))
+    assert await _release(world, "session-1")
+    assert not await _release(world, "session-1")
     assert await _ask(world, "session-3") is not None
     pool = await _pool(world)
     assert (pool.capacity, pool.active, pool.free) == (2, 2, 0)
@@ -167,18 +225,85 @@ async def test_asking_again_renews_the_same_lease(world: World) -> None:
     assert (await _pool(world)).active == 1
 
 
-async def test_only_the_last_to_ask_gives_the_slot_back(world: World) -> None:
+async def test_only_the_holder_renews_and_releases(world: World) -> None:
     await world.heartbeat("w1", 1)
     await world.registry.refresh(force=True)
-    session = SessionId("session-1")
-    for holder in ("old", "new"):
-        assert await world.registry.lease(session, DEFAULT, DEFAULT, TTL_S, holder)
-    assert not await world.registry.release(session, "old")
-    assert (await _pool(world)).active == 1
-    assert await world.registry.release(session, "new")
+    assert await _ask(world, "session-1")
+    with pytest.raises(LeaseHeld):
+        await _ask(world, "session-1", holder=OTHER)
+    assert (await world.registry.renew([_held("session-1", OTHER)])).taken == ("session-1",)
+    assert not await _release(world, "session-1", OTHER)
+    assert not await _release(world, "session-1", OTHER, keep_s=20)
+    await world.let_expire(["session-1"])
+    assert (await world.registry.renew([_held("session-1")])).taken == ()
+    assert (await world.registry.refresh(force=True)).expired == 0
+    assert await _release(world, "session-1")
     assert (await _pool(world)).active == 0
-    assert await _ask(world, session)
-    assert await world.registry.release(session, "anybody, since nobody claimed it")
+
+
+async def test_who_takes_the_session_over_holds_its_lease_from_then_on(world: World) -> None:
+    await world.heartbeat("w1", 1)
+    await world.registry.refresh(force=True)
+    first = await _ask(world, "session-1")
+    assert await _ask(world, "session-1", holder=OTHER, takes_over=True) == first
+    assert not await _release(world, "session-1")
+    assert (await world.registry.renew([_held("session-1")])).taken == ("session-1",)
+    assert (await _pool(world)).active == 1
+    assert await _release(world, "session-1", OTHER)
+
+
+async def test_another_tenant_never_gets_a_lease(world: World) -> None:
+    await world.heartbeat("w1", 1)
+    await world.registry.refresh(force=True)
+    await _ask(world, "session-1", tenant="acme")
+    for takes_over in (False, True):
+        with pytest.raises(LeaseHeld):
+            await _ask(world, "session-1", holder=OTHER, tenant="beta", takes_over=takes_over)
+    foreign = _held("session-1", OTHER, tenant="beta", takes_over=True)
+    assert (await world.registry.renew([foreign])).taken == ("session-1",)
+    await _release(world, "session-1", keep_s=20)
+    with pytest.raises(LeaseHeld):
+        await _ask(world, "session-1", holder=OTHER, tenant="beta")
+    assert await _ask(world, "session-1", holder=OTHER, tenant="acme")
+
+
+async def test_a_kept_slot_waits_for_its_session_in_a_full_pool(world: World) -> None:
+    await world.heartbeat("w1", 1)
+    await world.registry.refresh(force=True)
+    lease = await _ask(world, "session-1")
+    assert await _release(world, "session-1", keep_s=20)
+    assert await _ask(world, "session-2") is None
+    page = await world.registry.leases("", 10)
+    assert [(found.parked, found.expires_in_ms <= 20_000) for found in page.sessions] == [(True, True)]
+    # A renewal that was on its way when the client left does not hold the slot any longer than said.
+    assert (await world.registry.renew([_held("session-1")])).taken == ("session-1",)
+    assert await _ask(world, "session-1", holder=OTHER) == lease
+    assert not (await world.registry.leases("", 10)).sessions[0].parked
+
+
+async def test_a_kept_slot_is_free_once_its_time_is_over(world: World) -> None:
+    await world.heartbeat("w1", 1)
+    await world.registry.refresh(force=True)
+    await _ask(world, "session-1")
+    await _release(world, "session-1", keep_s=20)
+    await world.let_expire(["session-1"])
+    assert (await world.registry.refresh(force=True)).expired == 1
+    assert await _ask(world, "session-2") is not None
+
+
+async def test_a_pool_without_worker_is_told_from_a_full_one(world: World) -> None:
+    async def asked(session: str) -> Lease | NoSlot:
+        return await world.registry.lease(LeaseRequest(SessionId(session), DEFAULT, DEFAULT, HOLDER))
+
+    await world.registry.refresh(force=True)
+    assert await asked("session-1") is NoSlot.NO_WORKER
+    await world.heartbeat("w1", 1)
+    await world.registry.refresh(force=True)
+    assert isinstance(await asked("session-1"), Lease)
+    assert await asked("session-2") is NoSlot.FULL
+    await world.heartbeat("w1", 1, status="draining")
+    await world.registry.refresh(force=True)
+    assert await asked("session-2") is NoSlot.NO_WORKER
 
 
 async def test_another_pool_for_a_held_session_is_a_conflict(world: World) -> None:
@@ -193,24 +318,63 @@ async def test_another_pool_for_a_held_session_is_a_conflict(world: World) -> No
 async def test_a_degraded_lease_answers_to_both_names(world: World) -> None:
     await world.heartbeat("w1", 5)
     await world.registry.refresh(force=True)
-    lease = await world.registry.lease(SessionId("session-1"), DEFAULT, LARGE, TTL_S)
-    assert lease is not None
+    lease = await world.registry.lease(LeaseRequest(SessionId("session-1"), DEFAULT, LARGE, HOLDER))
+    assert isinstance(lease, Lease)
     assert lease.degraded
     assert await _ask(world, "session-1", LARGE) == lease
     assert await _ask(world, "session-1", DEFAULT) == lease
 
 
-async def test_renewal_keeps_leases_and_names_the_lost(world: World) -> None:
+async def test_renewal_keeps_leases_and_makes_lost_ones_again(world: World) -> None:
     await world.heartbeat("w1", 5)
     await world.registry.refresh(force=True)
     leases = await _fill(world, ["session-1", "session-2"])
     await world.let_expire(["session-1", "session-2"])
-    reply = await world.registry.renew(
-        [SessionId("session-1"), SessionId("session-9"), SessionId("session-2")], TTL_S
-    )
-    assert list(reply.leases) == leases
-    assert reply.lost == ("session-9",)
+    reply = await world.registry.renew([_held(f"session-{n}") for n in (1, 9, 2)])
+    assert [lease for lease in reply.leases if lease.session_id != "session-9"] == leases
+    assert reply.restored == ("session-9",)
     assert (await world.registry.refresh(force=True)).expired == 0
+    assert (await _pool(world)).active == 3
+
+
+async def test_a_living_session_gets_its_lease_back_in_a_full_pool_before_any_new_one(world: World) -> None:
+    await world.heartbeat("w1", 2)
+    await world.registry.refresh(force=True)
+    await _fill(world, ["session-1", "session-2"])
+    await world.wipe()
+    await world.registry.refresh(force=True)
+    await _fill(world, ["newcomer-1", "newcomer-2"])
+    reply = await world.registry.renew([_held("session-1"), _held("session-2")])
+    assert [lease.worker_id for lease in reply.leases] == [ORPHANED, ORPHANED]
+    assert reply.restored == ("session-1", "session-2")
+    pool = await _pool(world)
+    assert (pool.active, pool.orphans, pool.free) == (4, 2, 0)
+    await _release(world, "newcomer-1")
+    assert await _ask(world, "newcomer-3") is None
+    assert (await _pool(world)).orphans == 1
+
+
+async def test_after_a_time_without_routers_no_lease_expires_before_it_could_be_renewed(world: World) -> None:
+    await world.heartbeat("w1", 2)
+    await world.registry.refresh(force=True)
+    await _fill(world, ["session-1", "session-2"])
+    await world.let_expire(["session-1", "session-2"])
+    await world.routers_away(90)
+    assert (await world.registry.refresh(force=True)).expired == 0
+    assert await _ask(world, "newcomer") is None
+    reply = await world.registry.renew([_held("session-1"), _held("session-2")])
+    assert (len(reply.leases), reply.restored, reply.taken) == (2, (), ())
+    assert (await world.registry.refresh(force=True)).expired == 0
+
+
+async def test_a_renewal_may_take_over_what_another_holder_was_given(world: World) -> None:
+    await world.heartbeat("w1", 1)
+    await world.registry.refresh(force=True)
+    await _ask(world, "session-1", holder=OTHER)
+    assert (await world.registry.renew([_held("session-1")])).taken == ("session-1",)
+    reply = await world.registry.renew([_held("session-1", takes_over=True)])
+    assert (len(reply.leases), reply.restored, reply.taken) == (1, (), ())
+    assert (await world.registry.renew([_held("session-1", OTHER)])).taken == ("session-1",)
 
 
 async def test_expired_leases_are_freed(world: World) -> None:
@@ -220,7 +384,7 @@ async def test_expired_leases_are_freed(world: World) -> None:
     await world.let_expire(["session-1"])
     assert (await world.registry.refresh(force=True)).expired == 1
     assert await _ask(world, "session-3") is not None
-    assert (await world.registry.renew([SessionId("session-1")], TTL_S)).lost == ("session-1",)
+    assert (await world.registry.renew([_held("session-1")])).restored == ("session-1",)
 
 
 async def test_a_dead_worker_gets_no_session_even_before_a_refresh(world: World) -> None:
@@ -241,7 +405,7 @@ async def test_sessions_of_a_dead_worker_move_and_the_rest_wait_as_orphans(world
     assert (outcome.moved, outcome.orphaned) == (1, 2)
     pool = await _pool(world)
     assert (pool.workers, pool.capacity, pool.active, pool.free, pool.orphans) == (1, 1, 3, 0, 2)
-    reply = await world.registry.renew([SessionId(f"session-{n}") for n in (1, 2, 3)], TTL_S)
+    reply = await world.registry.renew([_held(f"session-{n}") for n in (1, 2, 3)])
     assert sorted(lease.worker_id for lease in reply.leases) == [ORPHANED, ORPHANED, "w2"]
 
     await world.heartbeat("w3", 1)
@@ -257,7 +421,7 @@ async def test_an_orphan_takes_the_next_released_slot(world: World) -> None:
     one, two = await _fill(world, ["session-1", "session-2"])
     await world.crash(one.worker_id)
     await world.registry.refresh(force=True)
-    await world.registry.release(two.session_id)
+    await _release(world, two.session_id)
     again = await _ask(world, one.session_id)
     assert again is not None
     assert again.worker_id == two.worker_id
@@ -307,9 +471,9 @@ async def test_less_capacity_than_leases_gives_no_negative_slots(world: World) -
     await world.registry.refresh(force=True)
     assert (await _pool(world)).free == 0
     for session in ("session-1", "session-2"):
-        await world.registry.release(SessionId(session))
+        await _release(world, session)
     assert await _ask(world, "session-4") is None
-    await world.registry.release(SessionId("session-3"))
+    await _release(world, "session-3")
     assert await _ask(world, "session-4") is not None
 
 
@@ -325,10 +489,10 @@ async def test_slots_follow_the_capacity_that_a_worker_measures(world: World) ->
     assert await admitted("c-session", "d-session") == [True, False]
     await world.heartbeat("w1", 1)
     await world.registry.refresh(force=True)
-    await world.registry.release(SessionId("a-session"))
-    await world.registry.release(SessionId("b-session"))
+    await _release(world, "a-session")
+    await _release(world, "b-session")
     assert await admitted("c-session", "d-session") == [True, False]
-    await world.registry.release(SessionId("c-session"))
+    await _release(world, "c-session")
     assert await admitted("d-session", "e-session") == [True, False]
 
 
@@ -356,7 +520,7 @@ async def test_everything_at_once_never_overbooks_and_counts_return_to_zero(worl
     await asyncio.gather(
         world.registry.refresh(force=True),
         world.registry.refresh(force=True),
-        *(world.registry.release(lease.session_id) for lease in granted[:7]),
+        *(_release(world, lease.session_id) for lease in granted[:7]),
     )
     await world.let_expire([lease.session_id for lease in granted[7:]])
     await asyncio.gather(world.registry.refresh(force=True), world.registry.refresh(force=True))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from shared.bus.ports import AudioChunk, CommitOutcome, SessionRecord, SessionStore
+from shared.ids import short_id
 from tests.contract.bus_harness import (
     WAIT_S,
     Bus,
@@ -225,7 +226,7 @@ async def test_bury_keeps_what_why_and_how_often(bus: Bus) -> None:
     assert await queue.depth() == 1  # the caller's commit takes it out
     [note] = await bus.dead()
     assert note["reason"] == "engine crashed three times"
-    assert (note["session_id"], note["seq"], note["deliveries"]) == (record.session_id, "0", "1")
+    assert (note["session"], note["seq"], note["deliveries"]) == (short_id(record.session_id), "0", "1")
     assert "audio" not in note
 
 

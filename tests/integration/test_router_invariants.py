@@ -9,16 +9,18 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from session_router.redis_registry import RedisRegistry
+from session_router.registry.redis_registry import RedisRegistry
+from session_router.registry.registry import LeaseRequest, NoSlot
 from shared.bus import keys
 from shared.bus.redis_connections import open_client
 from shared.ids import PoolName, SessionId, WorkerId
-from shared.protocol.workers import WorkerReport, WorkerStatus
+from shared.protocol.workers import HeldLease, Lease, WorkerReport, WorkerStatus
 
 POOL = PoolName("default")
 WORKERS = [f"w{number}" for number in range(4)]
 SESSIONS = [SessionId(f"session-{number:02}") for number in range(24)]
 STEPS = 120
+HOLDER = "connection-1"
 
 
 @pytest.fixture
@@ -43,32 +45,62 @@ class History:
         return self._random.choice(self._routers)
 
     async def step(self) -> None:
-        kind = self._random.choices(
-            ["lease", "release", "refresh", "report", "drain", "crash", "expire"], [8, 5, 3, 2, 1, 1, 1]
-        )[0]
-        worker = self._random.choice(WORKERS)
+        kinds = {
+            self.lease: 8,
+            self.release: 5,
+            self.refresh: 3,
+            self.heartbeat: 2,
+            self.keep: 2,
+            self.drain: 1,
+            self.crash: 1,
+            self.expire: 1,
+            self.renew: 1,
+        }
+        await self._random.choices(list(kinds), list(kinds.values()))[0]()
+
+    async def lease(self) -> None:
         session = self._random.choice(SESSIONS)
-        match kind:
-            case "lease":
-                if await self.router.lease(session, POOL, POOL, 30):
-                    self.held.add(session)
-            case "release":
-                assert await self.router.release(session) == (session in self.held)
-                self.held.discard(session)
-            case "refresh":
-                await self.router.refresh(force=True)
-            case "report":
-                await self.report(worker, "ready")
-            case "drain":
-                await self.report(worker, "draining")
-            case "crash":
-                await self._redis.delete(keys.worker(WorkerId(worker)))
-                self.capacity.pop(worker, None)
-            case "expire":
-                if session in self.held:
-                    await self._redis.zadd(keys.ACTIVE_SESSIONS, {session: 1})
-                    assert (await self.router.refresh(force=True)).expired == 1
-                    self.held.discard(session)
+        if isinstance(await self.router.lease(LeaseRequest(session, POOL, POOL, HOLDER)), Lease):
+            self.held.add(session)
+
+    async def release(self) -> None:
+        session = self._random.choice(SESSIONS)
+        assert await self.router.release(session, HOLDER) == (session in self.held)
+        self.held.discard(session)
+
+    async def keep(self) -> None:
+        session = self._random.choice(SESSIONS)
+        assert await self.router.release(session, HOLDER, 600) == (session in self.held)
+
+    async def refresh(self) -> None:
+        await self.router.refresh(force=True)
+
+    async def heartbeat(self) -> None:
+        await self.report(self._random.choice(WORKERS), "ready")
+
+    async def drain(self) -> None:
+        await self.report(self._random.choice(WORKERS), "draining")
+
+    async def crash(self) -> None:
+        worker = self._random.choice(WORKERS)
+        await self._redis.delete(keys.worker(WorkerId(worker)))
+        self.capacity.pop(worker, None)
+
+    async def expire(self) -> None:
+        session = self._random.choice(SESSIONS)
+        if session in self.held:
+            await self._redis.zadd(keys.ACTIVE_SESSIONS, {session: 1})
+            assert (await self.router.refresh(force=True)).expired == 1
+            self.held.discard(session)
+
+    async def renew(self) -> None:
+        """By their holder, of sessions with a lease and without; and by somebody who holds none."""
+        chosen = self._random.sample(SESSIONS, 3)
+        reply = await self.router.renew([HeldLease(name, "stranger", POOL, POOL) for name in self.held])
+        assert set(reply.taken) == self.held
+        reply = await self.router.renew([HeldLease(name, HOLDER, POOL, POOL) for name in chosen])
+        assert set(reply.restored) == set(chosen) - self.held
+        self.held |= set(reply.restored)
 
     async def report(self, worker: str, status: WorkerStatus) -> None:
         # A live worker keeps its capacity; a new one may bring another.
@@ -115,7 +147,7 @@ async def test_any_history_keeps_the_books(redis: Redis, seed: int) -> None:
         if number % 10 == 9:
             await history.check()
     for session in SESSIONS:
-        await history.router.release(session)
+        await history.router.release(session, HOLDER)
     history.held.clear()
     for worker in WORKERS:
         await history.report(worker, "ready")
@@ -124,7 +156,14 @@ async def test_any_history_keeps_the_books(redis: Redis, seed: int) -> None:
     assert (pool.active, pool.orphans) == (0, 0)
     assert pool.free == pool.capacity == sum(history.capacity.values())
     left = {key.decode() for key in await redis.keys("router:*")}
-    always = {keys.WORKERS, keys.KNOWN_WORKERS, keys.POOLS, keys.REFRESHED, keys.free_slots(POOL)}
+    always = {
+        keys.WORKERS,
+        keys.KNOWN_WORKERS,
+        keys.POOLS,
+        keys.REFRESHED,
+        keys.EXPIRY,
+        keys.free_slots(POOL),
+    }
     assert left == always | {keys.worker(WorkerId(worker)) for worker in WORKERS}
 
 
@@ -141,7 +180,7 @@ async def test_a_report_that_cannot_be_read_is_counted_and_gets_no_session(redis
     await redis.zadd(keys.WORKERS, {"w1": 1})
     await redis.execute_command("HSET", keys.worker(WorkerId("w1")), "report", report)  # type: ignore[no-untyped-call]
     assert (await registry.refresh(force=True)).unreadable == 1
-    assert await registry.lease(SESSIONS[0], POOL, POOL, 30) is None
+    assert await registry.lease(LeaseRequest(SESSIONS[0], POOL, POOL, HOLDER)) is NoSlot.NO_WORKER
     assert (await registry.census()).workers == ()
 
 
@@ -149,4 +188,4 @@ async def test_scripts_forgotten_by_the_server_are_loaded_again(redis: Redis) ->
     registry = RedisRegistry(redis, 1000)
     await registry.refresh(force=True)
     await redis.script_flush()
-    assert await registry.lease(SESSIONS[0], POOL, POOL, 30) is None
+    assert await registry.lease(LeaseRequest(SESSIONS[0], POOL, POOL, HOLDER)) is NoSlot.NO_WORKER

@@ -22,11 +22,12 @@ from shared.bus import keys
 from shared.bus.redis_connections import open_client
 from shared.errors import NoCapacity, RouterUnavailable
 from shared.ids import PoolName, SessionId, WorkerId
-from shared.protocol.workers import AdmitRequest, WorkerReport
+from shared.protocol.workers import AdmitRequest, HeldLease, Lease, WorkerReport
 from shared.service.settings_help import setting_rows
 
 PATIENCE_S = 20.0
 HEARTBEAT_TTL_MS = 600_000
+HOLDER = "connection-1"
 
 
 class RouterProcess:
@@ -69,6 +70,11 @@ class RouterProcess:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
             await self.end()
+
+
+def _held(session: str) -> HeldLease:
+    pool = PoolName("default")
+    return HeldLease(SessionId(session), HOLDER, pool, pool)
 
 
 def _json(line: bytes) -> Mapping[str, object]:
@@ -127,18 +133,18 @@ async def test_two_routers_are_one_and_either_may_die(redis: Redis, two_routers:
     await _heartbeat(redis, "w1", 10)
     admission = HttpAdmission([first.url, second.url])
     try:
-        asked = [admission.admit(AdmitRequest(SessionId(f"session-{n:02}"))) for n in range(12)]
+        asked = [admission.admit(AdmitRequest(SessionId(f"session-{n:02}"), HOLDER)) for n in range(12)]
         answers = await asyncio.gather(*asked, return_exceptions=True)
         assert sum(isinstance(answer, NoCapacity) for answer in answers) == 2
         await _eventually(second.url + "/v1/capacity", _pool_shows(active=10, free=0))
 
         first.send(signal.SIGKILL)
         assert await first.end() == -signal.SIGKILL
-        held = [SessionId(f"session-{n:02}") for n in range(12)]
-        reply = await admission.renew(held)
-        assert (len(reply.leases), len(reply.lost)) == (10, 2)
+        leases = [answer for answer in answers if isinstance(answer, Lease)]
+        reply = await admission.renew([_held(lease.session_id) for lease in leases])
+        assert (len(reply.leases), reply.restored, reply.taken) == (10, (), ())
         for lease in reply.leases:
-            await admission.release(lease.session_id)
+            await admission.release(lease.session_id, HOLDER)
         await _eventually(second.url + "/v1/capacity", _pool_shows(active=0, free=10))
     finally:
         await admission.close()
@@ -152,12 +158,12 @@ async def test_a_dead_workers_sessions_move_to_the_living(
     await _heartbeat(redis, "w1", 3)
     admission = HttpAdmission([router.url for router in two_routers])
     try:
-        leases = [await admission.admit(AdmitRequest(SessionId(f"session-{n}"))) for n in range(3)]
+        leases = [await admission.admit(AdmitRequest(SessionId(f"session-{n}"), HOLDER)) for n in range(3)]
         assert {lease.worker_id for lease in leases} == {"w1"}
         await _heartbeat(redis, "w2", 5)
         await redis.delete(keys.worker(WorkerId("w1")))
         await _eventually(two_routers[0].url + "/v1/capacity", _pool_shows(workers=1, active=3, free=2))
-        reply = await admission.renew([lease.session_id for lease in leases])
+        reply = await admission.renew([_held(lease.session_id) for lease in leases])
         assert {lease.worker_id for lease in reply.leases} == {"w2"}
     finally:
         await admission.close()
@@ -173,7 +179,8 @@ async def test_redis_away_and_back_empty(
     assert away.json()["error"]["code"] in ("bus_unavailable", "unavailable")
     async with httpx.AsyncClient(trust_env=False) as client:
         assert (await client.get(router.url + "/health")).status_code == 200
-        refused = await client.post(router.url + "/v1/sessions", json={"session_id": "session-1"})
+        asked = {"session_id": "session-1", "holder": HOLDER}
+        refused = await client.post(router.url + "/v1/sessions", json=asked)
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "bus_unavailable")
 
     redis_server.restart(keep_data=False)
@@ -185,9 +192,9 @@ async def test_redis_away_and_back_empty(
         await fresh.aclose(close_connection_pool=True)
     admission = HttpAdmission([router.url])
     try:
-        lost = (await admission.renew([SessionId("session-1")])).lost
-        assert lost == ("session-1",)
-        assert (await admission.admit(AdmitRequest(lost[0]))).worker_id == "w1"
+        reply = await admission.renew([_held("session-1")])
+        assert reply.restored == ("session-1",)
+        assert (await admission.admit(AdmitRequest(SessionId("session-1"), HOLDER))).worker_id == "w1"
     finally:
         await admission.close()
 
@@ -219,10 +226,10 @@ async def test_a_slot_nobody_waits_for_any_more_is_given_back(
     await _heartbeat(redis, "w1", 1)
     patient, hasty = HttpAdmission([router.url]), HttpAdmission([router.url], admit_timeout_s=0.3)
     try:
-        await patient.admit(AdmitRequest(SessionId("session-1")))
+        await patient.admit(AdmitRequest(SessionId("session-1"), HOLDER))
         with pytest.raises(RouterUnavailable):
-            await hasty.admit(AdmitRequest(SessionId("session-2")))
-        await patient.release(SessionId("session-1"))
+            await hasty.admit(AdmitRequest(SessionId("session-2"), HOLDER))
+        await patient.release(SessionId("session-1"), HOLDER)
         await _eventually(router.url + "/v1/capacity", _pool_shows(active=0, waiting=0))
     finally:
         await patient.close()
@@ -236,13 +243,13 @@ async def test_who_waits_at_a_draining_router_waits_on_at_the_next(
     await _heartbeat(redis, "w1", 1)
     holder, waiter = HttpAdmission([second.url]), HttpAdmission([first.url, second.url])
     try:
-        await holder.admit(AdmitRequest(SessionId("session-1")))
-        waiting = asyncio.create_task(waiter.admit(AdmitRequest(SessionId("session-2"))))
+        await holder.admit(AdmitRequest(SessionId("session-1"), HOLDER))
+        waiting = asyncio.create_task(waiter.admit(AdmitRequest(SessionId("session-2"), HOLDER)))
         await _eventually(first.url + "/v1/capacity", _pool_shows(waiting=1))
         first.send(signal.SIGTERM)
         assert await first.end() == 0
         await _eventually(second.url + "/v1/capacity", _pool_shows(waiting=1))
-        await holder.release(SessionId("session-1"))
+        await holder.release(SessionId("session-1"), HOLDER)
         assert (await waiting).worker_id == "w1"
     finally:
         await holder.close()

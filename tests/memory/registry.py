@@ -7,20 +7,23 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from session_router.registry import (
+from session_router.registry.registry import (
     ORPHANED,
     Census,
-    LeaseConflict,
     LeasePage,
+    LeaseRequest,
     LiveLease,
+    NoSlot,
     RefreshOutcome,
     StoredLease,
     WorkerState,
+    held_by_another,
+    in_another_pool,
     pool_capacities,
 )
 from shared.clock import Clock
 from shared.ids import PoolName, SessionId, WorkerId
-from shared.protocol.workers import Lease, RenewReply, WorkerReport
+from shared.protocol.workers import HeldLease, Lease, RenewReply, WorkerReport
 
 
 @dataclass
@@ -42,6 +45,8 @@ class _State:
     slots: dict[WorkerId, int] = field(default_factory=dict)
     held: dict[SessionId, _Held] = field(default_factory=dict)
     pools: set[PoolName] = field(default_factory=set)
+    seen_s: float | None = None
+    paused_until_s: float = 0.0
 
 
 class MemoryRegistry:
@@ -50,8 +55,9 @@ class MemoryRegistry:
     Workers speak through `heartbeat` and `leave` instead of through Redis.
     """
 
-    def __init__(self, clock: Clock, heartbeat_ttl_s: float = 6.0) -> None:
+    def __init__(self, clock: Clock, heartbeat_ttl_s: float = 6.0, lease_ttl_s: float = 30.0) -> None:
         self._clock = clock
+        self._ttl_s = lease_ttl_s
         self._heartbeat_ttl_s = heartbeat_ttl_s
         self._state = _State()
 
@@ -62,48 +68,63 @@ class MemoryRegistry:
     def leave(self, worker_id: WorkerId) -> None:
         self._state.heartbeats.pop(worker_id, None)
 
-    async def lease(
-        self,
-        session_id: SessionId,
-        pool: PoolName,
-        requested_pool: PoolName,
-        ttl_s: float,
-        holder: str = "",
-    ) -> Lease | None:
+    async def lease(self, request: LeaseRequest) -> Lease | NoSlot:
+        session_id = request.session_id
         held = self._state.held.get(session_id)
-        if held and requested_pool not in (held.lease.pool, held.lease.requested_pool):
-            raise LeaseConflict(
-                f"session {session_id} holds a lease in pool {held.lease.pool!r}; "
-                f"release it before asking for pool {requested_pool!r}"
-            )
-        self._adopt(held.lease.pool if held else pool)
-        until = self._clock.monotonic() + ttl_s
+        if held is not None:
+            if not held.lease.may_be_taken(request):
+                raise held_by_another(session_id)
+            if request.requested_pool not in (held.lease.pool, held.lease.requested_pool):
+                raise in_another_pool(session_id, held.lease.pool, request.requested_pool)
+        self._adopt(held.lease.pool if held else request.pool)
+        until = self._clock.monotonic() + self._ttl_s
         if held is None:
-            worker_id = self._take_slot(pool)
+            worker_id = self._take_slot(request.pool)
             if worker_id is None:
-                return None
-            held = self._state.held[session_id] = _Held(StoredLease(worker_id, pool, requested_pool), until)
+                return NoSlot.FULL if self._serves(request.pool) else NoSlot.NO_WORKER
+            lease = StoredLease(worker_id, request.pool, request.requested_pool)
+            held = self._state.held[session_id] = _Held(lease, until)
         held.until_s = until
-        held.lease = msgspec.structs.replace(held.lease, holder=holder)
-        return held.lease.granted(session_id, ttl_s)
-
-    async def renew(self, session_ids: Sequence[SessionId], ttl_s: float) -> RenewReply:
-        found = [name for name in session_ids if name in self._state.held]
-        for name in found:
-            self._state.held[name].until_s = self._clock.monotonic() + ttl_s
-        return RenewReply(
-            leases=tuple(self._state.held[name].lease.granted(name, ttl_s) for name in found),
-            lost=tuple(name for name in session_ids if name not in self._state.held),
+        held.lease = msgspec.structs.replace(
+            held.lease, holder=request.holder, tenant=request.tenant, parked=False
         )
+        return held.lease.granted(session_id, self._ttl_s)
 
-    async def release(self, session_id: SessionId, holder: str | None = None) -> bool:
+    async def renew(self, held: Sequence[HeldLease]) -> RenewReply:
+        leases, restored, taken = list[Lease](), list[SessionId](), list[SessionId]()
+        for asked in held:
+            session_id = asked.session_id
+            found = self._state.held.get(session_id)
+            if found is not None and not found.lease.may_be_renewed(asked):
+                taken.append(session_id)
+                continue
+            if found is None:
+                restored.append(session_id)
+                self._state.pools.add(asked.pool)
+                lease = StoredLease(
+                    self._take_slot(asked.pool) or ORPHANED,
+                    asked.pool,
+                    asked.requested_pool,
+                    asked.holder,
+                    asked.tenant,
+                )
+                found = self._state.held[session_id] = _Held(lease, 0.0)
+            found.until_s = self._clock.monotonic() + self._ttl_s
+            found.lease = msgspec.structs.replace(
+                found.lease, holder=asked.holder, tenant=asked.tenant, parked=False
+            )
+            leases.append(found.lease.granted(session_id, self._ttl_s))
+        return RenewReply(tuple(leases), tuple(restored), tuple(taken))
+
+    async def release(self, session_id: SessionId, holder: str, keep_s: float = 0.0) -> bool:
         held = self._state.held.get(session_id)
-        if held is None or not held.lease.may_be_released_by(holder):
+        if held is None or held.lease.holder != holder:
             return False
-        del self._state.held[session_id]
-        if held.lease.worker_id in self._state.slots:
-            self._state.slots[held.lease.worker_id] += 1
-            self._adopt(held.lease.pool)
+        if keep_s:
+            held.lease = msgspec.structs.replace(held.lease, parked=True)
+            held.until_s = self._clock.monotonic() + keep_s
+        else:
+            self._forget(session_id)
         return True
 
     async def refresh(self, *, force: bool) -> RefreshOutcome:
@@ -119,7 +140,7 @@ class MemoryRegistry:
         moved, orphaned = self._move([*gone, *elsewhere, *draining], [*gone, *elsewhere])
         adopted = sum(self._adopt(pool) for pool in sorted(self._state.pools))
         left = tuple(worker for worker in gone if worker not in dead)
-        return RefreshOutcome(dead, left, moved, orphaned, adopted, expired=await self._expire())
+        return RefreshOutcome(dead, left, moved, orphaned, adopted, expired=self._expire())
 
     async def census(self) -> Census:
         workers = tuple(
@@ -177,12 +198,30 @@ class MemoryRegistry:
                 held.lease = msgspec.structs.replace(held.lease, worker_id=taker)
         return moved, orphaned
 
-    async def _expire(self) -> int:
-        now = self._clock.monotonic()
+    def _forget(self, session_id: SessionId) -> None:
+        lease = self._state.held.pop(session_id).lease
+        if lease.worker_id in self._state.slots:
+            self._state.slots[lease.worker_id] += 1
+            self._adopt(lease.pool)
+
+    def _expire(self) -> int:
+        now, seen_s = self._clock.monotonic(), self._state.seen_s
+        if seen_s is not None and now - seen_s > self._ttl_s / 3:
+            self._state.paused_until_s = now + self._ttl_s
+        self._state.seen_s = now
+        if now < self._state.paused_until_s:
+            return 0
         expired = [name for name, held in self._state.held.items() if held.until_s <= now]
         for name in expired:
-            await self.release(name)
+            self._forget(name)
         return len(expired)
+
+    def _serves(self, pool: PoolName) -> bool:
+        live = self._live()
+        return any(
+            name in live and self._state.known.get(name) == pool and live[name].status != "draining"
+            for name in self._state.slots
+        )
 
     def _take_slot(self, pool: PoolName) -> WorkerId | None:
         live = self._live()
@@ -221,5 +260,7 @@ class MemoryRegistry:
             pool=held.lease.pool,
             worker_id=held.lease.worker_id,
             degraded=held.lease.pool != held.lease.requested_pool,
+            parked=held.lease.parked,
+            tenant=held.lease.tenant or "",
             expires_in_ms=int((held.until_s - self._clock.monotonic()) * 1000),
         )

@@ -86,7 +86,8 @@ def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
             seconds = window_s(ports.settings)
             known = {name: query[name] for name in _QUERY if name in query} | {"window": str(seconds)}
             plan = read_plan(ports, known, (seconds, seconds))
-            return session_request(dialect.name, plan, known, tenant)
+            asked = session_request(dialect.name, plan, known, tenant)
+            return msgspec.structs.replace(asked, resumable=False)
 
         await serve_websocket(ports, websocket, dialect, request)
 

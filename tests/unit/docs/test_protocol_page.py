@@ -21,6 +21,15 @@ CLIENT_PAGES = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "doc
 NAMED = set(re.findall(r"[a-z][a-z_]*", PAGE))
 WRITES_A_CODE = re.compile(r'(?:FinishFailed|_say_busy|EndConnection)\(\s*(?:[A-Z_]+,\s*)?"(\w+)"')
 ONLY_AT_START = {"cannot_listen", "startup_failed", "unsuitable_redis"}
+BETWEEN_SERVICES = {
+    "not_found",
+    "conflict",
+    "lease_held",
+    "bad_content_type",
+    "waiting_room_full",
+    "too_many_requests",
+}
+"""What routers answer to gateways; clients hear of it under other codes."""
 
 
 def all_close_codes() -> dict[str, close_codes.Close]:
@@ -46,7 +55,7 @@ def error_codes() -> set[str]:
         codes |= set(
             re.findall(r'(?:FinishFailed|_say_busy|EndConnection)\(\s*(?:[A-Z_]+,\s*)?"(\w+)"', text)
         )
-    return codes - ONLY_AT_START
+    return codes - ONLY_AT_START - BETWEEN_SERVICES
 
 
 def _tree(kind: type[RattilError]) -> set[type[RattilError]]:

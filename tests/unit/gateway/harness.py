@@ -282,7 +282,9 @@ class Gateway:
             store=store,
             feed=feed,
             admission=admission,
-            leases=LeaseKeeper(admission, settings.lease_renew_s, settings.refusal_memory_s),
+            leases=LeaseKeeper(
+                admission, settings.lease_renew_s, settings.refusal_memory_s, metrics=gateway_metrics
+            ),
             batch=batch,
             auth=Authenticator(settings.api_keys),
             adaptive=AdaptiveWindow(adaptive_policy(settings)),

@@ -22,7 +22,7 @@ from shared.clock import ManualClock
 from shared.errors import NoCapacity, RouterUnavailable
 from shared.ids import ConnectionId, PoolName, SessionId
 from shared.protocol.close_codes import NO_CAPACITY
-from shared.protocol.workers import AdmitRequest, Lease, RenewReply
+from shared.protocol.workers import AdmitRequest, HeldLease, Lease, RenewReply
 from shared.recitation.reference.passage import VerseRange, load_passage
 from tests.unit.gateway.harness import eventually, stop, world
 
@@ -47,16 +47,20 @@ class FullAdmission(OpenAdmission):
         self.room -= 1
         return await super().admit(request)
 
-    async def release(self, session_id: SessionId, holder: str | None = None) -> None:
+    async def release(self, session_id: SessionId, holder: str, keep_s: float = 0.0) -> None:
         self.room += 1
 
-    async def renew(self, session_ids: Sequence[SessionId]) -> RenewReply:
+    async def renew(self, held: Sequence[HeldLease]) -> RenewReply:
         if self.away:
             raise RouterUnavailable("away")
-        return await super().renew(session_ids)
+        return await super().renew(held)
 
     async def utilisation(self, pool: PoolName) -> float:
         return self.load
+
+
+def _ask(session_id: SessionId) -> AdmitRequest:
+    return AdmitRequest(session_id, HERE, POOL)
 
 
 # -- the memory itself -----------------------------------------------------------------------------
@@ -103,9 +107,9 @@ def test_zero_turns_it_off() -> None:
 async def test_a_slot_given_back_opens_the_door_at_once() -> None:
     clock, admission = ManualClock(), FullAdmission(1)
     leases = LeaseKeeper(admission, 8.0, 1.0, clock)
-    await leases.admit(AdmitRequest(SessionId("session-1"), POOL), HERE)
+    await leases.admit(_ask(SessionId("session-1")))
     with pytest.raises(NoCapacity):
-        await leases.admit(AdmitRequest(SessionId("session-2"), POOL), HERE)
+        await leases.admit(_ask(SessionId("session-2")))
     with pytest.raises(NoCapacity):
         leases.expect_room()
     await leases.release(SessionId("session-1"), HERE)
@@ -117,7 +121,7 @@ async def test_after_the_time_the_router_is_asked_again() -> None:
     leases = LeaseKeeper(admission, 8.0, 1.0, clock)
     for _ in range(3):
         with pytest.raises(NoCapacity):
-            await leases.admit(AdmitRequest(SessionId("session-1"), POOL), HERE)
+            await leases.admit(_ask(SessionId("session-1")))
         with pytest.raises(NoCapacity):
             leases.expect_room()
         clock.advance(1.1)
@@ -129,17 +133,17 @@ async def test_when_a_crowd_leaves_every_slot_goes_back_a_few_at_a_time() -> Non
     class SlowRouter(FullAdmission):
         busy = most = 0
 
-        async def release(self, session_id: SessionId, holder: str | None = None) -> None:
+        async def release(self, session_id: SessionId, holder: str, keep_s: float = 0.0) -> None:
             self.busy += 1
             self.most = max(self.most, self.busy)
             await asyncio.sleep(0)
             self.busy -= 1
-            await super().release(session_id, holder)
+            await super().release(session_id, holder, keep_s)
 
     admission, crowd = SlowRouter(200), [SessionId(f"session-{number}") for number in range(200)]
     leases = LeaseKeeper(admission, 8.0)
     for session_id in crowd:
-        await leases.admit(AdmitRequest(session_id, POOL), HERE)
+        await leases.admit(_ask(session_id))
     await asyncio.gather(*(leases.release(session_id, HERE) for session_id in crowd))
     assert admission.room == 200
     assert leases.count == 0
@@ -150,7 +154,7 @@ async def test_the_load_of_the_pool_is_told_with_every_renewal() -> None:
     admission, told = FullAdmission(1), list[float]()
     admission.load, admission.away = 0.75, True
     leases = LeaseKeeper(admission, 0.001)
-    await leases.admit(AdmitRequest(SessionId("session-1"), POOL), HERE)
+    await leases.admit(_ask(SessionId("session-1")))
     renewing = asyncio.create_task(leases.run(POOL, told.append))
     await asyncio.sleep(0.01)
     assert told == []
@@ -160,7 +164,7 @@ async def test_the_load_of_the_pool_is_told_with_every_renewal() -> None:
     assert set(told) == {0.75}
     admission.room = 0
     with pytest.raises(NoCapacity):
-        await leases.admit(AdmitRequest(SessionId("session-2"), POOL), HERE)
+        await leases.admit(_ask(SessionId("session-2")))
     assert told[-1] == 1.0
 
 

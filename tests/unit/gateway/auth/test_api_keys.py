@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.auth.api_keys import Authenticator, Unauthorised
+from gateway.auth.api_keys import Authenticator
+from shared.errors import Unauthorised
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from shared.errors import BusUnavailable, NoCapacity, RattilError, RouterUnavail
 from shared.ids import SessionId
 from shared.protocol.close_codes import BUS_AWAY, DRAINING, NO_CAPACITY
 from shared.protocol.segments import Segment, SegmentResult
-from shared.protocol.workers import AdmitRequest, Lease, RenewReply
+from shared.protocol.workers import AdmitRequest, HeldLease, Lease, RenewReply
 from tests.unit.gateway import speech
 from tests.unit.gateway.harness import Client, Gateway, eventually, world
 
@@ -33,21 +33,23 @@ class RefusingAdmission(OpenAdmission):
 
 
 class CountingAdmission(OpenAdmission):
-    """Remembers leases; `lost` ones are reported as lost at the next renewal."""
+    """Remembers who asked for what."""
 
     def __init__(self) -> None:
         self.admitted: list[SessionId] = []
-        self.released: list[SessionId] = []
+        self.renewed: list[SessionId] = []
+        self.released: list[tuple[SessionId, float]] = []
 
     async def admit(self, request: AdmitRequest) -> Lease:
         self.admitted.append(request.session_id)
         return await super().admit(request)
 
-    async def renew(self, session_ids: Sequence[SessionId]) -> RenewReply:
-        return RenewReply((), tuple(session_ids))
+    async def renew(self, held: Sequence[HeldLease]) -> RenewReply:
+        self.renewed += [lease.session_id for lease in held]
+        return await super().renew(held)
 
-    async def release(self, session_id: SessionId, holder: str | None = None) -> None:
-        self.released.append(session_id)
+    async def release(self, session_id: SessionId, holder: str, keep_s: float = 0.0) -> None:
+        self.released.append((session_id, keep_s))
 
 
 def failing_every_third(segment: Segment) -> SegmentResult:
@@ -231,16 +233,34 @@ async def test_a_resume_does_not_need_a_router() -> None:
         assert (await second.until("ready"))["resumed"] is True
 
 
-async def test_leases_are_renewed_together_asked_for_anew_and_given_back() -> None:
+async def test_leases_are_renewed_together_and_given_back() -> None:
     async with world() as w:
         admission = CountingAdmission()
         gateway = w.gateway(admission)
         client = gateway.connect()
         ready = await client.until("ready")
         await gateway.ports.leases.renew()
-        assert admission.admitted == [ready["session_id"]] * 2
+        assert admission.admitted == admission.renewed == [ready["session_id"]]
         await client.leave()
-    assert admission.released == [ready["session_id"]]
+    assert admission.released == [(ready["session_id"], 0.0)]
+
+
+async def test_a_slot_is_kept_for_a_reciter_who_may_come_back_and_freed_after_the_end() -> None:
+    async with world() as w:
+        admission = CountingAdmission()
+        gateway = w.gateway(admission, lease_grace_s=12)
+        client = gateway.connect()
+        ready = await client.until("ready")
+        await client.stream(PCM[:100_000])
+        await client.until("ack")
+        await client.leave()
+        back = gateway.connect(session_id=ready["session_id"], last_seq=-1, offset=0)
+        ready = await back.until("ready")
+        await back.stream(PCM[ready["offset"] * 2 :])
+        await back.send("end")
+        assert (await back.rest()).code == 1000
+        await eventually(lambda: len(admission.released) == 2)
+    assert admission.released == [(ready["session_id"], 12.0), (ready["session_id"], 0.0)]
 
 
 async def test_a_full_gateway_sends_clients_elsewhere() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from gateway.admission.router_client import HttpAdmission, OpenAdmission
 from shared.errors import NoCapacity
-from shared.ids import PoolName, SessionId
+from shared.ids import SessionId
 from shared.protocol.close_codes import BUS_AWAY, IDLE, NO_CAPACITY, POLICY, SUPERSEDED, TOO_BIG
 from shared.protocol.workers import AdmitRequest, Lease
 from tests.unit.gateway import speech
@@ -145,14 +145,14 @@ async def _once(scenario: Scenario, made: World, gateway: Gateway) -> None:
 
 async def test_an_answer_of_the_router_is_gone_once_it_is_read(uncollected: None) -> None:
     def router(request: httpx.Request) -> httpx.Response:
-        if request.method == "DELETE":
+        if request.url.path == "/v1/leases/release":
             return httpx.Response(204)
         return httpx.Response(503, json={"error": {"code": "no_capacity", "message": "full"}})
 
     admission = HttpAdmission(["http://router"], transport=httpx.MockTransport(router))
-    asked = AdmitRequest(SessionId("session-1"), PoolName("default"))
+    asked = AdmitRequest(SessionId("session-1"), "connection-1")
     for _ in range(2):
-        await admission.release(asked.session_id)
+        await admission.release(asked.session_id, asked.holder)
         with pytest.raises(NoCapacity):
             await admission.admit(asked)
     await admission.close()

@@ -9,9 +9,9 @@ import pytest
 from starlette.requests import Request
 from starlette.types import Message
 
-from gateway.http.answers import UploadTooSlow
 from gateway.http.upload import UploadLimits, read_upload
 from gateway.settings import GatewaySettings
+from shared.errors import UploadTooSlow
 
 HEAD = b'--x\r\nContent-Disposition: form-data; name="audio"; filename="a"\r\n\r\n'
 LIMITS = UploadLimits(max_bytes=1_000_000, timeout_s=60, min_rate=0, grace_s=0)

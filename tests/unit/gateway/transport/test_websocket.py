@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.auth.api_keys import Unauthorised
 from gateway.connection.end_reason import EndReason, end_for
 from gateway.transport.websocket import CLOSES, shorten
 from shared.errors import (
@@ -16,6 +15,7 @@ from shared.errors import (
     NoCapacity,
     RattilError,
     StateLost,
+    Unauthorised,
     UnknownVerse,
 )
 

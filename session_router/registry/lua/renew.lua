@@ -1,0 +1,34 @@
+-- Renew many leases; make those again that are gone. ARGV: 5 TTL (ms), then per lease:
+-- session, holder, pool, pool asked for, tenant, '1' if the holder takes over
+-- Returns, per lease, 'renewed', 'restored' or 'taken', and the lease
+local expiry = now_ms() + tonumber(ARGV[5])
+local answer = {}
+for i = 6, #ARGV, 6 do
+  local session, holder, pool, tenant = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 4]
+  local stored = redis.call('HGET', LEASES, session)
+  local outcome = 'renewed'
+  if stored then
+    local lease = cjson.decode(stored)
+    if not of_tenant(lease, tenant) then
+      outcome = 'taken'
+    elseif lease.holder ~= holder or lease.parked then
+      outcome = 'taken'
+      if ARGV[i + 5] == '1' then
+        outcome = 'renewed'
+        lease.holder, lease.tenant, lease.parked = holder, tenant, false
+        stored = cjson.encode(lease)
+        redis.call('HSET', LEASES, session, stored)
+      end
+    end
+  else
+    -- The session lives, so it counts, with a worker or (in a full pool) without.
+    outcome = 'restored'
+    local lease = {pool = pool, requested_pool = ARGV[i + 3], holder = holder, tenant = tenant}
+    stored = bind(session, lease, take_slot(pool) or '')
+    redis.call('SADD', POOLS, pool)
+  end
+  if outcome ~= 'taken' then redis.call('ZADD', ACTIVE, expiry, session) end
+  answer[#answer + 1] = outcome
+  answer[#answer + 1] = stored
+end
+return answer

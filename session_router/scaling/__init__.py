@@ -1,0 +1,1 @@
+"""How many workers a pool should have, and the backlog that says so."""

@@ -1,0 +1,133 @@
+"""JSON over HTTP, the same in every service: bodies in, values and errors out, one status for each error.
+
+An error is `{"error": {"code", "message", ...}}`: a code for machines, a sentence for people.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TypeVar
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.errors import (
+    BadContentType,
+    BadRequest,
+    Conflict,
+    NoCapacity,
+    NotFound,
+    RattilError,
+    StateLost,
+    TooLarge,
+    TooManyRequests,
+    Unauthorised,
+    Unavailable,
+    UnknownSession,
+    UnknownVerse,
+    UploadTooSlow,
+)
+
+RETRY_AFTER_S = 5.0
+"""What `Retry-After` says where the error itself does not know."""
+
+MEDIA_TYPE = "application/json"
+
+_STATUS: tuple[tuple[type[RattilError], int], ...] = (
+    (Unauthorised, 401),
+    (UnknownVerse, 404),
+    (UnknownSession, 404),
+    (NotFound, 404),
+    (UploadTooSlow, 408),
+    (Conflict, 409),
+    (StateLost, 410),
+    (TooLarge, 413),
+    (BadContentType, 415),
+    (BadRequest, 400),
+    (TooManyRequests, 429),
+    (Unavailable, 503),
+)
+_HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
+_BodyT = TypeVar("_BodyT", bound=msgspec.Struct)
+
+
+class _Problem(msgspec.Struct, omit_defaults=True):
+    code: str
+    message: str
+    fallback: str = ""
+    retry_after_s: float | None = None
+
+
+class _ErrorBody(msgspec.Struct):
+    error: _Problem
+
+
+def status_of(error: RattilError) -> int:
+    """The HTTP status of an error of the shared tree; 500 for one that no caller can do anything about."""
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+
+
+def error_response(error: RattilError, fallback: str = "") -> Response:
+    """The error with its status, and `Retry-After` where trying again helps.
+
+    `fallback`: what the caller can do instead.
+    """
+    retry_after_s = error.retry_after_s if isinstance(error, NoCapacity) else None
+    headers = {}
+    if error.retryable:
+        headers["Retry-After"] = str(max(1, math.ceil(retry_after_s or RETRY_AFTER_S)))
+    if isinstance(error, UploadTooSlow):
+        headers["Connection"] = "close"  # or the rest of the body would go on arriving as slowly
+    if isinstance(error, Unauthorised):
+        headers["WWW-Authenticate"] = "Bearer"
+    problem = _Problem(error.code, error.message, fallback, retry_after_s)
+    return json_response(_ErrorBody(problem), status_of(error), headers)
+
+
+def refusal_response(error: HTTPException, message: str = "") -> Response:
+    """What the table of paths refuses (an unknown path, a wrong method), in the shape of every error."""
+    problem = _Problem(_HTTP_CODES.get(error.status_code, "bad_request"), message or error.detail)
+    return json_response(_ErrorBody(problem), error.status_code, error.headers)
+
+
+def bug_response(message: str) -> Response:
+    """Our own failure: 500, without a word on its cause."""
+    return json_response(_ErrorBody(_Problem("internal", message)), 500)
+
+
+def json_response(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A msgspec value as JSON."""
+    return Response(msgspec.json.encode(value), status, headers, MEDIA_TYPE)
+
+
+async def read_json(request: Request, body_type: type[_BodyT], max_bytes: int) -> _BodyT:
+    """The request's JSON body.
+
+    Raises `BadContentType` unless it is declared as JSON (a page of another site can only post other
+    types without asking first), `BadRequest` when it is too long or not what it must be.
+    """
+    declared = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if declared != MEDIA_TYPE:
+        raise BadContentType(f"the body must come as Content-Type: {MEDIA_TYPE}, not {declared[:60]!r}")
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > max_bytes:
+            raise BadRequest(f"the body is longer than {max_bytes} bytes; send a shorter one")
+    try:
+        return msgspec.json.decode(bytes(body), type=body_type)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadRequest(f"the body is not the JSON expected here: {error}") from error
+    except RecursionError:
+        raise BadRequest("the body is not the JSON expected here: it is nested too deeply") from None
+
+
+def whole_number(text: str, name: str, least: int, most: int) -> int:
+    """A number from a query. Raises `BadRequest` with its name and what it may be."""
+    # Longer digits than the bound's are too many, and Python refuses to read very long ones at all.
+    if text.isascii() and text.isdigit() and len(text) <= len(str(most)) and least <= int(text) <= most:
+        return int(text)
+    raise BadRequest(f"{name} must be a whole number from {least} to {most}, not {text[:40]!r}")
