@@ -20,10 +20,10 @@ from gateway.session.options import SessionOptions, decode_options
 from gateway.session.reorder import ReorderBuffer
 from gateway.session.segmenter import Position, Segmenter
 from gateway.session.snapshot import CoreSnapshot, decode_snapshot
+from shared.audio.formats import SAMPLE_RATE
 from shared.bus.ports import AlreadyOpen, AudioChunk, SessionKind, SessionRecord
 from shared.errors import BusUnavailable, StateLost
 from shared.ids import ConnectionId, PoolName, SessionId, new_epoch
-from shared.protocol.segments import SAMPLE_RATE
 
 
 @dataclass(frozen=True, slots=True)
