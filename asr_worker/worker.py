@@ -17,11 +17,12 @@ from asr_worker.queue.committer import ShardCommitter
 from asr_worker.queue.consumer import SegmentConsumer
 from asr_worker.queue.in_flight import InFlight
 from asr_worker.stop_waits import pause
+from shared.audio.formats import SAMPLE_RATE
 from shared.bus.ports import Claim, WorkQueue
 from shared.clock import Clock
 from shared.errors import BadRequest, BusUnavailable
 from shared.ids import WorkerId
-from shared.protocol.segments import SAMPLE_RATE, SegmentResult
+from shared.protocol.segments import SegmentResult
 from shared.service.logging import get_logger
 
 _log = get_logger(__name__)

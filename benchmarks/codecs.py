@@ -27,13 +27,14 @@ from gateway.connection.window_encoder import EncodedWindow, EncodingPlan, encod
 from gateway.session.fixed_windows import FixedWindows
 from gateway.session.segmenter import Position, Window, WindowPolicy
 from shared.audio.decode import decode_file
+from shared.audio.formats import SAMPLE_RATE
 from shared.audio.pcm import samples_of
 from shared.bus import segment_entries, stored_audio
 from shared.bus.limits import AudioCodec
 from shared.errors import DecodeFailed
 from shared.hearing import Hearing
 from shared.ids import ConnectionId, Epoch, PoolName, SessionId, TraceId
-from shared.protocol.segments import SAMPLE_RATE, Codec, Segment
+from shared.protocol.segments import Codec, Segment
 from shared.recitation.reference.passage import load_passage
 from shared.recitation.report.review import review
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from benchmarks.figures import edits
 from cli.sample_files import Sample, load_samples
 from shared.audio.decode import decode_file
+from shared.audio.formats import SAMPLE_RATE
 from shared.audio.pcm import to_float
 from shared.hearing import Hearing, Phone
 from shared.recitation.live.follower import Follower
@@ -22,7 +23,6 @@ from shared.recitation.live.transcript import Transcript
 from shared.recitation.reference.normalise import bones, skeleton, spoken_words
 from shared.recitation.reference.passage import VerseRange, load_passage
 
-SAMPLE_RATE = 16_000
 WINDOW_S = 2.5
 OVERLAP_S = 0.5
 MAX_WORDS = 500

@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from random import Random
 
+from shared.audio.formats import SAMPLE_RATE
+
 BYTES_PER_SAMPLE = 2
-DEFAULT_CAPACITY_SAMPLES = 120 * 16_000
+DEFAULT_CAPACITY_SAMPLES = 120 * SAMPLE_RATE
 """Two minutes of unacknowledged audio (3.8 MB): many times what a healthy server leaves unacked."""
 
 

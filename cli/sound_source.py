@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from shared.audio.decode import decode_file
+from shared.audio.formats import SAMPLE_RATE
 
-SAMPLE_RATE = 16_000
 BYTES_PER_SECOND = SAMPLE_RATE * 2
 PIECE_S = 0.2
 """Length of the pieces a file is cut into: what a microphone client would send, seconds."""

@@ -8,9 +8,9 @@ from pydantic_settings import SettingsConfigDict
 
 from gateway.transcription_settings import TranscriptionSettings
 from gateway.upload_settings import UploadSettings
+from shared.audio.formats import SAMPLE_RATE
 from shared.bus.limits import AUDIO_BYTES_PER_S
 from shared.protocol.jobs import MAX_RECORDING_S
-from shared.protocol.segments import SAMPLE_RATE
 from shared.service.logging import LogFormat
 from shared.service.service_keys import parse_service_keys
 

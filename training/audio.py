@@ -8,7 +8,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-SAMPLE_RATE = 16_000
+from shared.audio.formats import SAMPLE_RATE as SAMPLE_RATE
+
 Floats = NDArray[np.float32]
 
 

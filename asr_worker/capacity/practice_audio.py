@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-SAMPLE_RATE = 16_000
+from shared.audio.formats import SAMPLE_RATE
+
 PITCH_HZ = 120
 SYLLABLE_S = 0.25
 VOWELS = ((730, 1090, 2440), (270, 2290, 3010), (300, 870, 2240))

@@ -35,12 +35,12 @@ from asr_worker.engines.sounded_words import timed_by_sounds
 from asr_worker.engines.text_search import Question, TextSearch, Written
 from asr_worker.engines.voice_gate import VoiceGate, cut_back
 from asr_worker.engines.word_times import timed_words
+from shared.audio.formats import SAMPLE_RATE
 from shared.errors import DecodeFailed
 from shared.hearing import HeardWord, Phone
 
 Floats = NDArray[np.float32]
 
-SAMPLE_RATE = 16_000
 ARABIC = "ar"
 """The language whose letters `sounded_words` can compare with sounds."""
 ENCODER_STRIDE = 2

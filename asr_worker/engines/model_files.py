@@ -8,12 +8,12 @@ from typing import Literal
 import msgspec
 
 from asr_worker.engines import packaged_whisper
+from shared.audio.formats import SAMPLE_RATE
 from shared.errors import RattilError
 
 BUNDLED = "rattil-tiny"
 """The model that comes with the source, in `models/`."""
 
-SAMPLE_RATE = 16_000
 WHISPER_WINDOW_S = 30.0
 """The only context length that stock Whisper checkpoints were trained with."""
 WHISPER_MAX_TOKENS = 224

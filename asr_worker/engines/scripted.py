@@ -19,11 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr_worker.engines.engine import EngineCapabilities, EngineItem, EngineOutput
+from shared.audio.formats import SAMPLE_RATE
 from shared.audio.pcm import FULL_SCALE
 from shared.errors import BadAudio, DecodeFailed
 from shared.hearing import HeardWord, Phone
 
-SAMPLE_RATE = 16_000
 BLOCK_MS = 100
 BLOCK_SAMPLES = SAMPLE_RATE * BLOCK_MS // 1000
 

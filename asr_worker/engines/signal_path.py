@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from asr_worker.engines.ctc_head import CtcHead
 from asr_worker.engines.engine import EngineItem
 from asr_worker.features import DYNAMIC_RANGE, POWER_FLOOR, FeatureConfig, log_power, scaled
+from shared.audio.formats import SAMPLE_RATE
 from shared.errors import BadAudio
 
 Floats = NDArray[np.float32]
 Features = Any
 """One item's features `[n_mels, frames]`: a NumPy array or a tensor on the device."""
 
-SAMPLE_RATE = 16_000
 SCALED_RANGE = DYNAMIC_RANGE / 4
 """Whisper's features never go lower than this below a window's loudest cell."""
 SILENT_FEATURE = float(np.log10(POWER_FLOOR) + 4) / 4

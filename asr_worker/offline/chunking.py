@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr_worker.engines.engine import EngineOutput
+from shared.audio.formats import SAMPLE_RATE
 from shared.audio.pcm import Samples, as_float, frame_levels_dbfs
 from shared.hearing import HeardWord, Hearing, Phone
 
 Floats = NDArray[np.float32]
 
-SAMPLE_RATE = 16_000
 FRAME_SAMPLES = 320
 """20 ms: short enough to find the gap between two words."""
 BLOCK_SAMPLES = 3000 * FRAME_SAMPLES

@@ -12,13 +12,14 @@ from asr_worker.batching.executor import EngineExecutor
 from asr_worker.engines.engine import EngineItem, EngineOutput
 from asr_worker.offline import chunking
 from asr_worker.offline.chunking import Chunk, CutRules
+from shared.audio.formats import SAMPLE_RATE
 from shared.audio.pcm import as_float, samples_of
 from shared.bus.ports import AudioChunk, SessionStore
 from shared.clock import Clock
 from shared.errors import AudioLost, BadAudio, DecodeFailed, StateLost
 from shared.hearing import Hearing
 from shared.protocol.jobs import MAX_RECORDING_S, VerifyReply, VerifyRequest, VerifySession
-from shared.protocol.segments import SAMPLE_RATE, TaskOptions
+from shared.protocol.segments import TaskOptions
 from shared.recitation.reference.passage import Passage, VerseRange, load_passage
 from shared.recitation.report.report import build_report
 from shared.recitation.report.review import review

@@ -30,7 +30,8 @@ from asr_worker.engines.model_files import WHISPER_WINDOW_S, read_card
 from asr_worker.engines.model_parts import ComputeOptions, load_head
 from asr_worker.engines.prompting import Prompter
 from asr_worker.features import FeatureConfig, log_mel
-from benchmarks.speech import SAMPLE_RATE, Floats, Heard
+from benchmarks.speech import Floats, Heard
+from shared.audio.formats import SAMPLE_RATE
 from shared.hearing import Phone
 from shared.protocol.segments import TaskOptions
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from asr_worker.engines.ctranslate2 import CTranslate2Engine
 from asr_worker.engines.engine import EngineItem
-from benchmarks.speech import SAMPLE_RATE, Floats
+from benchmarks.speech import Floats
+from shared.audio.formats import SAMPLE_RATE
 
 STAGES = ("features", "encode", "ctc", "decode", "rest")
 

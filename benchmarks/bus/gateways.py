@@ -15,13 +15,14 @@ from collections.abc import Sequence
 import msgspec
 import uvloop
 
+from shared.audio.formats import SAMPLE_RATE
 from shared.bus.limits import BusLimits, StoreAudio
 from shared.bus.ports import AudioChunk, SessionRecord
 from shared.bus.redis_connections import RedisConnections
 from shared.bus.redis_feed import RedisResultFeed
 from shared.bus.redis_sessions import RedisSessionStore
 from shared.ids import ConnectionId, PoolName, TraceId, new_connection_id, new_epoch, new_session_id
-from shared.protocol.segments import SAMPLE_RATE, LoggedResult, Segment, Takeover
+from shared.protocol.segments import LoggedResult, Segment, Takeover
 
 POOL = PoolName("bench")
 WINDOW_SAMPLES = int(2.5 * SAMPLE_RATE)

@@ -7,7 +7,8 @@ from typing import Literal
 
 from asr_worker.engines.scripted import speak
 from benchmarks.load.websocket import BINARY, frame
-from benchmarks.speech import SAMPLE_RATE, recordings
+from benchmarks.speech import recordings
+from shared.audio.formats import SAMPLE_RATE
 from shared.recitation.reference.passage import VerseRange, load_passage
 
 Voice = Literal["speech", "scripted"]

@@ -9,7 +9,8 @@ from itertools import pairwise
 import msgspec
 
 from benchmarks.load.reciter import Arrival
-from benchmarks.speech import OVERLAP_S, SAMPLE_RATE
+from benchmarks.speech import OVERLAP_S
+from shared.audio.formats import SAMPLE_RATE
 
 
 class SegmentLatency(msgspec.Struct, frozen=True, array_like=True):

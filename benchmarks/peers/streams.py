@@ -22,7 +22,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from benchmarks.peers.servers import Dialect
-from benchmarks.speech import SAMPLE_RATE, recordings
+from benchmarks.speech import recordings
+from shared.audio.formats import SAMPLE_RATE
 from shared.audio.pcm import to_float
 
 FRAME_MS = 250

@@ -10,7 +10,7 @@ from cli.modelling.listening import Listener
 from cli.modelling.measures import Rates, Tally
 from cli.modelling.recordings import Recording
 from shared.audio.decode import decode_file
-from shared.protocol.segments import SAMPLE_RATE
+from shared.audio.formats import SAMPLE_RATE
 from shared.recitation.grading.policy import DEFAULT, FeedbackPolicy
 from shared.recitation.reference.passage import load_passage
 from shared.recitation.report.review import review

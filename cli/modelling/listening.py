@@ -11,10 +11,11 @@ from asr_worker.offline import chunking
 from asr_worker.offline.chunking import CutRules
 from gateway.session.fixed_windows import FixedWindows
 from gateway.session.segmenter import Position, WindowPolicy
+from shared.audio.formats import SAMPLE_RATE
 from shared.audio.pcm import to_float
 from shared.errors import DecodeFailed
 from shared.hearing import Hearing
-from shared.protocol.segments import SAMPLE_RATE, TaskOptions
+from shared.protocol.segments import TaskOptions
 
 BATCH = 16
 """Windows decoded together, as the worker's default (`ASR_MAX_BATCH`)."""

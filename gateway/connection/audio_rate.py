@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.protocol.segments import SAMPLE_RATE
+from shared.audio.formats import SAMPLE_RATE
 
 
 class AudioRate:

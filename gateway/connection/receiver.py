@@ -14,8 +14,8 @@ from gateway.session.core import SessionCore
 from gateway.session.effects import Effect
 from gateway.session.events import Event, Pong, Trouble
 from gateway.vad.detector import SpeechStream
+from shared.audio.formats import SAMPLE_RATE
 from shared.errors import BadRequest
-from shared.protocol.segments import SAMPLE_RATE
 
 
 class Receiver:

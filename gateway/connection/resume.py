@@ -21,10 +21,10 @@ from gateway.session.reorder import ReorderBuffer
 from gateway.session.segmenter import Position, Segmenter
 from gateway.session.snapshot import CoreSnapshot, decode_snapshot
 from gateway.settings import GatewaySettings
+from shared.audio.formats import SAMPLE_RATE
 from shared.bus.ports import AlreadyOpen, AudioChunk, SessionKind, SessionRecord
 from shared.errors import BadRequest, BusUnavailable, StateLost
 from shared.ids import ConnectionId, PoolName, SessionId, new_epoch
-from shared.protocol.segments import SAMPLE_RATE
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,10 @@ from gateway.session.segmenter import Window
 from gateway.settings import GatewaySettings
 from shared.audio import flac, mel, opus
 from shared.audio.features import FeatureConfig
+from shared.audio.formats import SAMPLE_RATE
 from shared.bus.ports import AudioChunk
 from shared.ids import PoolName
-from shared.protocol.segments import SAMPLE_RATE, Codec
+from shared.protocol.segments import Codec
 
 LONGEST_INLINE_SAMPLES = 5 * SAMPLE_RATE
 """Features of more audio than this take longer than 0.5 ms: they are computed beside the loop, too."""

@@ -19,9 +19,10 @@ from gateway.session.options import DEFAULT_OPTIONS, SessionOptions, encode_opti
 from gateway.session.reorder import ReorderBuffer
 from gateway.session.segmenter import Position, Segmenter, Window
 from gateway.session.snapshot import CoreSnapshot, Flight, encode_snapshot
+from shared.audio.formats import SAMPLE_RATE
 from shared.bus.ports import HighWater, SessionRecord
 from shared.ids import ConnectionId, Epoch, PoolName, SessionId, TraceId
-from shared.protocol.segments import SAMPLE_RATE, LoggedResult, Segment, SegmentResult
+from shared.protocol.segments import LoggedResult, Segment, SegmentResult
 
 _SAMPLES_PER_MS = SAMPLE_RATE // 1000
 

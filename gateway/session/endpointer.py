@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from gateway.session.segmenter import SpeechChange
-from shared.protocol.segments import SAMPLE_RATE
+from shared.audio.formats import SAMPLE_RATE
 
 FRAME = 512
 """Samples of one frame of the speech detector (Silero's own at 16 kHz): 32 ms."""

@@ -17,7 +17,7 @@ from gateway.session.audio_buffer import BYTES_PER_SAMPLE, AudioBuffer
 from gateway.session.quiet_place import quietest
 from gateway.session.segmenter import Position, SpeechChange, Window, WindowPolicy
 from gateway.session.silence_gate import is_silent
-from shared.protocol.segments import SAMPLE_RATE
+from shared.audio.formats import SAMPLE_RATE
 
 QUIET_WITHIN = 2 * SAMPLE_RATE
 """A window that is too long is cut somewhere in its last two seconds."""

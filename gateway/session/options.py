@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from shared.audio.formats import SAMPLE_RATE
 from shared.errors import StateLost
 from shared.protocol.segments import TaskOptions
 
@@ -22,7 +23,7 @@ class SessionOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     detect_speech: bool = False
     endpoint_ms: int = 700
     encoding: str = "pcm_s16le"
-    sample_rate: int = 16_000
+    sample_rate: int = SAMPLE_RATE
     channels: int = 1
 
     @property

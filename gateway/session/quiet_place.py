@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from shared.protocol.segments import SAMPLE_RATE
+from shared.audio.formats import SAMPLE_RATE
 
 _FRAME = SAMPLE_RATE // 50
 """20 ms: shorter than any speech sound, long enough for a stable level."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.protocol.segments import SAMPLE_RATE
+from shared.audio.formats import SAMPLE_RATE
 
 GATE_OFF_DBFS = -120.0
 """At this level nothing is silent."""

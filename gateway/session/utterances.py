@@ -20,7 +20,7 @@ from gateway.session.endpointer import FRAME, Endpointer, EndpointPolicy
 from gateway.session.growing_window import LEAD_IN, QUIET_WITHIN
 from gateway.session.quiet_place import quietest
 from gateway.session.segmenter import Position, SpeechChange, Window
-from shared.protocol.segments import SAMPLE_RATE
+from shared.audio.formats import SAMPLE_RATE
 
 TAIL = SAMPLE_RATE // 5
 """Audio after the last speech that belongs to an utterance: soft endings are below any threshold."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 import av
 from av.error import FFmpegError
@@ -34,6 +34,14 @@ _OPTIONS = {
     "protocol_whitelist": "none",
 }
 KNOWN = "send wav, flac, mp3, m4a, ogg or webm"
+KNOWN_STREAMS = "send Opus in WebM or Ogg, as it was declared"
+STREAM_CODECS = ("opus", "libopus")
+
+
+class Readable(Protocol):
+    """What a demuxer reads from; it cannot seek, so that a stream is read once, from its beginning."""
+
+    def read(self, size: int, /) -> bytes: ...
 
 
 @contextmanager
@@ -42,20 +50,45 @@ def open_recording(data: bytes, max_seconds: float) -> Iterator[tuple[Any, Any]]
 
     Raises `BadAudio` for a file that is no recording, and for a rate, channels or a length out of bounds.
     """
+    with _opened(io.BytesIO(data), None, KNOWN) as container:
+        track = _track(container, CODECS, KNOWN)
+        # A packet more than the limit: what is only just too long is found while it is decoded.
+        if container.format.name in _EXACT and _declared_s(track) > max_seconds + 1:
+            raise too_long(max_seconds)
+        yield container, track
+
+
+@contextmanager
+def open_stream(source: Readable, demuxer: str) -> Iterator[tuple[Any, Any]]:
+    """The container that arrives from `source`, by this demuxer, and its first Opus track.
+
+    Raises `BadAudio` for a stream that is something else, and for channels out of bounds.
+    """
+    with _opened(source, demuxer, KNOWN_STREAMS) as container:
+        yield container, _track(container, STREAM_CODECS, KNOWN_STREAMS)
+
+
+@contextmanager
+def _opened(source: Readable, demuxer: str | None, known: str) -> Iterator[Any]:
     try:
-        # Time stamps of a container begin anywhere; `metadata_errors`: titles may be in any encoding.
+        # `metadata_errors`: titles may be in any encoding.
         container = av.open(
-            io.BytesIO(data), mode="r", metadata_errors="ignore", container_options=_OPTIONS, io_open=_refuse
+            source,
+            mode="r",
+            format=demuxer,
+            metadata_errors="ignore",
+            container_options=_OPTIONS,
+            io_open=_refuse,
         )
     except MemoryError:
         raise
     except (FFmpegError, ValueError) as error:
         # Never the decoder's own words: they may name files.
         raise BadAudio(
-            f"the audio cannot be decoded: it is damaged or of an unknown kind; {KNOWN}"
+            f"the audio cannot be decoded: it is damaged or of an unknown kind; {known}"
         ) from error
     with container:
-        yield container, _track(container, max_seconds)
+        yield container
 
 
 def decoded_frames(container: Any, track: Any) -> Iterator[list[Any] | None]:
@@ -80,17 +113,14 @@ def decoded_frames(container: Any, track: Any) -> Iterator[list[Any] | None]:
         yield frames
 
 
-def _track(container: Any, max_seconds: float) -> Any:
+def _track(container: Any, codecs: tuple[str, ...], known: str) -> Any:
     if not container.streams.audio:
         raise BadAudio("the file has no audio track; send a sound recording")
-    track = next((one for one in container.streams.audio if _codec(one) in CODECS), None)
+    track = next((one for one in container.streams.audio if _codec(one) in codecs), None)
     if track is None:
-        raise BadAudio(f"the codec of the audio is not supported; {KNOWN}")
+        raise BadAudio(f"the codec of the audio is not supported; {known}")
     track.codec_context.thread_count = 1  # one recording takes one core, and its process may start no thread
     check_sound(track.codec_context.sample_rate, track.codec_context.channels)
-    # More than a packet above the limit: what is only just too long is found while it is decoded.
-    if container.format.name in _EXACT and _declared_s(track) > max_seconds + 1:
-        raise too_long(max_seconds)
     return track
 
 

@@ -16,6 +16,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.audio.formats import SAMPLE_RATE
+
 Floats = NDArray[np.float32]
 
 MAX_MEL = 45.245640471924965
@@ -39,7 +41,7 @@ class FeatureConfig:
     n_mels: int = 80
     hop_length: int = 320
     n_fft: int = 400
-    sample_rate: int = 16_000
+    sample_rate: int = SAMPLE_RATE
 
     @classmethod
     def load(cls, path: Path) -> FeatureConfig:
@@ -50,7 +52,7 @@ class FeatureConfig:
             n_mels=int(raw.get("feature_size", 80)),
             hop_length=int(raw.get("hop_length", 160)),
             n_fft=int(raw.get("n_fft", 400)),
-            sample_rate=int(raw.get("sampling_rate", 16_000)),
+            sample_rate=int(raw.get("sampling_rate", SAMPLE_RATE)),
         )
 
     def frames(self, samples: int) -> int:

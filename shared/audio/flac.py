@@ -17,9 +17,9 @@ import av
 import numpy as np
 from av.error import FFmpegError
 
+from shared.audio.formats import SAMPLE_RATE
 from shared.audio.packets import join_packets, split_packets
 from shared.errors import BadAudio
-from shared.protocol.segments import SAMPLE_RATE
 
 _LEVEL = "5"
 """Levels 0 to 3 save 0.03 ms a second and cost up to 15 % of the size; 8 takes twice the time for 3 %."""

@@ -9,9 +9,9 @@ import av
 import numpy as np
 from av.error import FFmpegError
 
+from shared.audio.formats import SAMPLE_RATE
 from shared.audio.packets import join_packets, split_packets
 from shared.errors import BadAudio
-from shared.protocol.segments import SAMPLE_RATE
 
 DEFAULT_BITRATE = 24_000
 """Bits per second: wideband speech without audible loss (RFC 6716, section 2.1.1: 16 to 20 kb/s)."""

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from shared.audio.formats import SAMPLE_RATE
 from shared.bus import keys, segment_entries, stored_audio
 from shared.bus.keys import WORKER_GROUP
 from shared.bus.limits import AudioCodec, BusLimits
@@ -37,7 +38,7 @@ from shared.errors import (
 )
 from shared.ids import ConnectionId, Epoch, PoolName, SessionId
 from shared.protocol import codec
-from shared.protocol.segments import SAMPLE_RATE, LoggedResult, Segment, SegmentResult, Takeover
+from shared.protocol.segments import LoggedResult, Segment, SegmentResult, Takeover
 
 TICKET = LuaScript("ticket")
 OPEN = LuaScript("open")

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from shared.audio.formats import SAMPLE_RATE
 from shared.errors import (
     AudioLost,
     BadAudio,
@@ -23,7 +24,6 @@ from shared.errors import (
     UnknownVerse,
 )
 from shared.ids import Epoch, SessionId, TraceId
-from shared.protocol.segments import SAMPLE_RATE
 
 JOB_QUEUE = "asr:jobs"
 """arq's queue name (a sorted set on the control Redis)."""

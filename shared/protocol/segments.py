@@ -13,8 +13,6 @@ BUS_VERSION = 1
 SEGMENT_VERSION = 2
 """Of a segment as stored whose audio lies beside it in parts, or has another codec than pcm16. Workers
 read 1, too: old gateways may push to new workers, so workers are updated first."""
-SAMPLE_RATE = 16_000
-"""Samples per second of all PCM on the bus; Whisper's own rate."""
 
 Codec = Literal["pcm16", "mel_u8", "flac", "opus"]
 """How a segment carries its audio: `pcm16` little-endian samples; `mel_u8` log-mel features of 8 bits

@@ -14,9 +14,9 @@ from urllib.parse import urlencode
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
 
+from shared.audio.formats import SAMPLE_RATE
 from tests.e2e.history import Event, History
 
-SAMPLE_RATE = 16_000
 TERMINAL_CODES = range(4500, 5000)
 RECONNECT_PAUSE_S = 0.2
 LOST = (OSError, TimeoutError, websockets.InvalidHandshake, websockets.ConnectionClosed)

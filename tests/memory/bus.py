@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from shared.audio.formats import SAMPLE_RATE
 from shared.bus import stored_audio
 from shared.bus.ports import (
     TAKE_OVER_S,
@@ -19,7 +20,7 @@ from shared.bus.ports import (
 )
 from shared.errors import BusUnavailable, Fenced, QueueFull, StateLost
 from shared.ids import ConnectionId, Epoch, SessionId
-from shared.protocol.segments import SAMPLE_RATE, Segment, SegmentResult
+from shared.protocol.segments import Segment, SegmentResult
 from tests.memory.bus_state import MemoryBus, StoredSegment, StoredSession
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from gateway.connection.dialect import Command
+from shared.audio.formats import SAMPLE_RATE
 from shared.errors import BadRequest
-from shared.protocol.segments import SAMPLE_RATE
 
 
 class BadMessage(BadRequest):

@@ -35,9 +35,9 @@ from gateway.session.interpreter import Finding
 from gateway.session.options import DEFAULT_OPTIONS, SessionOptions
 from gateway.settings import GatewaySettings
 from gateway.transport.websocket_endpoint import serve_websocket
+from shared.audio.formats import SAMPLE_RATE
 from shared.errors import BadRequest
 from shared.hearing import HeardWord
-from shared.protocol.segments import SAMPLE_RATE
 
 PATH = "/v1/audio/transcriptions/stream"
 ENCODINGS = ("pcm_s16le",)

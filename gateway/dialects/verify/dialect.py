@@ -24,8 +24,8 @@ from gateway.interpreters.recitation.interpreter import WordStates
 from gateway.session.events import AudioSafe, Event, Heard, Opened
 from gateway.settings import GatewaySettings
 from gateway.transport.websocket_endpoint import serve_websocket
+from shared.audio.formats import SAMPLE_RATE
 from shared.clock import Clock
-from shared.protocol.segments import SAMPLE_RATE
 
 PATH = "/ws/verify"
 _BYTES_PER_SECOND = SAMPLE_RATE * 2

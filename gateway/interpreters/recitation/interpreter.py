@@ -8,8 +8,9 @@ from typing import Protocol
 import msgspec
 
 from gateway.session.interpreter import Finding
+from shared.audio.formats import SAMPLE_RATE
 from shared.hearing import HeardWord, Hearing, Phone
-from shared.protocol.segments import SAMPLE_RATE, SegmentResult
+from shared.protocol.segments import SegmentResult
 from shared.recitation.live.feedback import Feedback
 
 _SAMPLES_PER_MS = SAMPLE_RATE // 1000

@@ -9,8 +9,8 @@ from gateway.session.core import SessionCore
 from gateway.session.events import Finished, FinishFailed
 from gateway.session.fixed_windows import FixedWindows
 from gateway.session.segmenter import Position, WindowPolicy
+from shared.audio.formats import SAMPLE_RATE
 from shared.errors import BadRequest, StateLost
-from shared.protocol.segments import SAMPLE_RATE
 from shared.recitation.grading.policy import DEFAULT
 from shared.recitation.live.follower import Follower
 from shared.recitation.reference.passage import Passage

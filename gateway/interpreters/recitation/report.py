@@ -8,9 +8,9 @@ from gateway.connection.bus_retry import BusRetry
 from gateway.dependencies import GatewayPorts
 from gateway.session.core import SessionCore
 from gateway.session.events import Finished, FinishFailed
+from shared.audio.formats import SAMPLE_RATE
 from shared.errors import RattilError
 from shared.protocol.jobs import job_time_s
-from shared.protocol.segments import SAMPLE_RATE
 from shared.service.logging import get_logger
 
 _log = get_logger(__name__)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import msgspec
 
 from gateway.session.interpreter import Finding
+from shared.audio.formats import SAMPLE_RATE
 from shared.hearing import HeardWord
-from shared.protocol.segments import SAMPLE_RATE, SegmentResult
+from shared.protocol.segments import SegmentResult
 from shared.transcription.utterances import Utterance, UtteranceAssembler
 
 _SAMPLES_PER_MS = SAMPLE_RATE // 1000

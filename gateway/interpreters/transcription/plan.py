@@ -13,8 +13,8 @@ from gateway.session.growing_window import GrowingWindow
 from gateway.session.options import SessionOptions
 from gateway.session.segmenter import Position, Segmenter, WindowPolicy
 from gateway.session.utterances import UtterancePolicy, Utterances
+from shared.audio.formats import SAMPLE_RATE
 from shared.errors import BadRequest
-from shared.protocol.segments import SAMPLE_RATE
 from shared.transcription.utterances import UtteranceAssembler
 
 SUBJECT = "transcription"

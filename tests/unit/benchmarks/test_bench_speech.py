@@ -4,15 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.speech import (
-    SAMPLE_RATE,
-    Heard,
-    judged_errors,
-    looped,
-    recordings,
-    text_errors,
-    windows,
-)
+from benchmarks.speech import Heard, judged_errors, looped, recordings, text_errors, windows
+from shared.audio.formats import SAMPLE_RATE
 from shared.hearing import Phone
 from shared.recitation.reference.passage import VerseRange, load_passage
 

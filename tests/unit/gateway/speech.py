@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from shared.audio.formats import SAMPLE_RATE
 from shared.hearing import HeardWord
-from shared.protocol.segments import SAMPLE_RATE, Segment, SegmentResult, StageTimings
+from shared.protocol.segments import Segment, SegmentResult, StageTimings
 from shared.recitation.reference.passage import Passage, VerseRange, load_passage
 
 FATIHA = load_passage(VerseRange.parse("1:1-7"))

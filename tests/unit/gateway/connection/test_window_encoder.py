@@ -21,8 +21,9 @@ from gateway.session.segmenter import Position, Window, WindowPolicy
 from gateway.settings import GatewaySettings
 from shared.audio import flac, mel, opus
 from shared.audio.features import FeatureConfig
+from shared.audio.formats import SAMPLE_RATE
 from shared.ids import PoolName
-from shared.protocol.segments import SAMPLE_RATE, Segment, SegmentResult
+from shared.protocol.segments import Segment, SegmentResult
 from tests.unit.gateway import speech
 from tests.unit.gateway.harness import world
 

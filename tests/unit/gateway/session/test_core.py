@@ -15,9 +15,10 @@ from gateway.session.fixed_windows import FixedWindows
 from gateway.session.reorder import ReorderBuffer
 from gateway.session.segmenter import Position, Window, WindowPolicy
 from gateway.session.snapshot import decode_snapshot
+from shared.audio.formats import SAMPLE_RATE
 from shared.bus.ports import SessionRecord
 from shared.ids import ConnectionId, Epoch, PoolName, SessionId
-from shared.protocol.segments import SAMPLE_RATE, LoggedResult, SegmentResult
+from shared.protocol.segments import LoggedResult, SegmentResult
 from shared.recitation.grading.policy import DEFAULT
 from shared.recitation.live.follower import Follower
 from tests.unit.gateway.speech import FATIHA, listen, recite

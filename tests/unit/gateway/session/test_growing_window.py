@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.session.growing_window import LEAD_IN, GrowingWindow
 from gateway.session.segmenter import Position, Window, WindowPolicy
-from shared.protocol.segments import SAMPLE_RATE
+from shared.audio.formats import SAMPLE_RATE
 
 STEP, LONGEST = SAMPLE_RATE, 8 * SAMPLE_RATE
 POLICY = WindowPolicy()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from gateway.session.endpointer import FRAME, EndpointPolicy
 from gateway.session.segmenter import Position, Window
 from gateway.session.utterances import TAIL, UtterancePolicy, Utterances
-from shared.protocol.segments import SAMPLE_RATE
+from shared.audio.formats import SAMPLE_RATE
 
 STEP, LONGEST = SAMPLE_RATE, 8 * SAMPLE_RATE
 POLICY = UtterancePolicy(endpoint=EndpointPolicy(silence=SAMPLE_RATE // 2))

@@ -13,7 +13,7 @@ from gateway.session.endpointer import FRAME, Endpointer, EndpointPolicy
 from gateway.vad import silero
 from gateway.vad.silero import SileroDetector
 from shared.audio.decode import decode_file
-from shared.protocol.segments import SAMPLE_RATE
+from shared.audio.formats import SAMPLE_RATE
 
 SAMPLE = Path(__file__).parents[3] / "samples" / "morning.opus"
 
