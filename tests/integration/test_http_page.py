@@ -126,6 +126,34 @@ def test_every_sentence_that_the_page_asks_for_is_there() -> None:
     assert asked - known == set()
 
 
+NOT_FOR_RECITERS = {
+    # The status line says that it takes longer.
+    "server_busy",
+    "audio_too_fast",
+    # One window: its words are shown as not judged.
+    "asr_failed",
+    "bad_audio",
+    "poison",
+    "expired",
+    "timeout",
+    # Of HTTP calls that the page does not make.
+    "unknown_session",
+    "upload_too_slow",
+    "too_many_uploads",
+}
+
+
+def test_every_error_code_has_a_sentence_of_its_own() -> None:
+    protocol = (STATIC.parent.parent / "docs" / "protocol.md").read_text(encoding="utf-8")
+    errors = protocol.partition("### `error`")[2].partition("### Close codes")[0]
+    codes = set(re.findall(r"^\| `(\w+)` \|", errors, re.MULTILINE))
+    sentences = (STATIC / "language" / "strings.js").read_text(encoding="utf-8")
+    said = set(re.findall(r"^    'error\.(\w+)':", sentences, re.MULTILINE))
+    assert len(codes) > 25
+    assert codes - NOT_FOR_RECITERS - said == set()
+    assert {"close_1008", "close_4501", "close_4502", "close_4503"} <= said
+
+
 async def test_samples_are_served_where_there_are_any() -> None:
     async with edge(demo_samples=str(samples_folder())) as running:
         listed = await running.http.get("/samples/samples.json")
