@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 from starlette.datastructures import MutableHeaders
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -19,6 +20,7 @@ from starlette.websockets import WebSocketClose
 from gateway.settings import GatewaySettings
 
 _STATIC = Path(__file__).parent.parent / "static"
+_GZIP_LEVEL = 5
 _VERSE_FILE = re.compile(r"\d{6}\.(\w{2,5})")
 """Files of a reference recitation: sura and verse in three digits each, as in 112001.opus."""
 
@@ -63,7 +65,10 @@ def routes(settings: GatewaySettings) -> list[BaseRoute]:
         pages.append(Mount("/samples", WithHeaders(StaticFiles(directory=settings.demo_samples))))
     if settings.reference_recitation:
         pages.append(Mount("/reference", WithHeaders(StaticFiles(directory=settings.reference_recitation))))
-    pages.append(Mount("/", WithHeaders(StaticFiles(directory=_STATIC, html=True))))
+    # Fonts are compressed already; the rest is text, a third of its size on a slow line.
+    pages.append(Mount("/fonts", WithHeaders(StaticFiles(directory=_STATIC / "fonts"))))
+    page = GZipMiddleware(StaticFiles(directory=_STATIC, html=True), compresslevel=_GZIP_LEVEL)
+    pages.append(Mount("/", WithHeaders(page)))
     return pages
 
 

@@ -33,6 +33,7 @@ export class Recitation {
   #levels = new LevelWatch();
   #soundNotice = '';
   #gapSince = null; // {second, at}: the microphone gave nothing from then on
+  #trouble = ''; // what the service said last on this connection: a close code alone says less
   #leftAt = -1; // second up to which an earlier page was heard; -1 if there was none
   #linked = false; // the service has said `ready`
   #startedAt = Date.now();
@@ -63,7 +64,7 @@ export class Recitation {
     this.#session = new RecitationSession(passage, {
       onEvent: (event) => this.#event(event),
       onLink: (link) => this.#link(link),
-      onFailure: (code) => this.#over({ result: null, code }),
+      onFailure: (code) => this.#over({ result: null, code: this.#trouble || code }),
     }, { key, resume: saved?.resume });
   }
 
@@ -190,6 +191,7 @@ export class Recitation {
   }
 
   #link(link) {
+    if (link.state === 'live') this.#trouble = '';
     if (link.state === 'live' && !this.#linked) {
       this.#linked = true;
       if (this.phase === 'connecting') this.#to('reciting');
@@ -203,7 +205,7 @@ export class Recitation {
       ready: () => this.#ready(event),
       ack: () => this.listener.onProgress(),
       partial_result: () => this.#partial(event),
-      error: () => this.#trouble(event),
+      error: () => this.#error(event),
       final_result: () => this.#final(event.result),
       final_result_error: () => this.#over({ result: null, code: event.code }),
     }[event.type];
@@ -235,13 +237,16 @@ export class Recitation {
     this.listener.onProgress();
   }
 
-  #trouble(event) {
+  #error(event) {
     if (event.gap) this.#gap(event.gap);
     if (Number.isInteger(event.seq) && LOST_WINDOW.has(event.code)) {
       const from = Math.max(0, ...this.judgement.words.map(({ end }) => end ?? 0));
       this.judgement.addGap({ from, to: this.seconds });
     } else if (SLOW.has(event.code)) this.busy = true;
-    else if (!event.gap) this.listener.onNotice('service', event.code, { code: event.code });
+    else if (!event.gap) {
+      this.#trouble = event.code;
+      this.listener.onNotice('service', event.code, { code: event.code });
+    }
   }
 
   #final(result) {

@@ -1,17 +1,14 @@
-"""The demo page in a real browser on a real stack: a sample, a broken connection, a microphone."""
+"""The page on a real stack: a sample, a broken connection, a microphone."""
 
 from __future__ import annotations
 
-import wave
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 
 from cli.sample_files import load_samples
-from cli.sound_source import read_file
-from tests.e2e.browser import Page, chromium, tab
+from tests.e2e.browser import Tab, chromium, tab
+from tests.e2e.microphones import recording, write_wav
 from tests.e2e.system import system
 
 MODEL = Path(__file__).parent.parent.parent / "models" / "rattil-tiny" / "model.bin"
@@ -22,86 +19,60 @@ pytestmark = [
     pytest.mark.skipif(not MODEL.exists(), reason="the bundled model is not in models/"),
 ]
 
-STATUSES = "[...document.querySelectorAll('.word')].map((word) => word.dataset.status)"
 BREAK_KEY = "{altKey: true, shiftKey: true, code: 'KeyB'}"
-RESULT = "!document.getElementById('result').hidden"
+RIGHT = "document.querySelectorAll('.word[data-status=correct]').length"
 
 
-async def words(page: Page) -> list[str]:
-    statuses: list[str] = await page.run(STATUSES)
-    return statuses
+async def play_sample(page: Tab, name: str) -> None:
+    await page.until("!document.getElementById('samples').hidden")
+    await page.page.click("#more-open")
+    await page.page.select_option("#sample", name)
+    await page.page.click("#sample-play")
 
 
-async def judged(page: Page, count: int) -> None:
-    await page.until(f"{STATUSES}.filter((status) => status !== 'pending').length >= {count}")
-
-
-async def choose_sample(page: Page, name: str) -> None:
-    await page.until("document.getElementById('sample').length > 0")
-    await page.run(f"document.getElementById('sample').value = '{name}'")
-
-
-async def test_a_sample_is_judged_live_and_a_broken_connection_is_resumed(tmp_path: Path) -> None:
-    async with system() as running, tab(tmp_path / "profile") as page:
-        await page.open(f"{running.plan.gateway_urls[0]}/")
-        await page.until("document.querySelectorAll('.word').length === 29")
-        await choose_sample(page, "ikhlas_clean")
-        await page.run("document.getElementById('play').click()")
-        await judged(page, 2)
-        await page.run(f"document.dispatchEvent(new KeyboardEvent('keydown', {BREAK_KEY}))")
-        await page.until("document.getElementById('status').textContent.includes('lost')")
-        await page.until(RESULT)
-        statuses = await words(page)
-        score = await page.run("document.getElementById('score').textContent")
-        problem = await page.run("document.getElementById('problem').textContent")
-    assert len(statuses) == 15
-    assert statuses.count("correct") >= 14
-    assert score.endswith("%")
-    assert problem == ""
+async def test_a_sample_is_judged_live_and_a_broken_connection_is_resumed() -> None:
+    async with system() as running, tab(f"{running.plan.gateway_urls[0]}/") as page:
+        await play_sample(page, "ikhlas_clean")
+        await page.judged(2)
+        await page.page.evaluate(f"document.dispatchEvent(new KeyboardEvent('keydown', {BREAK_KEY}))")
+        await page.until("/lost|again/.test(document.getElementById('status').textContent)")
+        await page.page.wait_for_selector("#result[open]", timeout=60_000)
+        words = await page.page.locator(".word").count()
+        right = await page.page.evaluate(RIGHT)
+        head = await page.page.inner_text("#result-head")
+    assert words == 15
+    assert right >= 14
+    assert head == f"{right} of 15 words right"
     assert page.problems == []
 
 
 async def test_a_microphone_is_recorded_at_any_rate(tmp_path: Path) -> None:
     sample = load_samples()["ikhlas_clean"]
-    arguments = [
-        "--use-fake-device-for-media-stream",
-        "--use-fake-ui-for-media-stream",
-        f"--use-file-for-fake-audio-capture={as_wav(sample.path, tmp_path)}%noloop",
-    ]
-    async with system() as running, tab(tmp_path / "profile", arguments) as page:
-        await page.open(f"{running.plan.gateway_urls[0]}/")
-        await page.until("document.querySelectorAll('.word').length === 29")
-        await page.run("document.getElementById('surah').value = '112'")
-        await page.run("document.getElementById('surah').dispatchEvent(new Event('change'))")
-        await page.until("document.querySelectorAll('.word').length === 15")
-        await page.run("document.getElementById('record').click()")
-        await judged(page, 13)
-        await page.run("document.getElementById('stop').click()")
-        await page.until(RESULT)
-        statuses = await words(page)
-    assert statuses.count("correct") >= 13
+    heard = write_wav(recording(sample.path), tmp_path / "microphone.wav")
+    async with (
+        system() as running,
+        tab(f"{running.plan.gateway_urls[0]}/?verses=112", microphone=heard) as page,
+    ):
+        await page.page.click("#main")
+        await page.judged(13)
+        await page.page.click("#main[data-act=stop]")
+        await page.page.wait_for_selector("#result[open]", timeout=60_000)
+        right = await page.page.evaluate(RIGHT)
+    assert right >= 13
     assert page.problems == []
 
 
-async def test_what_goes_wrong_is_said_on_the_page(tmp_path: Path) -> None:
-    async with system(env={"API_KEYS": "school=s3cret"}) as running, tab(tmp_path / "profile") as page:
-        await page.open(f"{running.plan.gateway_urls[0]}/")
-        await choose_sample(page, "ikhlas_clean")
-        await page.run("document.getElementById('play').click()")
-        said: Any = await page.until("document.getElementById('problem').textContent")
-        idle = await page.until("!document.getElementById('record').disabled")
-    assert "API key" in said or "unauthorised" in said
-    assert idle
-
-
-def as_wav(path: Path, folder: Path) -> Path:
-    """A sample as 48 kHz WAV, preceded by the second that a browser takes to open a microphone."""
-    pcm = np.frombuffer(read_file(path), dtype="<i2")
-    wide = np.interp(np.arange(pcm.size * 3) / 3, np.arange(pcm.size), pcm).astype("<i2")
-    target = folder / "microphone.wav"
-    with wave.open(str(target), "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(48_000)
-        out.writeframes(np.concatenate([np.zeros(48_000, dtype="<i2"), wide]).tobytes())
-    return target
+async def test_a_service_that_wants_a_key_says_so_and_takes_it() -> None:
+    async with (
+        system(env={"API_KEYS": "school=s3cret"}) as running,
+        tab(f"{running.plan.gateway_urls[0]}/") as page,
+    ):
+        await play_sample(page, "ikhlas_clean")
+        await page.page.wait_for_selector("#notice:not([hidden])")
+        said = await page.page.inner_text("#notice-text")
+        await page.page.click("#notice-action")
+        await page.page.fill("#key", "s3cret")
+        await page.page.keyboard.press("Escape")
+        await play_sample(page, "ikhlas_clean")
+        await page.judged(2)
+    assert "access key" in said

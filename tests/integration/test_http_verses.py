@@ -1,20 +1,10 @@
-"""`GET /verses/{surah}/{ayah}` and the demo page: exact text, named refusals, safe headers."""
+"""`GET /verses/…`: exact text, named refusals."""
 
 from __future__ import annotations
 
-import json
-import re
-
 import pytest
 
-from cli.sample_files import load_samples, samples_folder
-from shared.recitation.reference.passage import (
-    VerseRange,
-    VerseRef,
-    load_passage,
-    printed_words,
-    verse_counts,
-)
+from shared.recitation.reference.passage import VerseRange, VerseRef, load_passage, printed_words
 from tests.integration.edge import edge
 
 
@@ -89,47 +79,3 @@ async def test_a_wrong_range_is_named(path: str, status: int, code: str) -> None
     async with edge() as running:
         response = await running.http.get(path)
     assert (response.status_code, response.json()["error"]["code"]) == (status, code)
-
-
-async def test_the_page_loads_nothing_from_elsewhere() -> None:
-    async with edge() as running:
-        page = await running.http.get("/")
-        script = await running.http.get("/page.js")
-    assert page.status_code == script.status_code == 200
-    assert "default-src 'none'" in page.headers["content-security-policy"]
-    assert page.headers["x-content-type-options"] == "nosniff"
-    for text in (page.text, script.text):
-        assert not re.search(r"https?://", text)
-
-
-async def test_every_file_the_page_names_is_there() -> None:
-    async with edge() as running:
-        page = (await running.http.get("/")).text
-        named = re.findall(r'(?:href|src)="([^#"]+)"', page)
-        script = (await running.http.get("/page.js")).text
-        named += [f"{name}.js" for name in re.findall(r"from './(\w+)\.js'", script)]
-        statuses = {
-            name: (await running.http.get(f"/{name}")).status_code for name in [*named, "recorder.js"]
-        }
-    assert set(statuses.values()) == {200}, statuses
-
-
-async def test_the_page_knows_the_number_of_verses_of_every_sura() -> None:
-    async with edge() as running:
-        script = (await running.http.get("/suras.js")).text
-    quoted = re.findall(r"'([\d ]+)'", script)
-    assert tuple(int(number) for number in " ".join(quoted).split()) == verse_counts()
-    names = "".join(re.findall(r"'([^']*[a-z][^']*)'", script.partition("const COUNTS")[0]))
-    assert len(names.split("|")) == 114
-
-
-async def test_samples_are_served_where_there_are_any() -> None:
-    async with edge(demo_samples=str(samples_folder())) as running:
-        listed = await running.http.get("/samples/samples.json")
-        file = await running.http.get(f"/samples/{json.loads(listed.text)[0]['file']}")
-        outside = await running.http.get("/samples/../__main__.py")
-    assert len(json.loads(listed.text)) == len(load_samples())
-    assert file.status_code == 200
-    assert outside.status_code == 404
-    async with edge() as running:
-        assert (await running.http.get("/samples/samples.json")).status_code == 404

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 
 from gateway.connection.dialect import Command
@@ -31,24 +33,41 @@ _WORDS = {
 }
 
 
+class Peek(NamedTuple):
+    """The reciter looked at this hidden word of the passage: it does not count as known."""
+
+    word_index: int
+
+
 class _Message(msgspec.Struct):
     type: str
     sample_rate: int | None = None
+    word_index: int | None = None
 
 
 _decoder = msgspec.json.Decoder(_Message)
 
 
-def parse_command(text: str) -> Command:
+def parse_command(text: str) -> Command | Peek:
     """`end`, `stop`, `final`, `flush`, `ping`, or the same as `{"type": …}`; also `{"type":"config",
-    "sample_rate":16000}`. Raises `BadMessage` or `UnsupportedSampleRate`."""
+    "sample_rate":16000}` and `{"type":"peek","word_index":4}`. Raises `BadMessage` or
+    `UnsupportedSampleRate`."""
     word = text.strip()
     if word.startswith("{"):
-        word = _read_json(word)
+        message = _read_json(word)
+        if message.type.lower() == "peek":
+            return _peek(message)
+        word = message.type
     command = _WORDS.get(word.lower())
     if command is None:
         raise BadMessage(f"{word[:40]!r} is no command; send end, flush or ping, and audio as binary frames")
     return command
+
+
+def _peek(message: _Message) -> Peek:
+    if message.word_index is None:
+        raise BadMessage('a peek names its word, as in {"type":"peek","word_index":4}')
+    return Peek(message.word_index)
 
 
 def check_sample_rate(sample_rate: int) -> None:
@@ -59,11 +78,11 @@ def check_sample_rate(sample_rate: int) -> None:
         )
 
 
-def _read_json(text: str) -> str:
+def _read_json(text: str) -> _Message:
     try:
         message = _decoder.decode(text)
     except msgspec.DecodeError as error:
         raise BadMessage(f'text must be a command or {{"type": "end"}}: {error}') from error
     if message.sample_rate is not None:
         check_sample_rate(message.sample_rate)
-    return message.type
+    return message

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -14,7 +14,7 @@ from gateway.connection.session_plan import SessionRequest
 from gateway.dependencies import GatewayPorts
 from gateway.dialects.query import Query, names_session, number, session_id
 from gateway.dialects.recite import messages
-from gateway.dialects.recite.commands import check_sample_rate, parse_command
+from gateway.dialects.recite.commands import BadMessage, Peek, check_sample_rate, parse_command
 from gateway.dialects.recite.word_entries import WordEntries
 from gateway.interpreters.recitation.interpreter import WordStates
 from gateway.interpreters.recitation.passage_limit import check_length
@@ -39,7 +39,7 @@ from shared.recitation.report.report import VerifyReport
 
 PATH = "/ws/recite"
 FALLBACK = "Use POST /verify with full audio of the recitation"
-_Other = AudioSafe | Finished | FinishFailed | Pong | SegmentFailed | Trouble
+_Other = AudioSafe | FinishFailed | Pong | SegmentFailed | Trouble
 """Every event that is translated by itself."""
 
 
@@ -52,13 +52,20 @@ class ReciteDialect:
     def __init__(self) -> None:
         self._words = WordEntries()
         self._passage: Passage | None = None
+        self._peeked: set[int] = set()
 
     def recites(self, passage: Passage) -> None:
         """What is recited; to be called before the session opens."""
         self._passage = passage
 
     def read(self, frame: Frame) -> Sequence[Input]:
-        return (frame,) if isinstance(frame, bytes) else (parse_command(frame),)
+        if isinstance(frame, bytes):
+            return (frame,)
+        command = parse_command(frame)
+        if isinstance(command, Peek):
+            self._peek(command.word_index)
+            return ()
+        return (command,)
 
     def write(self, event: Event) -> Sequence[Frame]:
         if isinstance(event, Heard):
@@ -70,7 +77,16 @@ class ReciteDialect:
             return (messages.encode_event(_ready(event, self._passage)),)
         if isinstance(event, SpeechChanged):
             return ()
+        if isinstance(event, Finished):
+            return (messages.encode_event(_final(event, self._peeked)),)
         return (messages.encode_event(_translate(event)),)
+
+    def _peek(self, word_index: int) -> None:
+        """Kept for this connection only: a client that reconnects names its peeks again."""
+        words = 0 if self._passage is None else len(self._passage.words)
+        if not 0 <= word_index < words:
+            raise BadMessage(f"the passage has no word {word_index}; its words are 0 to {words - 1}")
+        self._peeked.add(word_index)
 
 
 def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
@@ -136,14 +152,16 @@ def _window_bounds(ports: GatewayPorts) -> tuple[float, float]:
 def _translate(event: _Other) -> messages.ServerEvent:
     if isinstance(event, AudioSafe):
         return messages.AckEvent(event.offset)
-    if isinstance(event, Finished):
-        assert isinstance(event.report, VerifyReport)
-        return messages.FinalResultEvent(event.report)
     if isinstance(event, FinishFailed):
         return messages.FinalResultErrorEvent(event.message, FALLBACK, event.code)
     if isinstance(event, Pong):
         return messages.PongEvent()
     return _error(event)
+
+
+def _final(event: Finished, peeked: Set[int]) -> messages.FinalResultEvent:
+    assert isinstance(event.report, VerifyReport)
+    return messages.FinalResultEvent(event.report, tuple(sorted(peeked)) if peeked else UNSET)
 
 
 def _ready(event: Opened, passage: Passage) -> messages.ReadyEvent:
@@ -173,6 +191,7 @@ def _partial(event: Heard, finding: WordStates, words: msgspec.Raw) -> messages.
             latency.buffer_ms, latency.queued_ms, latency.inference_ms, latency.total_ms
         ),
         server_busy=event.server_busy,
+        pointer=finding.feedback.pointer,
     )
 
 

@@ -67,6 +67,7 @@ class PartialResultEvent(msgspec.Struct, frozen=True, tag="partial_result"):
     """One segment was heard; `word_feedback` has one entry per reference word, always.
 
     Most entries are as they were, so a writer may give the list as it encoded it before.
+    `pointer`: index of the word expected next; the number of words once all are recited.
     """
 
     seq: int
@@ -74,12 +75,15 @@ class PartialResultEvent(msgspec.Struct, frozen=True, tag="partial_result"):
     word_feedback: tuple[WordEntry, ...] | msgspec.Raw
     latency_ms: LatencyInfo
     server_busy: bool
+    pointer: int
 
 
 class FinalResultEvent(msgspec.Struct, frozen=True, tag="final_result"):
-    """The report on the whole recitation, in the shape of `POST /verify`."""
+    """The report on the whole recitation, in the shape of `POST /verify`; `peeked`: indexes of the words
+    that the reciter looked at, absent if none."""
 
     result: VerifyReport
+    peeked: tuple[int, ...] | UnsetType = UNSET
 
 
 class FinalResultErrorEvent(msgspec.Struct, frozen=True, tag="final_result_error"):

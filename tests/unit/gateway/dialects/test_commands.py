@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.connection.dialect import Command
-from gateway.dialects.recite.commands import BadMessage, UnsupportedSampleRate, parse_command
+from gateway.dialects.recite.commands import BadMessage, Peek, UnsupportedSampleRate, parse_command
 from shared.errors import (
     BadRequest,
 )
@@ -28,6 +28,16 @@ from shared.errors import (
 )
 def test_commands(text: str, command: Command) -> None:
     assert parse_command(text) is command
+
+
+def test_a_peek_names_its_word() -> None:
+    assert parse_command('{"type":"peek","word_index":4}') == Peek(4)
+
+
+@pytest.mark.parametrize("text", ['{"type":"peek"}', "peek", '{"type":"peek","word_index":"4"}'])
+def test_a_peek_without_its_word_is_refused(text: str) -> None:
+    with pytest.raises(BadMessage):
+        parse_command(text)
 
 
 @pytest.mark.parametrize(

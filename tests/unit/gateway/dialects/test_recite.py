@@ -50,7 +50,35 @@ async def test_a_flush_answers_what_is_there_without_waiting_for_a_full_window()
         "word_feedback",
         "latency_ms",
         "server_busy",
+        "pointer",
     }
+
+
+async def test_the_word_expected_next_is_told() -> None:
+    async with world() as w:
+        client = w.gateway().connect()
+        await client.stream(speech.recite(range(29)))
+        await client.send("end")
+        await client.rest()
+    pointers = [partial["pointer"] for partial in client.of("partial_result")]
+    assert pointers == sorted(pointers)
+    assert 0 < pointers[0] < pointers[-1] == 29
+
+
+async def test_peeked_words_are_named_in_the_final_result() -> None:
+    async with world() as w:
+        client = w.gateway().connect()
+        await client.until("ready")
+        for word in (7, 3, 7):
+            await client.send(f'{{"type":"peek","word_index":{word}}}')
+        await client.send('{"type":"peek","word_index":29}')
+        await client.stream(speech.recite(range(29)))
+        await client.send("end")
+        await client.rest()
+    assert client.events[-1]["peeked"] == [3, 7]
+    assert [(error["code"], error["message"]) for error in client.of("error")] == [
+        ("bad_message", "the passage has no word 29; its words are 0 to 28")
+    ]
 
 
 async def test_a_window_of_the_clients_choice() -> None:

@@ -1,0 +1,338 @@
+"""What goes wrong while reciting is said on the page, with what to do; nothing that was judged is lost."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.e2e.browser import Tab, chromium, tab
+from tests.e2e.microphones import RATE, voice, write_wav
+from tests.e2e.scripted_service import Connection, Script, scripted
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine"),
+]
+
+STATUSES = "[...document.querySelectorAll('.word')].map((word) => word.dataset.status)"
+NOTICE = "document.getElementById('notice-text').textContent"
+CATCH_SOUND = """
+  const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  navigator.mediaDevices.getUserMedia = async (wanted) => (window.heard = await open(wanted));
+  const Real = window.AudioContext;
+  window.AudioContext = class extends Real {
+    constructor(...given) { super(...given); window.sound = this; }
+    resume() { return window.locked ? Promise.resolve() : super.resume(); }
+  };
+  true
+"""
+"""Test access to the page's microphone stream and audio context."""
+
+
+@pytest.fixture
+def microphone(tmp_path: Path) -> Path:
+    return write_wav(voice(), tmp_path / "voice.wav")
+
+
+async def ready_and_pong(connection: Connection) -> None:
+    await connection.ready()
+    await connection.heard(0.5)
+    await connection.partial(0, "cccc", pointer=4)
+    await connection.pong()
+
+
+def refusing(code: str, close: int) -> Script:
+    async def script(connection: Connection) -> None:
+        await connection.error(code)
+        await connection.close(close)
+
+    return script
+
+
+async def notice(page: Tab, within_s: float = 30.0) -> str:
+    return str(await page.until(NOTICE, within_s))
+
+
+# -- the connection -----------------------------------------------------------------------------------
+
+
+async def test_a_connection_that_goes_silent_is_left_and_resumed(microphone: Path) -> None:
+    async def silent(connection: Connection) -> None:
+        await connection.ready()
+        await connection.heard(0.5)
+        await connection.partial(0, "cccc", pointer=4)
+
+    async def resumed(connection: Connection) -> None:
+        await connection.ready(resumed=True, next_seq=1)
+        await connection.heard(0.5)
+        await connection.partial(1, "cccccc", pointer=6)
+
+    async with (
+        scripted(silent, resumed) as service,
+        tab(f"{service.url}?verses=112", microphone=microphone) as page,
+    ):
+        await page.page.click("#main")
+        await page.judged(4)
+        began = time.monotonic()
+        await page.judged(6)
+        took = time.monotonic() - began
+        states = await page.states()
+    assert service.connections[0].texts == ["ping"]
+    assert service.connections[1].query["session_id"] == "scripted-session"
+    assert states == "cccccc" + "p" * 9
+    # Not a measurement: well below the two minutes that it once took.
+    assert took < 20
+
+
+async def test_a_quiet_connection_that_answers_pings_is_kept(microphone: Path) -> None:
+    async with (
+        scripted(ready_and_pong) as service,
+        tab(f"{service.url}?verses=112", microphone=microphone) as page,
+    ):
+        await page.page.click("#main")
+        await page.judged(4)
+        await service.connections[0].heard(7)
+    assert len(service.connections) == 1
+
+
+async def test_words_of_before_a_lost_state_stay_and_the_gap_is_not_judged(microphone: Path) -> None:
+    async def first(connection: Connection) -> None:
+        await connection.ready()
+        await connection.heard(0.5)
+        await connection.partial(0, "cccm", pointer=4)
+        await connection.close(4010)
+
+    async def second(connection: Connection) -> None:
+        gap = {"from_offset": 32_000, "to_offset": 48_000}
+        await connection.ready(resumed=False, epoch="e2", gap=gap)
+        await connection.heard(0.3)
+        # The new state knows nothing of what was recited before.
+        await connection.partial(0, "xxxxxxccc", pointer=9)
+        await connection.asked("end")
+        await connection.send(type="final_result_error", code="audio_lost", message="", fallback="")
+
+    async with (
+        scripted(first, second) as service,
+        tab(f"{service.url}?verses=112", microphone=microphone) as page,
+    ):
+        await page.page.click("#main")
+        await page.judged(9)
+        told = await notice(page)
+        statuses = await page.page.evaluate(STATUSES)
+        await page.page.click("#main[data-act=stop]")
+        await page.page.wait_for_selector("#result[open]")
+        result = await page.page.inner_text("#result")
+    assert "1 s were not judged" in told
+    assert statuses[:9] == ["correct"] * 3 + ["minor_mistake"] + ["not_judged"] * 2 + ["correct"] * 3
+    assert "6 of 7 words right" in result
+    assert "Not judged: 2" in result
+    assert "could not be listened to a second time" in result
+
+
+async def test_a_result_that_does_not_come_can_be_cancelled(microphone: Path) -> None:
+    async with (
+        scripted(ready_and_pong) as service,
+        tab(f"{service.url}?verses=112", microphone=microphone) as page,
+    ):
+        await page.page.click("#main")
+        await page.judged(4)
+        await page.page.click("#main[data-act=stop]")
+        await service.connections[0].asked("end")
+        await page.page.click("#main[data-act=cancel]")
+        await page.page.wait_for_selector("#result[open]")
+        head = await page.page.inner_text("#result-head")
+        how = await page.page.inner_text("#result-how")
+    assert head == "4 of 4 words right"
+    assert "judged while you recited" in how
+
+
+async def test_no_network_is_told_and_reciting_waits_for_it(microphone: Path) -> None:
+    async with (
+        scripted(ready_and_pong) as service,
+        tab(f"{service.url}?verses=112", microphone=microphone) as page,
+    ):
+        await page.context.set_offline(True)
+        await page.until("document.getElementById('status').textContent.startsWith('No network')")
+        await page.page.click("#main")
+        await page.until("document.getElementById('status').textContent.startsWith('Waiting')")
+        tried = len(service.connections)
+        await page.context.set_offline(False)
+        await page.judged(4)
+    assert tried == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "close", "sentence", "way"),
+    [
+        ("unauthorised", 4502, "access key", "Enter the key"),
+        ("passage_too_long", 1008, "Choose fewer verses", "Choose the passage"),
+        ("unknown_verse", 1008, "no such verse", "Choose the passage"),
+        ("superseded", 4501, "another window", ""),
+        ("session_too_long", 4503, "cannot be longer", "Try again"),
+    ],
+)
+async def test_a_refusal_is_told_in_a_sentence_with_a_way_out(
+    microphone: Path, code: str, close: int, sentence: str, way: str
+) -> None:
+    async with (
+        scripted(refusing(code, close)) as service,
+        tab(f"{service.url}?verses=112", microphone=microphone) as page,
+    ):
+        await page.page.click("#main")
+        await page.page.wait_for_selector("#main[data-act=recite]")
+        told = await notice(page)
+        button = await page.page.locator("#notice-action:visible").all_inner_texts()
+    assert sentence in told
+    assert button == ([way] if way else [])
+
+
+async def test_a_full_service_is_told_with_the_time_to_wait_and_can_be_left(microphone: Path) -> None:
+    async def full(connection: Connection) -> None:
+        await connection.error("no_capacity", retry_after_s=30)
+        await connection.close(4013)
+
+    async with (
+        scripted(full) as service,
+        tab(f"{service.url}?verses=112", microphone=microphone) as page,
+    ):
+        await page.page.click("#main")
+        await page.until("/again in (29|30|31) s/.test(document.getElementById('status').textContent)")
+        told = await notice(page)
+        await page.page.click("#main[data-act=cancel]")
+        await page.page.wait_for_selector("#main[data-act=recite]")
+    assert "places are taken" in told
+    assert len(service.connections) == 1
+
+
+# -- the sound ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [("nothing", "No sound at all"), ("weak", "Too quiet"), ("cut off", "Too loud")],
+)
+async def test_sound_that_cannot_be_judged_is_told_within_three_seconds(
+    tmp_path: Path, kind: str, sentence: str
+) -> None:
+    samples = {
+        "nothing": np.zeros(30 * RATE),
+        "weak": voice(30, level=0.0005),
+        "cut off": voice(30, level=3.0),
+    }[kind]
+    heard = write_wav(samples, tmp_path / "microphone.wav")
+    async with (
+        scripted(ready_and_pong) as service,
+        tab(f"{service.url}?verses=112", microphone=heard) as page,
+    ):
+        await page.page.click("#main")
+        await page.page.wait_for_selector("#main[data-act=stop]")
+        told = await notice(page, within_s=3.0)
+    assert sentence in told
+
+
+async def test_a_voice_of_ordinary_level_is_not_complained_about(microphone: Path) -> None:
+    async with (
+        scripted(ready_and_pong) as service,
+        tab(f"{service.url}?verses=112", microphone=microphone) as page,
+    ):
+        await page.page.click("#main")
+        await page.judged(4)
+        await service.connections[0].heard(6)
+        told = await page.page.evaluate(NOTICE)
+    assert told == ""
+
+
+async def start_with_sound_in_hand(page: Tab) -> None:
+    await page.page.evaluate(CATCH_SOUND)
+    await page.page.click("#main")
+    await page.judged(4)
+
+
+async def test_a_microphone_that_another_program_takes_is_told_and_comes_back(microphone: Path) -> None:
+    async with (
+        scripted(ready_and_pong) as service,
+        tab(f"{service.url}?verses=112", microphone=microphone) as page,
+    ):
+        await start_with_sound_in_hand(page)
+        await page.page.evaluate("heard.getAudioTracks()[0].dispatchEvent(new Event('mute'))")
+        taken = await notice(page, within_s=3.0)
+        await page.page.evaluate("heard.getAudioTracks()[0].dispatchEvent(new Event('unmute'))")
+        await page.until(f"{NOTICE}.includes('could not listen')", within_s=3.0)
+    assert "Another program has taken the microphone" in taken
+
+
+async def test_a_headset_that_goes_away_is_replaced(microphone: Path) -> None:
+    async with (
+        scripted(ready_and_pong) as service,
+        tab(f"{service.url}?verses=112", microphone=microphone) as page,
+    ):
+        await start_with_sound_in_hand(page)
+        await page.page.evaluate(
+            "{const [track] = heard.getAudioTracks(); track.stop(); track.dispatchEvent(new Event('ended'))}"
+        )
+        await page.until(f"{NOTICE}.includes('could not listen')", within_s=3.0)
+        before = service.connections[0].samples
+        await service.connections[0].heard(1)
+    assert service.connections[0].samples > before
+
+
+async def test_a_locked_screen_is_told_and_what_was_missed_is_not_judged(microphone: Path) -> None:
+    async def script(connection: Connection) -> None:
+        await connection.ready()
+        await connection.heard(2)
+        await connection.partial(0, "cccc", pointer=4)
+        await connection.asked("flush")
+
+    async with (
+        scripted(script) as service,
+        tab(f"{service.url}?verses=112", microphone=microphone) as page,
+    ):
+        await start_with_sound_in_hand(page)
+        await page.page.evaluate("{window.locked = true; sound.suspend()}")
+        locked = await notice(page, within_s=3.0)
+        await page.page.evaluate("{window.locked = false; sound.resume()}")
+        await page.until(f"{NOTICE}.includes('could not listen')", within_s=3.0)
+        await service.connections[0].partial(1, "ccccxxccc", pointer=9)
+        await page.judged(9)
+        statuses = await page.page.evaluate(STATUSES)
+    assert "interrupted" in locked
+    assert statuses[4:6] == ["not_judged", "not_judged"]
+
+
+async def test_a_refused_microphone_is_told_with_what_to_do() -> None:
+    async with scripted(ready_and_pong) as service, tab(f"{service.url}?verses=112", allowed=False) as page:
+        await page.page.click("#main")
+        told = await notice(page)
+        again = await page.page.inner_text("#notice-action")
+    assert "Allow it" in told
+    assert again == "Try again"
+    assert service.connections == []
+
+
+async def test_a_missing_microphone_is_told() -> None:
+    absent = """navigator.mediaDevices.getUserMedia = async () => {
+      throw new DOMException('none', 'NotFoundError');
+    }; true"""
+    async with scripted(ready_and_pong) as service, tab(f"{service.url}?verses=112") as page:
+        await page.page.evaluate(absent)
+        await page.page.click("#main")
+        told = await notice(page)
+        act = await page.page.get_attribute("#main", "data-act")
+    assert "No microphone was found" in told
+    assert act == "recite"
+
+
+async def test_text_that_cannot_be_fetched_is_told() -> None:
+    async with scripted() as service, tab(f"{service.url}?verses=112") as page:
+        await page.context.set_offline(True)
+        await page.page.click("#choose")
+        await page.page.fill("#search", "113")
+        await page.page.click("#choices button")
+        await page.page.click("#open")
+        told = await notice(page)
+        await page.context.set_offline(False)
+        await page.until("document.querySelectorAll('.word').length === 23")
+    assert "could not be fetched" in told

@@ -1,0 +1,187 @@
+"""The page as it is served: whole, from nowhere else, safe, small."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from cli.sample_files import load_samples, samples_folder
+from gateway.http.page import page_info
+from gateway.settings import GatewaySettings
+from shared.recitation.reference.passage import verse_counts
+from tests.integration.edge import edge
+
+STATIC = Path(__file__).parent.parent.parent / "gateway" / "static"
+SCRIPTS = sorted(STATIC.rglob("*.js"))
+TEXTS = [path for path in STATIC.rglob("*") if path.suffix in {".js", ".css", ".html", ".webmanifest"}]
+LARGEST_PAGE = 120_000
+"""Bytes on the line of everything but fonts and pictures for home screens."""
+
+
+async def test_the_page_is_served_with_a_strict_policy() -> None:
+    async with edge() as running:
+        page = await running.http.get("/")
+        script = await running.http.get("/page.js")
+    assert page.status_code == script.status_code == 200
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert page.headers["x-content-type-options"] == "nosniff"
+    assert script.headers["cache-control"] == "no-cache"
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.relative_to(STATIC).as_posix())
+def test_nothing_is_loaded_from_elsewhere(path: Path) -> None:
+    text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
+    assert not re.search(r"(?:https?:)?//[a-z0-9-]+\.[a-z]", text)
+    assert "style=" not in text if path.suffix == ".html" else True
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.relative_to(STATIC).as_posix())
+def test_every_module_that_a_script_names_is_there(path: Path) -> None:
+    for name in re.findall(r"(?:from|import) '(\.[^']+)'", path.read_text(encoding="utf-8")):
+        assert (path.parent / name).is_file(), name
+
+
+async def test_every_file_of_the_page_is_named_and_served() -> None:
+    page = (STATIC / "index.html").read_text(encoding="utf-8")
+    styles = {path: path.read_text(encoding="utf-8") for path in STATIC.rglob("*.css")}
+    named = {name for name in re.findall(r'(?:href|src)="([^#"]+)"', page)}
+    named |= {
+        (path.parent / name).resolve().relative_to(STATIC).as_posix()
+        for path, text in styles.items()
+        for name in re.findall(r'url\("([^"]+)"\)', text)
+    }
+    async with edge() as running:
+        info = (await running.http.get("/page.json")).json()
+        statuses = {
+            name: (await running.http.get(f"/{name}")).status_code for name in {*named, *info["files"]}
+        }
+    assert set(statuses.values()) == {200}, statuses
+    assert named <= set(info["files"])
+    assert "./" in info["files"]
+    assert "service-worker.js" not in info["files"]
+
+
+async def test_the_page_is_small() -> None:
+    async with edge() as running:
+        files = (await running.http.get("/page.json")).json()["files"]
+        sizes = {
+            name: (await running.http.get(f"/{name}")).num_bytes_downloaded for name in files if small(name)
+        }
+    assert len(sizes) > 30
+    assert sum(sizes.values()) <= LARGEST_PAGE, sizes
+
+
+def small(name: str) -> bool:
+    """Neither a font nor a picture for home screens."""
+    return not name.endswith((".woff2", ".png"))
+
+
+def test_the_page_knows_the_number_of_verses_of_every_sura() -> None:
+    script = (STATIC / "passage" / "suras.js").read_text(encoding="utf-8")
+    names, _, rest = script.partition("const ARABIC_NAMES")
+    arabic, _, counts = rest.partition("const COUNTS")
+    quoted = re.findall(r"'([\d ]+)'", counts)
+    assert tuple(int(number) for number in " ".join(quoted).split()) == verse_counts()
+    for listed in (names, arabic):
+        assert len("".join(re.findall(r"'([^']*)'", listed)).split("|")) == 114
+
+
+def test_parts_and_pages_cover_the_quran() -> None:
+    script = (STATIC / "passage" / "divisions.js").read_text(encoding="utf-8")
+    juz, _, pages = script.partition("const PAGE_LENGTHS")
+    starts = [int(number) for number in " ".join(re.findall(r"'([\d ]+)'", juz)).split()]
+    lengths = [int(number) for number in " ".join(re.findall(r"'([\d ]+)'", pages)).split()]
+    assert (len(starts), starts[0], starts[-1]) == (30, 1, sum(verse_counts()[:77]) + 1)
+    assert starts == sorted(starts)
+    assert (len(lengths), sum(lengths)) == (604, sum(verse_counts()))
+
+
+def test_every_sentence_is_there_in_both_languages_with_the_same_places() -> None:
+    script = (STATIC / "language" / "strings.js").read_text(encoding="utf-8")
+    english, _, arabic = script.partition("\n  ar: {")
+    pattern = re.compile(r"^    '([\w.]+)': '(.*)',$", re.MULTILINE)
+    said = [dict(pattern.findall(part)) for part in (english, arabic)]
+    assert said[0].keys() == said[1].keys()
+    places = [{key: sorted(re.findall(r"{\w+}", text)) for key, text in part.items()} for part in said]
+    assert places[0] == places[1]
+    assert not [
+        key for key, text in said[1].items() if not re.search("[\u0600-\u06ff]", re.sub(r"{\w+}", "م", text))
+    ]
+
+
+def test_every_sentence_that_the_page_asks_for_is_there() -> None:
+    english = (STATIC / "language" / "strings.js").read_text(encoding="utf-8")
+    known = set(re.findall(r"^    '([\w.]+)':", english, re.MULTILINE))
+    asked: set[str] = set()
+    for path in [*SCRIPTS, STATIC / "index.html"]:
+        text = path.read_text(encoding="utf-8")
+        asked |= set(re.findall(r'data-say(?:-label|-hint)?="([\w.]+)"', text))
+        asked |= set(re.findall(r"(?:text|say|status|countDown|line)\((?:[^'`]*, )?'([a-z]+\.[\w.]+)'", text))
+    assert len(asked) > 90
+    assert asked - known == set()
+
+
+NOT_FOR_RECITERS = {
+    # The status line says that it takes longer.
+    "server_busy",
+    "audio_too_fast",
+    # One window: its words are shown as not judged.
+    "asr_failed",
+    "bad_audio",
+    "poison",
+    "expired",
+    "timeout",
+    # Of HTTP calls that the page does not make.
+    "unknown_session",
+    "upload_too_slow",
+    "too_many_uploads",
+}
+
+
+def test_every_error_code_has_a_sentence_of_its_own() -> None:
+    protocol = (STATIC.parent.parent / "docs" / "protocol.md").read_text(encoding="utf-8")
+    errors = protocol.partition("### `error`")[2].partition("### Close codes")[0]
+    codes = set(re.findall(r"^\| `(\w+)` \|", errors, re.MULTILINE))
+    sentences = (STATIC / "language" / "strings.js").read_text(encoding="utf-8")
+    said = set(re.findall(r"^    'error\.(\w+)':", sentences, re.MULTILINE))
+    assert len(codes) > 25
+    assert codes - NOT_FOR_RECITERS - said == set()
+    assert {"close_1008", "close_4501", "close_4502", "close_4503"} <= said
+
+
+async def test_samples_are_served_where_there_are_any() -> None:
+    async with edge(demo_samples=str(samples_folder())) as running:
+        listed = await running.http.get("/samples/samples.json")
+        file = await running.http.get(f"/samples/{json.loads(listed.text)[0]['file']}")
+        outside = await running.http.get("/samples/../__main__.py")
+        info = (await running.http.get("/page.json")).json()
+    assert len(json.loads(listed.text)) == len(load_samples())
+    assert file.status_code == 200
+    assert outside.status_code == 404
+    assert info["samples"]
+    async with edge() as running:
+        assert (await running.http.get("/samples/samples.json")).status_code == 404
+        assert not (await running.http.get("/page.json")).json()["samples"]
+
+
+async def test_a_reference_recitation_is_offered_where_there_is_one(tmp_path: Path) -> None:
+    (tmp_path / "112001.opus").write_bytes(b"OggS")
+    (tmp_path / "notes.txt").write_text("from whom")
+    async with edge(reference_recitation=str(tmp_path)) as running:
+        info = (await running.http.get("/page.json")).json()
+        verse = await running.http.get("/reference/112001.opus")
+        missing = await running.http.get("/reference/112002.opus")
+    assert info["reference"] == {"extension": "opus"}
+    assert (verse.status_code, missing.status_code) == (200, 404)
+
+
+def test_a_folder_without_a_single_verse_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="REFERENCE_RECITATION"):
+        page_info(GatewaySettings(reference_recitation=str(tmp_path)))
+    with pytest.raises(ValueError, match="REFERENCE_RECITATION"):
+        page_info(GatewaySettings(reference_recitation=str(tmp_path / "absent")))
