@@ -22,7 +22,8 @@ from session_router.redis_registry import RedisRegistry
 from session_router.registry import Registry
 from session_router.settings import RouterSettings
 from session_router.waiting import WaitingRoom
-from shared.bus.redis_connections import ConnectionLimits, open_client, parse_urls
+from shared.bus.redis_addresses import parse_urls
+from shared.bus.redis_connections import ConnectionLimits, open_client
 from shared.clock import Clock, SystemClock
 from shared.errors import RattilError
 

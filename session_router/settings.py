@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from session_router.admission import AdmissionRules, OverflowPolicy
 from session_router.scaling import ScalingRules
-from shared.bus.redis_connections import parse_urls
+from shared.bus.redis_addresses import parse_urls
 from shared.ids import PoolName
 from shared.service.logging import LogFormat
 
