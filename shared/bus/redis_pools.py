@@ -37,7 +37,11 @@ class _AsksSentinels(Connection):
 
     async def connect(self) -> None:
         if not self.is_connected:
-            self.host, self.port = await self._sentinel.discover_master(self._service)
+            try:
+                self.host, self.port = await self._sentinel.discover_master(self._service)
+            finally:
+                for watcher in self._sentinel.sentinels:  # they are asked rarely: nothing stays open
+                    await watcher.connection_pool.disconnect()
         await super().connect()  # type: ignore[no-untyped-call]
 
 
