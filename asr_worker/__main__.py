@@ -22,8 +22,8 @@ _log = get_logger(__name__)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run until SIGTERM or SIGINT; returns the exit code (0 after a drain, 1 if it cannot start, 2 if its Redis
-    would lose sessions)."""
+    """Run until SIGTERM or SIGINT; returns the exit code: 0 after a drain, 1 if it cannot start, 2 if its
+    Redis would lose sessions."""
     arguments = sys.argv[1:] if argv is None else argv
     settings = load_settings(WorkerSettings, arguments, "python -m asr_worker", ABOUT)
     configure_logging("asr_worker", settings.log_level, settings.log_format)

@@ -178,13 +178,14 @@ class Worker:
             self._answer(claim, outcomes.failed(segment, error, stages, self.worker_id))
             return
         alone = claim.entry_id if claim.deliveries > 1 else ""
+        now_s = self._clock.monotonic()
         self._batcher.offer(
             Waiting(
                 Job(claim, item, stages.queued_ms),
                 GroupKey(self._executor.bucket(segment.samples), alone),
                 segment.priority == "final",
-                segment.deadline_ms,
-                self._clock.monotonic(),
+                int(now_s * 1000) + segment.patience_ms,
+                now_s,
             )
         )
         self._metrics.in_flight.set(len(self._in_flight))
@@ -202,7 +203,7 @@ class Worker:
             await self._prefetcher.settled()
             batch = self._batcher.take(self._clock.monotonic(), self._idle_since_s, closing=self._closing)
             if batch:
-                await self._decode(self._without_expired(batch))
+                await self._decode(await self._without_expired(batch))
             elif self._closing:
                 return
             else:
@@ -213,22 +214,32 @@ class Worker:
         wait_s = self._batcher.wait_s(self._clock.monotonic(), self._idle_since_s)
         await pause(self._work, wait_s) if wait_s is not None else await self._work.wait()
 
-    def _without_expired(self, batch: Sequence[Waiting[Job]]) -> list[Waiting[Job]]:
-        if not self._policy.drop_expired:
-            return list(batch)
+    async def _without_expired(self, batch: Sequence[Waiting[Job]]) -> list[Waiting[Job]]:
+        """Those that somebody still waits for; `drop_expired` also leaves out partials past their deadline.
+
+        What looks young by the clock of this machine is not asked about.
+        """
         now_ms = self._clock.wall_ms()
-        fresh: list[Waiting[Job]] = []
-        for waiting in batch:
-            if waiting.final or waiting.deadline_ms > now_ms:
-                fresh.append(waiting)
-                continue
+        old = [waiting for waiting in batch if _looks_old(waiting.payload.claim, now_ms)]
+        if not old:
+            return list(batch)
+        try:
+            states = await self._queue.look_up([waiting.payload.claim for waiting in old])
+        except BusUnavailable:
+            self._metrics.bus_errors.labels("look_up").inc()
+            return list(batch)
+        for waiting, state in zip(old, states, strict=True):
             claim = waiting.payload.claim
+            late = state.age_ms >= claim.segment.patience_ms and not waiting.final
+            if state.wanted and not (late and self._policy.drop_expired):
+                continue
+            batch = [other for other in batch if other is not waiting]
             message = "this part waited too long to be of use; it was not recognised"
             stages = self._stages(waiting, self._clock.monotonic(), 0, 0)
             self._answer(
                 claim, outcomes.dropped(claim.segment, outcomes.EXPIRED, message, stages, self.worker_id)
             )
-        return fresh
+        return list(batch)
 
     async def _decode(self, batch: Sequence[Waiting[Job]]) -> None:
         if not batch:
@@ -277,3 +288,9 @@ class Worker:
                 await self._queue.refresh(claims)
             except BusUnavailable:
                 self._metrics.bus_errors.labels("refresh").inc()
+
+
+def _looks_old(claim: Claim, now_ms: int) -> bool:
+    """Whether its deadline may have passed: an entry's id begins with the store's time of its push, ms."""
+    pushed_ms = int(claim.entry_id.partition("-")[0])
+    return claim.deliveries > 1 or now_ms - pushed_ms >= claim.segment.patience_ms

@@ -25,8 +25,9 @@ from benchmarks.figures import percentile
 from benchmarks.load.process import load
 from benchmarks.load.run import LoadOrder
 from benchmarks.report import Report, Table
-from benchmarks.speech import SAMPLE_RATE, Recording, recordings
+from benchmarks.speech import Recording, recordings
 from benchmarks.system import System, system
+from shared.audio.formats import SAMPLE_RATE
 
 FRAME_S = 0.1
 MEASURED = 4

@@ -25,7 +25,8 @@ from session_router.registry.redis_registry import RedisRegistry
 from session_router.registry.registry import Registry
 from session_router.scaling.backlog import BacklogGauge, RedisBacklog
 from session_router.settings import RouterSettings
-from shared.bus.redis_connections import ConnectionLimits, open_client, parse_urls
+from shared.bus.redis_addresses import parse_urls
+from shared.bus.redis_connections import ConnectionLimits, open_client
 from shared.clock import Clock, SystemClock
 from shared.errors import RattilError
 from shared.service.http_json import bug_response, error_response, refusal_response

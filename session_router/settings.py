@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from session_router.admission.overflow import AdmissionRules, OverflowPolicy
 from session_router.http.guard import LOOPBACK_HOSTS
 from session_router.scaling.replicas import ScalingRules
-from shared.bus.redis_connections import parse_urls
+from shared.bus.redis_addresses import parse_urls
 from shared.ids import PoolName
 from shared.service.logging import LogFormat
 from shared.service.service_keys import is_loopback, parse_service_keys

@@ -23,7 +23,8 @@ class GroupKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Waiting(Generic[Payload]):
-    """One segment waiting for the engine. `arrived_s` is monotonic, `deadline_ms` wall time."""
+    """One segment waiting for the engine. `arrived_s` and `deadline_ms` are on this worker's own clock
+    (monotonic): the clocks of gateways may be wrong, and would decide who goes first."""
 
     payload: Payload
     key: GroupKey

@@ -13,14 +13,14 @@ from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix
 from arq.worker import Worker as ArqWorker
 from arq.worker import func
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from asr_worker.metrics import WorkerMetrics
 from asr_worker.offline.verify import Verifier
 from asr_worker.stop_waits import Retry, cancel_all, pause
 from shared.bus import keys
-from shared.bus.redis_connections import command, heeding_cancel
+from shared.bus.redis_connections import ConnectionLimits, command, heeding_cancel, open_client
 from shared.bus.redis_errors import redis_errors
 from shared.clock import Clock
 from shared.errors import BusUnavailable, RattilError, Unavailable
@@ -132,15 +132,12 @@ class VerifyJobs:
 
     @asynccontextmanager
     async def _arq_worker(self) -> AsyncIterator[ArqWorker]:
-        pool = BlockingConnectionPool.from_url(
-            self._control_url,
-            max_connections=2 * self._policy.max_jobs + 4,
-            timeout=5,
-            socket_connect_timeout=2,
-            socket_timeout=5,
-        )
+        limits = ConnectionLimits(max_connections=2 * self._policy.max_jobs + 4)
         redis = ArqRedis(
-            pool, job_serializer=dump_job, job_deserializer=load_job, default_queue_name=JOB_QUEUE
+            open_client(self._control_url, limits).connection_pool,
+            job_serializer=dump_job,
+            job_deserializer=load_job,
+            default_queue_name=JOB_QUEUE,
         )
         worker = ArqWorker(
             [func(self.verify, name=VERIFY)],

@@ -15,6 +15,7 @@ from shared.bus.ports import Claim, WorkQueue
 from shared.errors import BusUnavailable
 from shared.protocol.segments import SegmentResult
 from shared.service.logging import get_logger
+from shared.service.throttled_log import ThrottledLog
 
 MAX_AT_ONCE = 64
 """Results committed in one call."""
@@ -23,6 +24,7 @@ Finished = tuple[Claim, SegmentResult]
 _Answer = TypeVar("_Answer")
 
 _log = get_logger(__name__)
+_repeated = ThrottledLog(_log)
 
 
 class ShardCommitter:
@@ -91,8 +93,9 @@ class ShardCommitter:
             except BusUnavailable as error:
                 self._metrics.bus_errors.labels(what).inc()
                 wait_s = retry.wait_s()
-                _log.warning(
+                _repeated.warning(
                     "bus_unavailable",
+                    key=(what, self.shard),
                     call=what,
                     shard=self.shard,
                     error=error.message,

@@ -11,12 +11,14 @@ from asr_worker.stop_waits import Retry, first_of, pause
 from shared.bus.ports import Claim, WorkQueue
 from shared.errors import BusUnavailable
 from shared.service.logging import get_logger
+from shared.service.throttled_log import ThrottledLog
 
 SUSPECTS_AT_ONCE = 1
 """Segments taken over from dead workers in one go, all shards. One of them may have killed its
 worker; innocent ones taken together with it would be delivered as often as it and dropped with it."""
 
 _log = get_logger(__name__)
+_repeated = ThrottledLog(_log)
 
 
 class SegmentConsumer:
@@ -94,4 +96,4 @@ class SegmentConsumer:
 
     def _note(self, call: str, shard: int, error: BusUnavailable) -> None:
         self._metrics.bus_errors.labels(call).inc()
-        _log.warning("bus_unavailable", call=call, shard=shard, error=error.message)
+        _repeated.warning("bus_unavailable", key=(call, shard), call=call, shard=shard, error=error.message)

@@ -13,11 +13,10 @@ import msgspec
 from arq.connections import ArqRedis
 from arq.constants import job_key_prefix, result_key_prefix
 from arq.jobs import Job, ResultNotFound, SerializationError
-from redis.asyncio import BlockingConnectionPool
 from redis.exceptions import RedisError
 
 from shared.bus import keys
-from shared.bus.redis_connections import heeding_cancel
+from shared.bus.redis_connections import ConnectionLimits, heeding_cancel, open_client
 from shared.errors import BusUnavailable, QueueFull, Unavailable
 from shared.ids import Epoch, SessionId, TraceId, new_trace_id
 from shared.protocol.jobs import (
@@ -82,11 +81,9 @@ class ArqVerifier:
     ) -> None:
         """`timeout_s`: longest wait for a report on no audio at all (see `job_time_s`).
         `max_queued`: waiting jobs above which none is added."""
-        pool = BlockingConnectionPool.from_url(
-            redis_url, max_connections=max_connections, timeout=5, socket_connect_timeout=2, socket_timeout=5
-        )
+        limits = ConnectionLimits(max_connections=max_connections)
         self._redis = ArqRedis(
-            pool,
+            open_client(redis_url, limits).connection_pool,
             job_serializer=dump_job,
             job_deserializer=load_job,
             default_queue_name=JOB_QUEUE,

@@ -1,6 +1,14 @@
-"""The session core as bytes: what `SessionRecord.core` holds."""
+"""The session core as bytes: what `SessionRecord.core` holds.
+
+Gateways of two builds run side by side during an update, and a session moves between them in either
+direction. So: fields are only added, at the end, with a default (an older build ignores them, a newer one
+has the default). What cannot be done so raises `SNAPSHOT_VERSION` and keeps a reader of the version before.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
@@ -39,7 +47,13 @@ class CoreSnapshot(msgspec.Struct, frozen=True, array_like=True):
 
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(CoreSnapshot)
+_any_decoder = msgspec.msgpack.Decoder(list[Any])
+_READERS: dict[int, Callable[[bytes], CoreSnapshot]] = {
+    1: msgspec.msgpack.Decoder(CoreSnapshot).decode,
+}
+"""By version: this one and, once there is one, the version before."""
+
+_VERSION_AT = CoreSnapshot.__struct_fields__.index("v")
 
 
 def encode_snapshot(snapshot: CoreSnapshot) -> bytes:
@@ -49,9 +63,17 @@ def encode_snapshot(snapshot: CoreSnapshot) -> bytes:
 def decode_snapshot(data: bytes) -> CoreSnapshot:
     """Raises `StateLost` for bytes that this version cannot read."""
     try:
-        snapshot = _decoder.decode(data)
+        read = _READERS.get(_version(data))
+        if read is None:
+            versions = " or ".join(map(str, _READERS))
+            raise StateLost(f"the session's saved state has version {_version(data)}, not {versions}")
+        return read(data)
     except msgspec.DecodeError as error:
         raise StateLost(f"the session's saved state cannot be read ({error})") from error
-    if snapshot.v != SNAPSHOT_VERSION:
-        raise StateLost(f"the session's saved state has version {snapshot.v}, not {SNAPSHOT_VERSION}")
-    return snapshot
+
+
+def _version(data: bytes) -> int:
+    """The version is always at the same place, whatever else changes; 0 if there is none."""
+    fields = _any_decoder.decode(data)
+    found = fields[_VERSION_AT] if len(fields) > _VERSION_AT else None
+    return found if isinstance(found, int) else 0

@@ -236,6 +236,13 @@ class Claim(NamedTuple):
     segment: Segment
 
 
+class ClaimState(NamedTuple):
+    """`wanted`: somebody still waits for the result. `age_ms`: since the push, by the store's clock."""
+
+    wanted: bool
+    age_ms: int
+
+
 class WorkQueue(Protocol):
     """The worker's side of a pool's segment streams, all shards. One object per worker process."""
 
@@ -256,6 +263,10 @@ class WorkQueue(Protocol):
 
     async def commit(self, finished: Sequence[tuple[Claim, SegmentResult]]) -> list[CommitOutcome]:
         """Per item: append the result once, publish it, then ack and delete the segment."""
+        ...
+
+    async def look_up(self, claims: Sequence[Claim]) -> list[ClaimState]:
+        """How each claim stands: one whose session gave it up, or lost its state, need not be decoded."""
         ...
 
     async def bury(self, claim: Claim, reason: str) -> None:

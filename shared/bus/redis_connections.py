@@ -7,18 +7,22 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
+from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.client import Pipeline
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from shared.bus.redis_addresses import parse_urls
 from shared.bus.redis_errors import redis_errors, write_after_end
+from shared.bus.redis_pools import open_dedicated, open_pool
 from shared.errors import BusUnavailable
 
 _T = TypeVar("_T")
 
 PING_S = 1.5
 """A shard that has not answered a ping for so long is away: one that hangs must not hide the others."""
+_READERS = 8
+"""Connections per shard and process that are each held by one reader."""
 
 MAX_BLOCK_MS = 2_000
 """Longest wait of one blocking read: it bounds how long a drain or a dead server goes unnoticed."""
@@ -33,21 +37,8 @@ class ConnectionLimits:
 
     max_connections: int = 16
     connect_s: float = 2.0
-    reply_s: float = 5.0
+    reply_s: float = 3.0
     pool_wait_s: float = 5.0
-
-
-def parse_urls(redis_url: str) -> tuple[str, ...]:
-    """The shards of a `REDIS_URL` list, in order. Raises `ValueError` for an empty list or a bad scheme."""
-    urls = tuple(url.strip() for url in redis_url.split(",") if url.strip())
-    if not urls:
-        raise ValueError("REDIS_URL is empty: give at least one redis://host:port/db")
-    for url in urls:
-        if not url.startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError(f"REDIS_URL must list redis://, rediss:// or unix:// addresses, not {url!r}")
-    if len(set(urls)) != len(urls):
-        raise ValueError("REDIS_URL names the same shard twice")
-    return urls
 
 
 def open_client(url: str, limits: ConnectionLimits | None = None) -> Redis:
@@ -56,15 +47,7 @@ def open_client(url: str, limits: ConnectionLimits | None = None) -> Redis:
     Commands wait for a free connection up to `pool_wait_s`. It connects on first use.
     """
     limits = limits or ConnectionLimits()
-    pool = BlockingConnectionPool.from_url(
-        url,
-        max_connections=limits.max_connections,
-        timeout=limits.pool_wait_s,
-        socket_timeout=limits.reply_s,
-        socket_connect_timeout=limits.connect_s,
-        socket_keepalive=True,
-        protocol=2,
-    )
+    pool = open_pool(url, limits.max_connections, limits.pool_wait_s, limits.connect_s, limits.reply_s)
     return Redis.from_pool(pool)
 
 
@@ -107,18 +90,6 @@ def execute(pipe: Pipeline, *, raise_on_error: bool = True) -> Awaitable[list[An
     return heeding_cancel(pipe.execute(raise_on_error=raise_on_error))
 
 
-def _open_dedicated(url: str, limits: ConnectionLimits) -> ConnectionPool:
-    """Connections that are each held by one reader: blocking stream reads and pub/sub."""
-    return ConnectionPool.from_url(
-        url,
-        max_connections=8,
-        socket_timeout=limits.reply_s,
-        socket_connect_timeout=limits.connect_s,
-        socket_keepalive=True,
-        protocol=2,
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class Shard:
     """One Redis instance: `commands` for short calls, `blocking` for reads that wait."""
@@ -143,7 +114,7 @@ class RedisConnections:
             raise ValueError("reply_s must be longer than the longest blocking read")
         shards = []
         for index, url in enumerate(parse_urls(redis_url)):
-            dedicated = _open_dedicated(url, limits)
+            dedicated = open_dedicated(url, _READERS, limits.connect_s, limits.reply_s)
             shards.append(Shard(index, open_client(url, limits), Redis(connection_pool=dedicated), dedicated))
         self.shards: tuple[Shard, ...] = tuple(shards)
 

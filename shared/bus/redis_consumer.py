@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
 from redis.exceptions import ResponseError
 
-from shared.bus import segment_entries
+from shared.bus import keys, segment_entries
 from shared.bus.dead_letters import bury_note, describe_undecodable, discard_entry
 from shared.bus.keys import WORKER_GROUP
 from shared.bus.limits import BusLimits
 from shared.bus.metrics import BusMetrics
-from shared.bus.ports import Claim, CommitOutcome
+from shared.bus.ports import Claim, ClaimState, CommitOutcome
 from shared.bus.redis_connections import MAX_BLOCK_MS, Shard, command
 from shared.bus.redis_errors import redis_errors
 from shared.bus.redis_scripts import BACKLOG, Call, LuaScript, ScriptArgument
@@ -25,7 +26,16 @@ from shared.service.logging import get_logger
 
 _LEAVE = LuaScript("leave")
 _REFRESH = LuaScript("refresh")
+_LOOK_UP = LuaScript("look_up")
 _FORGET_DELETED = LuaScript("forget_deleted")
+
+_TIDY_CONSUMERS = LuaScript("tidy_consumers")
+
+TIDY_EVERY_S = 30.0
+"""How often a worker looks for consumers of workers that are gone, seconds."""
+
+SILENT_MS = 60_000
+"""A consumer that has not read for so long belongs to a dead worker: a living one reads every two seconds."""
 
 _PENDING_PAGE = 128
 """Pending entries looked at in one call."""
@@ -49,6 +59,7 @@ class ShardConsumer:
         self._held: set[str] = set()  # handed to the caller, not yet committed
         self._recover = True  # entries may be pending for this consumer that nobody here has seen
         self._cursor = "0-0"
+        self._tidied_s = float("-inf")
 
     async def claim(self, max_items: int, block_ms: int) -> list[Claim]:
         try:
@@ -75,6 +86,9 @@ class ShardConsumer:
             raise
         if reply is None:
             return []
+        if time.monotonic() - self._tidied_s >= TIDY_EVERY_S:
+            self._tidied_s = time.monotonic()
+            await self.tidy(SILENT_MS)
         self._cursor = reply[0].decode()
         entries: list[Entry] = [entry for entry in reply[1] if entry[0] is not None]
         if len(entries) < len(reply[1]):
@@ -100,9 +114,28 @@ class ShardConsumer:
                 raise failure
         return outcomes
 
+    async def look_up(self, claims: Sequence[Claim]) -> list[ClaimState]:
+        calls: list[Call] = []
+        for claim in claims:
+            segment = claim.segment
+            script_keys = [keys.session(segment.session_id), keys.session_offsets(segment.session_id)]
+            calls.append((script_keys, [segment.epoch, segment.seq, claim.entry_id]))
+        with redis_errors("looking up segments"):
+            replies = await _LOOK_UP.run_many(self.shard.commands, calls)
+            for reply in replies:
+                if isinstance(reply, Exception):
+                    raise reply
+        return [ClaimState(bool(wanted), int(age_ms)) for wanted, age_ms in replies]
+
     async def refresh(self, entry_ids: Sequence[str]) -> None:
         with redis_errors("refreshing claims"):
             await self._run_in_group(_REFRESH, [WORKER_GROUP, self._consumer, *entry_ids])
+
+    async def tidy(self, silent_ms: int) -> int:
+        """Remove the consumers of dead workers, once all they held has been taken over. Returns how many."""
+        with redis_errors("removing dead consumers"):
+            removed = await self._run_in_group(_TIDY_CONSUMERS, [WORKER_GROUP, self._consumer, silent_ms])
+        return int(removed or 0)
 
     async def leave(self) -> None:
         with redis_errors("leaving the worker group"):
@@ -200,13 +233,14 @@ class ShardConsumer:
         await self.ensure_group()
         return None
 
-    async def _run_in_group(self, script: LuaScript, args: Sequence[ScriptArgument]) -> None:
-        """Run a script of the group; a group that is gone has nothing for it to do."""
+    async def _run_in_group(self, script: LuaScript, args: Sequence[ScriptArgument]) -> Any:
+        """Run a script of the group; a group that is gone has nothing for it to do (None)."""
         try:
-            await script.run(self.shard.commands, [self._stream], args)
+            return await script.run(self.shard.commands, [self._stream], args)
         except ResponseError as error:
             if not _group_is_gone(error):
                 raise
+        return None
 
 
 def _unreadable(identity: codec.SegmentIdentity, why: str) -> SegmentResult:

@@ -26,7 +26,7 @@ class RedisResultFeed:
         *,
         max_channels: int = 20_000,
         confirm_s: float = 5.0,
-        idle_ping_s: float = 15.0,
+        idle_ping_s: float = 2.0,
         backoff: Backoff | None = None,
         random_source: random.Random | None = None,
         metrics: BusMetrics | None = None,

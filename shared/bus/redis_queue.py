@@ -10,7 +10,7 @@ from shared.bus import keys
 from shared.bus.dead_letters import bury_note, describe
 from shared.bus.limits import BusLimits
 from shared.bus.metrics import BusMetrics
-from shared.bus.ports import Claim, CommitOutcome
+from shared.bus.ports import Claim, ClaimState, CommitOutcome
 from shared.bus.redis_connections import RedisConnections
 from shared.bus.redis_consumer import ShardConsumer
 from shared.bus.redis_errors import redis_errors
@@ -70,6 +70,16 @@ class RedisWorkQueue:
                 raise done
             outcomes.update(zip(ats, done, strict=True))
         return [outcomes[at] for at in range(len(finished))]
+
+    async def look_up(self, claims: Sequence[Claim]) -> list[ClaimState]:
+        places: dict[int, list[int]] = {}
+        for at, claim in enumerate(claims):
+            places.setdefault(claim.shard, []).append(at)
+        states: dict[int, ClaimState] = {}
+        for shard, ats in places.items():
+            found = await self._consumers[shard].look_up([claims[at] for at in ats])
+            states.update(zip(ats, found, strict=True))
+        return [states[at] for at in range(len(claims))]
 
     async def bury(self, claim: Claim, reason: str) -> None:
         client = self._consumers[claim.shard].shard.commands

@@ -23,6 +23,7 @@ from shared.errors import BadRequest, BusUnavailable
 from shared.protocol import codec
 from shared.protocol.segments import LoggedResult, Takeover
 from shared.service.logging import get_logger
+from shared.service.throttled_log import ThrottledLog
 
 _BATCH = 512
 """Channels per SUBSCRIBE: large enough for few round trips, small enough not to stall Redis."""
@@ -31,6 +32,7 @@ _YIELD_EVERY = 64
 """Messages handled in one go before other tasks get the loop: a full buffer never suspends a read."""
 
 _log = get_logger(__name__)
+_repeated = ThrottledLog(_log)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,8 @@ class ShardSubscriber:
                     await self._serve(connection)
             except (BusUnavailable, RedisError) as error:
                 self._interruptions.inc()
-                _log.warning("results_feed_interrupted", shard=self._shard.index, why=str(error))
+                shard = self._shard.index
+                _repeated.warning("results_feed_interrupted", key=shard, shard=shard, why=str(error))
             except Exception:
                 # Whatever it was: without this task every session of the shard would go silent.
                 self._interruptions.inc()

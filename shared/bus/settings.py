@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings
 
 from shared.bus.keys import SESSION_TTL_S
 from shared.bus.limits import MAX_AUDIO_BYTES, AudioCodec, BusLimits, StoreAudio
+from shared.bus.redis_addresses import parse_urls
 from shared.bus.redis_connections import ConnectionLimits
 
 
@@ -16,7 +17,8 @@ class BusSettings(BaseSettings):
     redis_url: str = Field(
         default="redis://127.0.0.1:6379/0",
         description="Redis of sessions, segments and results; several shards separated by commas, "
-        "in the same order for every service.",
+        "in the same order for every service. redis://, rediss:// (TLS), unix://, or Sentinels: "
+        "redis+sentinel://[user:password@]host:26379,host:26379/service/db. No Redis Cluster.",
     )
     control_redis_url: str = Field(
         default="",
@@ -82,4 +84,11 @@ class BusSettings(BaseSettings):
     @property
     def control_url(self) -> str:
         """The one Redis of registry and jobs."""
-        return self.control_redis_url or self.redis_url.split(",")[0].strip()
+        return self.control_redis_url.strip() or parse_urls(self.redis_url)[0]
+
+    @field_validator("redis_url", "control_redis_url")
+    @classmethod
+    def _is_an_address(cls, value: str, info: ValidationInfo) -> str:
+        if value.strip() or info.field_name == "redis_url":
+            parse_urls(value)
+        return value

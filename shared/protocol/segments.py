@@ -55,6 +55,11 @@ class Segment(msgspec.Struct, frozen=True):
     options: TaskOptions = TaskOptions()
     v: int = BUS_VERSION
 
+    @property
+    def patience_ms(self) -> int:
+        """How long its result is of use, from its push on: both times are of one gateway's clock."""
+        return max(0, self.deadline_ms - self.created_ms)
+
 
 class StageTimings(msgspec.Struct, frozen=True, gc=False):
     """How long a segment spent where, ms."""

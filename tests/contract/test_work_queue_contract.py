@@ -288,3 +288,17 @@ async def test_close_with_pending_work_leaves_it_to_others(bus: Bus) -> None:
     await queue.close()
     [claim] = await bus.queue("w2").reclaim(0, 0, 10)
     assert claim.segment.seq == 0
+
+
+async def test_what_nobody_waits_for_any_more_is_known(bus: Bus) -> None:
+    store, queue, record = bus.store(), bus.queue(), a_record()
+    await store.open(record)
+    for seq in range(2):
+        await store.push(record, a_segment(record, seq), None)
+    wanted, given_up = await claim_all(queue)
+    await store.settle(a_result(given_up.segment, outcome="dropped"))
+    states = await queue.look_up([given_up, wanted])
+    assert [state.wanted for state in states] == [False, True]
+    assert all(0 <= state.age_ms < 60_000 for state in states)
+    await bus.wipe()
+    assert [state.wanted for state in await queue.look_up([wanted])] == [False]

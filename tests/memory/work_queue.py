@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from shared.bus.dead_letters import describe
-from shared.bus.ports import Claim, CommitOutcome
+from shared.bus.ports import Claim, ClaimState, CommitOutcome
 from shared.errors import BusUnavailable
 from shared.ids import PoolName, WorkerId
 from shared.protocol.segments import SegmentResult
@@ -64,6 +64,21 @@ class MemoryWorkQueue:
         for shard in away:
             self._bus.check(shard)
         return outcomes
+
+    async def look_up(self, claims: Sequence[Claim]) -> list[ClaimState]:
+        states = []
+        for claim in claims:
+            self._bus.check(claim.shard)
+            segment, entry = claim.segment, self._stream(claim.shard).get(claim.entry_id)
+            stored = self._bus.session(segment.session_id)
+            wanted = (
+                stored is not None
+                and stored.record.epoch == segment.epoch
+                and segment.seq not in stored.offsets
+            )
+            added_s = self._bus.clock.monotonic() if entry is None else entry.added_s
+            states.append(ClaimState(wanted, int((self._bus.clock.monotonic() - added_s) * 1000)))
+        return states
 
     async def bury(self, claim: Claim, reason: str) -> None:
         self._bus.check(claim.shard)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -46,7 +47,13 @@ class _Snapshot(msgspec.Struct, frozen=True, array_like=True):
 
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(_Snapshot)
+_READERS: Final[dict[int, Callable[[bytes], _Snapshot]]] = {
+    1: msgspec.msgpack.Decoder(_Snapshot).decode,
+}
+"""By version: this one and, once there is one, the version before. Fields are only added, at the end, with a
+default, so that builds on both sides of an update read each other's states; what cannot be done so raises
+`SNAPSHOT_VERSION`. The version comes first, whatever else changes."""
+_version_decoder = msgspec.msgpack.Decoder(list[Any])
 
 
 class Follower:
@@ -157,13 +164,20 @@ class Follower:
         """
         try:
             plain = data[0] & 0xF0 == _ARRAY_MARK if data else False
-            saved = _decoder.decode(data if plain else zlib.decompress(data))
+            packed = data if plain else zlib.decompress(data)
+            version = next(iter(_version_decoder.decode(packed)), None)
+            read = _READERS.get(version) if isinstance(version, int) else None
+            if read is None:
+                versions = " or ".join(map(str, _READERS))
+                raise BadRequest(
+                    f"The saved state is version {version}, not {versions}. Start the session anew."
+                )
+            saved = read(packed)
         except (zlib.error, msgspec.DecodeError) as error:
             raise BadRequest(f"The saved state cannot be read: {error}. Start the session anew.") from error
-        if saved.v != SNAPSHOT_VERSION or saved.passage != str(passage.range):
+        if saved.passage != str(passage.range):
             raise BadRequest(
-                f"The saved state is version {saved.v} for {saved.passage}, not version {SNAPSHOT_VERSION} "
-                f"for {passage.range}. Start the session anew."
+                f"The saved state is for {saved.passage}, not for {passage.range}. Start the session anew."
             )
         follower = cls(passage, policy)
         follower._transcript = Transcript(policy.transcript_words, saved.transcript)

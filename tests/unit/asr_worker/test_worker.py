@@ -9,6 +9,8 @@ from dataclasses import replace
 
 import pytest
 
+from asr_worker.batching import outcomes
+from asr_worker.batching.outcomes import Stages
 from asr_worker.engines.engine import EngineCapabilities, EngineItem, EngineOutput
 from asr_worker.engines.scripted import (
     FAIL_BATCH,
@@ -19,7 +21,9 @@ from asr_worker.engines.scripted import (
     speak,
     speak_marker,
 )
+from shared.clock import SystemClock
 from shared.errors import BusUnavailable
+from shared.ids import WorkerId
 from shared.protocol.segments import SegmentResult, TaskOptions
 from tests.memory.bus_state import MemoryBus
 from tests.unit.asr_worker.worker_harness import QUICK, Reciter, reciter, running, start, until
@@ -260,6 +264,38 @@ async def test_expired_partials_may_be_dropped_but_finals_never(bus: MemoryBus) 
         results = {result.seq: result for result in await session.results(3)}
     assert (results[0].outcome, results[0].code) == ("dropped", "expired")
     assert [results[seq].outcome for seq in (1, 2)] == ["result", "result"]
+
+
+async def test_what_its_session_has_given_up_is_not_decoded(bus: MemoryBus) -> None:
+    engine, session = _HeldEngine(), await reciter(bus)
+    for _ in range(2):
+        await session.push(WINDOW, deadline_ms=1)
+    [given_up, _] = [entry for stream in bus.streams.values() for entry in stream.values()]
+    await session.store.settle(
+        outcomes.dropped(given_up.segment, "timeout", "gone", Stages(0), WorkerId("g"))
+    )
+    engine.go.set()
+    async with running(bus, engine=engine) as worker:
+        await session.results(2)
+        await until(lambda: worker.worker.in_flight == 0)
+    assert sum(engine.batches) == 1
+
+
+async def test_a_gateway_whose_clock_is_wrong_does_not_go_first(bus: MemoryBus) -> None:
+    """Its deadlines look old by a year: who came first goes first all the same."""
+    engine, honest, skewed = _HeldEngine(), await reciter(bus), await reciter(bus)
+    policy = replace(QUICK, max_batch=1)
+    async with running(bus, engine=engine, policy=policy) as worker:
+        await honest.push(WINDOW)
+        await until(lambda: len(engine.batches) == 1)
+        await honest.push(WINDOW, deadline_ms=SystemClock().wall_ms() + 20_000)
+        await until(lambda: worker.worker.in_flight == 2)
+        year_ms = 365 * 24 * 3600 * 1000
+        await skewed.push(WINDOW, created_ms=SystemClock().wall_ms() - year_ms, patience_ms=20_000)
+        await until(lambda: worker.worker.in_flight == 3)
+        engine.go.set()
+        await skewed.results(1)
+        assert len((await honest.store.results_after(honest.session_id, honest.epoch, 0)).results) == 2
 
 
 async def test_languages_share_a_batch_and_do_not_mix(bus: MemoryBus) -> None:

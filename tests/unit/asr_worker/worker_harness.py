@@ -60,12 +60,15 @@ class Reciter:
         *,
         priority: Priority = "partial",
         deadline_ms: int = 2**60,
+        created_ms: int | None = None,
+        patience_ms: int | None = None,
         options: TaskOptions | None = None,
         samples: int | None = None,
         codec: str = "pcm16",
     ) -> int:
         """Queue one window and return its seq. `samples` claims another length than the audio has, `codec`
         another form."""
+        created_ms = SystemClock().wall_ms() if created_ms is None else created_ms
         seq = self.next_seq
         self.next_seq += 1
         segment = Segment(
@@ -78,8 +81,8 @@ class Reciter:
             audio=pcm.tobytes(),
             pool=POOL,
             trace_id=new_trace_id(),
-            created_ms=SystemClock().wall_ms(),
-            deadline_ms=deadline_ms,
+            created_ms=created_ms,
+            deadline_ms=deadline_ms if patience_ms is None else created_ms + patience_ms,
             codec=codec,
             priority=priority,
             options=options or TaskOptions(),

@@ -9,7 +9,8 @@ from redis import exceptions
 
 from shared.bus.ports import SessionRecord
 from shared.bus.records import from_fields, to_fields
-from shared.bus.redis_connections import MAX_BLOCK_MS, ConnectionLimits, RedisConnections, parse_urls
+from shared.bus.redis_addresses import parse_urls
+from shared.bus.redis_connections import MAX_BLOCK_MS, ConnectionLimits, RedisConnections
 from shared.bus.redis_errors import redis_errors
 from shared.bus.redis_subscriber import Backoff
 from shared.bus.settings import BusSettings

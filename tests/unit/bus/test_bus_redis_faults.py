@@ -14,6 +14,7 @@ from shared.bus.limits import BusLimits
 from shared.bus.metrics import BusMetrics
 from shared.bus.ports import AudioChunk, CommitOutcome
 from shared.bus.redis_connections import RedisConnections, command
+from shared.bus.redis_consumer import ShardConsumer
 from shared.bus.redis_feed import RedisResultFeed
 from shared.bus.redis_queue import RedisWorkQueue
 from shared.bus.redis_sessions import RedisSessionStore, session_keys
@@ -350,3 +351,39 @@ async def test_many_writers_do_not_starve_a_committer(connections: RedisConnecti
     total, *_ = await asyncio.gather(work(), *(write(index) for index in range(40)))
     assert total == 400
     assert await queue.depth() == 0
+
+
+async def test_consumers_of_dead_workers_go_once_nothing_is_pending_for_them(
+    connections: RedisConnections,
+) -> None:
+    store, client, record = RedisSessionStore(connections), connections.shards[0].commands, a_record()
+    await store.open(record)
+    await store.push(record, a_segment(record, 0), None)
+    killed, living = a_queue(connections, "killed"), a_queue(connections, "living")
+    await living.start()
+    assert len(await claim_all(killed)) == 1
+    await claim_all(living)
+    limits, metrics = BusLimits(), BusMetrics()
+    tidier = ShardConsumer(connections.shards[0], STREAM, WorkerId("living"), limits, metrics)
+    assert await tidier.tidy(silent_ms=0) == 0, "what it held would be lost sight of"
+    [claim] = await living.reclaim(0, 0, 10)
+    await living.commit([(claim, a_result(claim.segment))])
+    assert await tidier.tidy(silent_ms=60_000) == 0, "it was alive a moment ago"
+    assert await tidier.tidy(silent_ms=0) == 1
+    consumers = await command(client, "XINFO CONSUMERS", STREAM, keys.WORKER_GROUP)
+    assert [consumer["name"] for consumer in consumers] == [b"living"]
+
+
+async def test_a_worker_removes_dead_consumers_by_itself(
+    connections: RedisConnections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.bus.redis_consumer.SILENT_MS", 0)
+    store, client, record = RedisSessionStore(connections), connections.shards[0].commands, a_record()
+    await store.open(record)
+    killed, living = a_queue(connections, "killed"), a_queue(connections, "living")
+    await living.start()
+    await claim_all(killed)
+    await claim_all(living)
+    await living.reclaim(0, 1000, 10)
+    consumers = await command(client, "XINFO CONSUMERS", STREAM, keys.WORKER_GROUP)
+    assert [consumer["name"] for consumer in consumers] == [b"living"]

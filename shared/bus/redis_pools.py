@@ -1,0 +1,101 @@
+"""Pools of connections to one Redis, which leave what is dead or demoted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from redis.asyncio import BlockingConnectionPool, ConnectionPool
+from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio.sentinel import Sentinel
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ReadOnlyError, ResponseError
+
+from shared.bus.redis_addresses import options_of
+
+
+class _LeavesReplicas(AbstractConnection):
+    """A primary that was demoted answers reads and refuses writes for as long as the connection stands; the
+    address, or its Sentinels, lead to the new primary."""
+
+    async def read_response(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return await super().read_response(*args, **kwargs)
+        except ResponseError as error:
+            if not isinstance(error, ReadOnlyError) and "READONLY" not in str(error):
+                raise
+            await self.disconnect(nowait=True)
+            raise RedisConnectionError("this Redis has become a replica; a failover is under way") from error
+
+
+class _AsksSentinels(Connection):
+    """Looks for the primary of `service` each time it connects."""
+
+    def __init__(self, *, sentinel: Sentinel, service: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._sentinel = sentinel
+        self._service = service
+
+    async def connect(self) -> None:
+        if not self.is_connected:
+            try:
+                self.host, self.port = await self._sentinel.discover_master(self._service)
+            finally:
+                for watcher in self._sentinel.sentinels:  # they are asked rarely: nothing stays open
+                    await watcher.connection_pool.disconnect()
+        await super().connect()  # type: ignore[no-untyped-call]
+
+
+class _Plain(_LeavesReplicas, Connection): ...
+
+
+class _Tls(_LeavesReplicas, SSLConnection): ...
+
+
+class _Unix(_LeavesReplicas, UnixDomainSocketConnection): ...
+
+
+class _Watched(_LeavesReplicas, _AsksSentinels): ...
+
+
+class _WatchedTls(_LeavesReplicas, _AsksSentinels, SSLConnection): ...
+
+
+class SuspiciousPool(BlockingConnectionPool):
+    """Waits for a free connection. When one has broken, those that lie idle are given up, too: each of them
+    would be found dead only after a time-out of its own."""
+
+    async def release(self, connection: AbstractConnection) -> None:
+        broken = not connection.is_connected
+        await super().release(connection)
+        if broken:
+            for idle in list(self._available_connections):
+                await idle.disconnect(nowait=True)
+
+
+def open_pool(
+    url: str, max_connections: int, wait_s: float, connect_s: float, reply_s: float
+) -> SuspiciousPool:
+    """Connections for commands; a caller waits up to `wait_s` for one. Raises `ValueError` (bad address)."""
+    options = {"timeout": wait_s, **_options(url, connect_s, reply_s)}
+    return SuspiciousPool(max_connections=max_connections, **options)
+
+
+def open_dedicated(url: str, max_connections: int, connect_s: float, reply_s: float) -> ConnectionPool:
+    """Connections that are each held by one reader: blocking stream reads and pub/sub."""
+    return ConnectionPool(max_connections=max_connections, **_options(url, connect_s, reply_s))
+
+
+def _options(url: str, connect_s: float, reply_s: float) -> dict[str, Any]:
+    options = options_of(url)
+    tls, given = options.pop("tls", False), options.pop("connection_class", None)
+    kind: type[AbstractConnection] = _Plain
+    if "sentinel" in options:
+        kind = _WatchedTls if tls else _Watched
+    elif given is not None and issubclass(given, SSLConnection):
+        kind = _Tls
+    elif "path" in options:
+        kind = _Unix
+    timeouts: dict[str, Any] = {"socket_timeout": reply_s, "socket_connect_timeout": connect_s}
+    if kind is not _Unix:
+        timeouts["socket_keepalive"] = True
+    return {"connection_class": kind, "protocol": 2, **timeouts, **options}
