@@ -99,6 +99,13 @@ class ErrorEvent(msgspec.Struct, frozen=True, tag="error"):
     gap: GapInfo | UnsetType = UNSET
 
 
+class NoticeEvent(msgspec.Struct, frozen=True, tag="notice"):
+    """Something about the sound that the reciter can mend; the session goes on."""
+
+    code: str
+    message: str
+
+
 class PongEvent(msgspec.Struct, frozen=True, tag="pong"):
     """The answer to `ping`."""
 
@@ -110,6 +117,7 @@ ServerEvent = (
     | FinalResultEvent
     | FinalResultErrorEvent
     | ErrorEvent
+    | NoticeEvent
     | PongEvent
 )
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from asr_worker.engines.engine import EngineOutput
-from asr_worker.offline.chunking import Chunk, CutRules, hearing, is_silent, windows
+from asr_worker.offline.chunking import Chunk, CutRules, audible, hearing, windows
+from shared.audio.pcm import to_pcm16
 from shared.hearing import HeardWord, Phone
 
 RATE = 16_000
@@ -56,10 +57,12 @@ def test_rules_fit_the_engine() -> None:
     assert small.earliest_s < small.latest_s
 
 
-def test_silence_is_recognised() -> None:
-    assert is_silent(np.zeros(RATE, np.float32))
-    assert is_silent(_speech(1.0) * np.float32(1e-4))
-    assert not is_silent(_speech(1.0, (0.5,)))
+def test_silence_is_not_decoded_and_quiet_speech_is() -> None:
+    loud, quiet = _speech(1.0, (0.5,)) * np.float32(0.1), _speech(1.0, (0.3, 0.7)) * np.float32(5e-3)
+    pcm = np.concatenate([np.zeros(RATE, np.float32), loud, np.zeros(RATE, np.float32), quiet])
+    seconds = [Chunk(at * RATE, (at + 1) * RATE) for at in range(4)]
+    assert audible(to_pcm16(pcm), seconds) == ([seconds[1], seconds[3]], False)
+    assert audible(to_pcm16(loud[:0]), []) == ([], False)
 
 
 def test_hearings_are_placed_in_the_recording() -> None:
