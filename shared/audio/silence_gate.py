@@ -21,13 +21,15 @@ Floats = NDArray[np.float32]
 GATE_OFF_DBFS: Final = -120.0
 """At this level nothing is silent."""
 
-JUDGEABLE_DBFS: Final = -76.0
+JUDGEABLE_DBFS: Final = -79.0
 """Speech whose loudest 20 ms stay below it cannot be judged. Measured on the recitations that come with the
-command line, turned down in steps: all words right down to -75 dBFS with windows of 1 and 2.5 s, the first
-false mistakes at -78, a third of the words lost at -86 (16-bit samples hold little more)."""
+command line, turned down in steps: all words right down to -75 dBFS in windows of 1 and 2.5 s, the first
+false mistakes at -79, most words lost at -86 (16-bit samples hold little more)."""
+STILL_JUDGEABLE_DBFS: Final = -84.0
+"""The same for a session that was audible before: its quieter phrases belong to what was heard."""
 
-_ROUNDING_DBFS: Final = -88.0
-"""What stays below it is the rounding of 16-bit samples, 1.3 steps RMS, and no sound."""
+_ROUNDING_DBFS: Final = -89.0
+"""What stays below it is the rounding of 16-bit samples, 1.2 steps RMS, and no sound."""
 _SPEECH_RANGE_DB: Final = 40.0
 """The loudest 20 ms of a window with speech are no further below those of the session's loudest speech."""
 _STANDS_OUT_DB: Final = 8.0
@@ -85,7 +87,8 @@ def pass_gate(state: GateState, pcm: bytes, below_dbfs: float) -> Heard:
         return Heard("silent", GateState(state.speech_dbfs, background, state.quiet_s))
     if loudest < speech - _SPEECH_RANGE_DB:
         return Heard("silent", GateState(speech, background, state.quiet_s))
-    if speech >= JUDGEABLE_DBFS:
+    was_audible = state.speech_dbfs > GATE_OFF_DBFS and not state.quiet_s
+    if speech >= (STILL_JUDGEABLE_DBFS if was_audible else JUDGEABLE_DBFS):
         return Heard("audible", GateState(speech, background))
     quiet_s = state.quiet_s + seconds
     tell = state.quiet_s < TELL_AFTER_S <= quiet_s
