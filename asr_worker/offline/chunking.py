@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from asr_worker.engines.engine import EngineOutput
 from shared.audio.formats import SAMPLE_RATE
 from shared.audio.pcm import Samples, as_float, frame_levels_dbfs
+from shared.audio.silence_gate import GateState, pass_gate
 from shared.hearing import HeardWord, Hearing, Phone
 
 Floats = NDArray[np.float32]
@@ -24,7 +25,7 @@ BLOCK_SAMPLES = 3000 * FRAME_SAMPLES
 SMOOTH_FRAMES = 7
 """A quiet place is quiet for 140 ms: longer than the closure of a stop consonant."""
 SILENT_DBFS = -60.0
-"""A window without any louder frame is not decoded: speech models invent text for silence."""
+"""What is louder is always decoded; what is not, if it may be speech: models invent text for silence."""
 
 
 class Chunk(NamedTuple):
@@ -65,17 +66,22 @@ def windows(pcm: Floats | Samples, rules: CutRules) -> list[Chunk]:
     ]
 
 
-def spoken(pcm: Floats | Samples, chunks: Sequence[Chunk]) -> list[Chunk]:
-    """Those that something can be heard in."""
-    return [chunk for chunk in chunks if not is_silent(as_float(pcm[chunk.start : chunk.end]))]
+class Audible(NamedTuple):
+    """The chunks worth decoding; whether there was speech besides that is too quiet to be judged."""
+
+    chunks: list[Chunk]
+    too_quiet: bool
 
 
-def is_silent(pcm: Floats) -> bool:
-    """Whether nothing in the window is loud enough to be speech. A constant offset is no sound."""
-    if not pcm.size:
-        return True
-    levels = frame_levels_dbfs(pcm - pcm.mean(dtype=np.float64).astype(np.float32), FRAME_SAMPLES)
-    return float(levels.max()) < SILENT_DBFS
+def audible(pcm16: bytes, chunks: Sequence[Chunk]) -> Audible:
+    """The recording's chunks through the silence gate, as live windows go through it."""
+    state, heard, too_quiet = GateState(), [], False
+    for chunk in chunks:
+        gated = pass_gate(state, pcm16[2 * chunk.start : 2 * chunk.end], SILENT_DBFS)
+        state, too_quiet = gated.state, too_quiet or gated.tell
+        if gated.sound == "audible":
+            heard.append(chunk)
+    return Audible(heard, too_quiet)
 
 
 def hearing(window: Chunk, output: EngineOutput | None, script: str) -> Hearing:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -33,6 +33,14 @@ class Uploads(Protocol):
         ...
 
 
+class _Heard(NamedTuple):
+    """Every window's hearing, in order; the engine's time, ms; whether some speech was too quiet to judge."""
+
+    hearings: list[Hearing]
+    inference_ms: int
+    too_quiet: bool
+
+
 class Verifier:
     """Grades recordings with the worker's own engine; live segments go before its batches."""
 
@@ -58,22 +66,20 @@ class Verifier:
         pcm16 = await self._audio(request)
         _check(pcm16)
         loaded_s = self._clock.monotonic()
-        hearings, inference_ms = await self._hear(pcm16, request.language)
+        heard = await self._hear(pcm16, request.language)
         heard_s = self._clock.monotonic()
         timing_ms = {
             "load_ms": _ms(loaded_s - began_s),
             "decode_ms": _ms(heard_s - loaded_s),
-            "inference_ms": inference_ms,
+            "inference_ms": heard.inference_ms,
             "audio_ms": len(pcm16) // 2 * 1000 // SAMPLE_RATE,
         }
-        report = await asyncio.to_thread(self._judge, passage, hearings, timing_ms, began_s)
+        report = await asyncio.to_thread(self._judge, passage, heard, timing_ms, began_s)
         return VerifyReply(report=report)
 
-    def _judge(
-        self, passage: Passage, hearings: list[Hearing], timing_ms: dict[str, int], began_s: float
-    ) -> bytes:
+    def _judge(self, passage: Passage, heard: _Heard, timing_ms: dict[str, int], began_s: float) -> bytes:
         started_s = self._clock.monotonic()
-        feedback = review(passage, hearings)
+        feedback = review(passage, heard.hearings)
         ended_s = self._clock.monotonic()
         timing_ms |= {"review_ms": _ms(ended_s - started_s), "total_ms": _ms(ended_s - began_s)}
         return msgspec.msgpack.encode(build_report(passage, feedback, timing_ms))
@@ -86,16 +92,15 @@ class Verifier:
             raise StateLost("the uploaded audio has expired before it could be verified; send it again")
         return pcm16
 
-    async def _hear(self, pcm16: bytes, language: str) -> tuple[list[Hearing], int]:
-        """Every window's hearing, in order, and the engine's time in ms."""
+    async def _hear(self, pcm16: bytes, language: str) -> _Heard:
         pcm = samples_of(pcm16)
         capabilities = self._executor.capabilities
         options = TaskOptions(language=language, word_timestamps=capabilities.word_times)
         windows = await asyncio.to_thread(chunking.windows, pcm, self._rules)
-        spoken = await asyncio.to_thread(chunking.spoken, pcm, windows)
+        spoken = await asyncio.to_thread(chunking.audible, pcm16, windows)
         outputs: dict[Chunk, EngineOutput] = {}
         inference_ms = 0
-        for group in chunking.chunks(spoken, self._batch):
+        for group in chunking.chunks(spoken.chunks, self._batch):
             items = [EngineItem(as_float(pcm[window.start : window.end]), options) for window in group]
             decoded = await self._executor.decode(items, live=False)
             inference_ms += decoded.inference_ms
@@ -107,7 +112,7 @@ class Verifier:
                     ) from outcome
                 outputs[window] = outcome
         hearings = [chunking.hearing(window, outputs.get(window), capabilities.script) for window in windows]
-        return hearings, inference_ms
+        return _Heard(hearings, inference_ms, spoken.too_quiet)
 
 
 def _whole(stretches: Sequence[AudioChunk], samples: int) -> bytes:

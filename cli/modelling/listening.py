@@ -52,12 +52,8 @@ class Listener:
     def whole(self, pcm: bytes) -> list[Hearing]:
         """PCM16 cut at quiet places, as `POST /verify` does. Raises `DecodeFailed`."""
         samples = to_float(pcm)
-        spans = [
-            window
-            for window in chunking.windows(samples, CutRules.within(self.engine.capabilities.max_window_s))
-            if not chunking.is_silent(samples[window.start : window.end])
-        ]
-        return self._hear(pcm, spans)
+        spans = chunking.windows(samples, CutRules.within(self.engine.capabilities.max_window_s))
+        return self._hear(pcm, chunking.audible(pcm, spans).chunks)
 
     def _start(self) -> Position:
         cut = self.live_windows

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import msgspec
 
 from gateway.session.effects import Effect, Emit, Finish, Store
-from gateway.session.events import AudioSafe, Heard, Latency, SegmentFailed, SpeechChanged
+from gateway.session.events import AudioSafe, Heard, Latency, Notice, SegmentFailed, SpeechChanged
 from gateway.session.interpreter import Interpreter
 from gateway.session.options import DEFAULT_OPTIONS, SessionOptions, encode_options
 from gateway.session.reorder import ReorderBuffer
@@ -25,6 +25,10 @@ from shared.ids import ConnectionId, Epoch, PoolName, SessionId, TraceId
 from shared.protocol.segments import LoggedResult, Segment, SegmentResult
 
 _SAMPLES_PER_MS = SAMPLE_RATE // 1000
+
+TOO_QUIET = Notice(
+    "too_quiet", "the voice is too quiet to be judged; come closer to the microphone or turn it up"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +196,8 @@ class SessionCore:
                 self._flights[window.seq] = Flight(window.seq, window.start_sample, samples, 0, window.final)
                 self._open.add(window.seq)
             effects.append(Store(window))
+            if window.too_quiet:
+                effects.append(Emit(TOO_QUIET))
         self._held_back = self.server_busy
         stored = self._stored
         if stored.ended and self.order.next_seq == stored.next_seq and not self._finished:

@@ -85,6 +85,14 @@ class SpeechChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """Something about the sound that the speaker can mend. The session goes on."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Trouble:
     """Something the client should know; a close may follow."""
 
@@ -114,4 +122,15 @@ class Pong:
     """The answer to the client's own ping."""
 
 
-Event = Opened | AudioSafe | Heard | SegmentFailed | SpeechChanged | Trouble | Finished | FinishFailed | Pong
+Event = (
+    Opened
+    | AudioSafe
+    | Heard
+    | SegmentFailed
+    | SpeechChanged
+    | Notice
+    | Trouble
+    | Finished
+    | FinishFailed
+    | Pong
+)

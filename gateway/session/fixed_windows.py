@@ -17,7 +17,7 @@ import msgspec
 
 from gateway.session.audio_buffer import BYTES_PER_SAMPLE, AudioBuffer
 from gateway.session.segmenter import Position, SpeechChange, Window, WindowPolicy
-from gateway.session.silence_gate import is_silent
+from shared.audio.silence_gate import pass_gate
 
 
 class FixedWindows:
@@ -130,7 +130,8 @@ class FixedWindows:
         fresh = pcm[heard:]
         last = self._end_at is not None and end >= self._end_at
         short = last and end - position.cut < max(self._policy.min_rest, 1)
-        silent = not short and is_silent(pcm, self._policy.silence_dbfs)
+        gated = pass_gate(position.gate, pcm, self._policy.silence_dbfs)
+        silent = not short and gated.sound != "audible"
         # The end of what was heard is always a segment: its result settles the last words.
         closing = last and position.next_seq > 0 and len(pcm) > 0
         seq = position.next_seq if closing or not (short or silent) else None
@@ -141,5 +142,6 @@ class FixedWindows:
             next_seq=position.next_seq + (seq is not None),
             ended=last,
             final_seq=position.final_seq if seq is None or not last else seq,
+            gate=gated.state,
         )
-        return Window(seq, position.next_start, pcm, position.cut, fresh, last, silent, after)
+        return Window(seq, position.next_start, pcm, position.cut, fresh, last, silent, after, gated.tell)

@@ -16,8 +16,8 @@ import msgspec
 from gateway.session.audio_buffer import BYTES_PER_SAMPLE, AudioBuffer
 from gateway.session.quiet_place import quietest
 from gateway.session.segmenter import Position, SpeechChange, Window, WindowPolicy
-from gateway.session.silence_gate import is_silent
 from shared.audio.formats import SAMPLE_RATE
+from shared.audio.silence_gate import pass_gate
 
 QUIET_WITHIN = 2 * SAMPLE_RATE
 """A window that is too long is cut somewhere in its last two seconds."""
@@ -123,7 +123,8 @@ class GrowingWindow:
         fresh = pcm[max(0, position.cut - position.next_start) * BYTES_PER_SAMPLE :]
         # What was looked at before gets its last look even if what follows is silence.
         open_before = position.speaking
-        silent = not open_before and is_silent(pcm, self._policy.silence_dbfs)
+        gated = pass_gate(position.gate, pcm, self._policy.silence_dbfs)
+        silent = not open_before and gated.sound != "audible"
         short = ends_session and not open_before and end - position.cut < max(self._policy.min_rest, 1)
         decoded = len(pcm) > 0 and not silent and not short
         seq = position.next_seq if decoded else None
@@ -140,8 +141,9 @@ class GrowingWindow:
             ended=ends_session,
             final_seq=seq if seq is not None and ends_session else position.final_seq,
             speaking=decoded and not final,
+            gate=gated.state,
         )
-        return Window(seq, position.next_start, pcm, position.cut, fresh, final, silent, after)
+        return Window(seq, position.next_start, pcm, position.cut, fresh, final, silent, after, gated.tell)
 
     def _quiet_end(self, pcm: bytes) -> int:
         """Where an overlong window ends: never before what was stored already."""

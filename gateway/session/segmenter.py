@@ -11,6 +11,8 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from shared.audio.silence_gate import GateState
+
 
 class Position(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """How far a session's audio has been cut; all in samples. Saved with every push.
@@ -18,7 +20,8 @@ class Position(msgspec.Struct, frozen=True, array_like=True, gc=False):
     `window`, `overlap`: lengths, as each segmenter says. `next_start`: start of the next window. `cut`: end
     of the last window, and of the stored audio. `next_seq`: number of the next segment. `ended`: the
     client said that no more audio comes, and everything has been cut. `final_seq`: the segment that
-    ended the audio, -1 if there is none. `speaking`: `cut` lies within an utterance.
+    ended the audio, -1 if there is none. `speaking`: `cut` lies within an utterance. `gate`:
+    what the silence gate remembers.
     """
 
     window: int
@@ -29,6 +32,7 @@ class Position(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ended: bool = False
     final_seq: int = -1
     speaking: bool = False
+    gate: GateState = GateState()
 
 
 class Window(NamedTuple):
@@ -36,7 +40,7 @@ class Window(NamedTuple):
 
     `fresh` is the audio from `fresh_start` on that no earlier window had, a part of `pcm` or all of it.
     `final`: nothing that comes later looks at this audio again (the end of an utterance or of the session).
-    `after` is the position once this window is pushed.
+    `after` is the position once this window is pushed. `too_quiet`: the speaker is to be told so.
     """
 
     seq: int | None
@@ -47,6 +51,7 @@ class Window(NamedTuple):
     final: bool
     silent: bool
     after: Position
+    too_quiet: bool = False
 
 
 class SpeechChange(NamedTuple):
@@ -57,7 +62,8 @@ class SpeechChange(NamedTuple):
 
 
 class WindowPolicy(NamedTuple):
-    """`silence_dbfs`: level of the silence gate. `min_rest`: shortest rest worth decoding, samples."""
+    """`silence_dbfs`: what is louder passes the silence gate, however the session was so far. `min_rest`:
+    shortest rest worth decoding, samples."""
 
     silence_dbfs: float = -60.0
     min_rest: int = 3200

@@ -26,6 +26,7 @@ from gateway.session.events import (
     FinishFailed,
     Gap,
     Heard,
+    Notice,
     Opened,
     Pong,
     SegmentFailed,
@@ -39,7 +40,7 @@ from shared.recitation.report.report import VerifyReport
 
 PATH = "/ws/recite"
 FALLBACK = "Use POST /verify with full audio of the recitation"
-_Other = AudioSafe | FinishFailed | Pong | SegmentFailed | Trouble
+_Other = AudioSafe | FinishFailed | Notice | Pong | SegmentFailed | Trouble
 """Every event that is translated by itself."""
 
 
@@ -156,6 +157,8 @@ def _translate(event: _Other) -> messages.ServerEvent:
         return messages.FinalResultErrorEvent(event.message, FALLBACK, event.code)
     if isinstance(event, Pong):
         return messages.PongEvent()
+    if isinstance(event, Notice):
+        return messages.NoticeEvent(event.code, event.message)
     return _error(event)
 
 

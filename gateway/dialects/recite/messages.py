@@ -105,6 +105,13 @@ class ErrorEvent(msgspec.Struct, frozen=True, tag="error"):
     gap: GapInfo | UnsetType = UNSET
 
 
+class NoticeEvent(msgspec.Struct, frozen=True, tag="notice"):
+    """Something about the sound that the reciter can mend; the session goes on."""
+
+    code: str
+    message: str
+
+
 class PongEvent(msgspec.Struct, frozen=True, tag="pong"):
     """The answer to `ping`."""
 
@@ -116,6 +123,7 @@ ServerEvent = (
     | FinalResultEvent
     | FinalResultErrorEvent
     | ErrorEvent
+    | NoticeEvent
     | PongEvent
 )
 

@@ -25,6 +25,7 @@ from gateway.session.events import (
     FinishFailed,
     Gap,
     Heard,
+    Notice,
     Opened,
     Pong,
     SegmentFailed,
@@ -102,7 +103,9 @@ class TranscriptionsDialect:
             return (failed, *(self._utterance(event.seq, event.finding) if event.finding else ()))
         return (self._other(event),)
 
-    def _other(self, event: Opened | Trouble | Finished | FinishFailed | Pong) -> messages.ServerMessage:
+    def _other(
+        self, event: Opened | Notice | Trouble | Finished | FinishFailed | Pong
+    ) -> messages.ServerMessage:
         if isinstance(event, Opened):
             return self._begin(event)
         if isinstance(event, Finished):
@@ -110,6 +113,8 @@ class TranscriptionsDialect:
             return messages.SessionEnd(event.report.text)
         if isinstance(event, Pong):
             return messages.Pong()
+        if isinstance(event, Notice):
+            return messages.Warning(event.code, event.message)
         if isinstance(event, FinishFailed):
             return messages.Error(event.code, event.message)
         if event.code in _GOES_ON:

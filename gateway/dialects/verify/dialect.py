@@ -21,7 +21,7 @@ from gateway.dependencies import GatewayPorts
 from gateway.dialects.query import Query
 from gateway.dialects.recite.dialect import ReciteDialect, read_plan, session_request
 from gateway.interpreters.recitation.interpreter import WordStates
-from gateway.session.events import AudioSafe, Event, Heard, Opened
+from gateway.session.events import AudioSafe, Event, Heard, Notice, Opened
 from gateway.settings import GatewaySettings
 from gateway.transport.websocket_endpoint import serve_websocket
 from shared.audio.formats import SAMPLE_RATE
@@ -61,7 +61,7 @@ class VerifyDialect:
     def write(self, event: Event) -> Sequence[Frame]:
         if isinstance(event, Heard):
             return self._partial(event)
-        if isinstance(event, Opened | AudioSafe):
+        if isinstance(event, Opened | AudioSafe | Notice):
             return ()
         return self._recite.write(event)
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from asr_worker.engines.engine import EngineOutput
-from asr_worker.offline.chunking import Chunk, CutRules, hearing, is_silent, windows
+from asr_worker.offline.chunking import Chunk, CutRules, audible, hearing, windows
+from shared.audio.pcm import to_pcm16
 from shared.hearing import HeardWord, Phone
 
 RATE = 16_000
@@ -56,10 +57,12 @@ def test_rules_fit_the_engine() -> None:
     assert small.earliest_s < small.latest_s
 
 
-def test_silence_is_recognised() -> None:
-    assert is_silent(np.zeros(RATE, np.float32))
-    assert is_silent(_speech(1.0) * np.float32(1e-4))
-    assert not is_silent(_speech(1.0, (0.5,)))
+def test_silence_is_not_decoded_and_quiet_speech_is() -> None:
+    loud, quiet = _speech(1.0, (0.5,)) * np.float32(0.1), _speech(1.0, (0.3, 0.7)) * np.float32(5e-3)
+    pcm = np.concatenate([np.zeros(RATE, np.float32), loud, np.zeros(RATE, np.float32), quiet])
+    seconds = [Chunk(at * RATE, (at + 1) * RATE) for at in range(4)]
+    assert audible(to_pcm16(pcm), seconds) == ([seconds[1], seconds[3]], False)
+    assert audible(to_pcm16(loud[:0]), []) == ([], False)
 
 
 def test_hearings_are_placed_in_the_recording() -> None:
@@ -69,11 +72,3 @@ def test_hearings_are_placed_in_the_recording() -> None:
     assert placed.words == (HeardWord("بسم", 2010, 2020), HeardWord("الله"))
     assert placed.phones == (Phone("b", 2005, 2015),)
     assert hearing(Chunk(0, RATE), None, "uthmani").phones is None
-
-
-@pytest.mark.parametrize("offset", [0.0, 0.05, -0.4])
-def test_a_constant_offset_is_silent_and_hides_no_voice(offset: float) -> None:
-    voice = 0.01 * np.sin(np.arange(16_000) * 2 * np.pi / 100)
-    noise = np.random.default_rng(5).integers(-1, 2, 16_000) / 32768
-    assert is_silent((offset + noise).astype(np.float32))
-    assert not is_silent((offset + voice).astype(np.float32))
