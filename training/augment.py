@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_worker.features import DYNAMIC_RANGE
+from shared.audio.features import DYNAMIC_RANGE
 from training.noise import NoiseTable
 
 Floats = NDArray[np.float32]

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_worker.features import FeatureConfig, log_power
+from shared.audio.features import FeatureConfig, log_power
 from training.audio import Floats
 from training.distort import distort
 

@@ -10,7 +10,7 @@ import ctranslate2
 import numpy as np
 
 from asr_worker.engines.ctc_head import CtcHead, Phone
-from asr_worker.features import FeatureConfig, log_mel
+from shared.audio.features import FeatureConfig, log_mel
 from training.audio import SAMPLE_RATE, Floats
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from asr_worker.features import scaled
+from shared.audio.features import scaled
 from training.aligner import Chain, viterbi
 from training.student import Student
 

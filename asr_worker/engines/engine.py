@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_worker.features import FeatureConfig
+from shared.audio.features import FeatureConfig
 from shared.hearing import HeardWord, Phone
 from shared.protocol.segments import TaskOptions
 

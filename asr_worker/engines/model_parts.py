@@ -11,7 +11,7 @@ import ctranslate2
 from asr_worker.engines.ctc_head import CtcHead
 from asr_worker.engines.model_files import ModelCard, ModelNotUsable
 from asr_worker.engines.signal_path import HostPath, SignalPath
-from asr_worker.features import FeatureConfig
+from shared.audio.features import FeatureConfig
 from shared.service.logging import get_logger
 
 _log = get_logger(__name__)

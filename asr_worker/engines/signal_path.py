@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from asr_worker.engines.ctc_head import CtcHead
 from asr_worker.engines.engine import EngineItem
-from asr_worker.features import DYNAMIC_RANGE, POWER_FLOOR, FeatureConfig, log_power, scaled
+from shared.audio.features import DYNAMIC_RANGE, POWER_FLOOR, FeatureConfig, log_power, scaled
 from shared.audio.formats import SAMPLE_RATE
 from shared.errors import BadAudio
 

@@ -1,4 +1,4 @@
-"""Log-mel features as tensors, on whatever device they are: the same numbers as `asr_worker.features`.
+"""Log-mel features as tensors, on whatever device they are: the same numbers as `shared.audio.features`.
 
 Needs torch (the extra `cuda`). Nothing here touches CTranslate2, so it is tested without a GPU.
 """
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from asr_worker.engines.engine import EngineItem
-from asr_worker.features import DYNAMIC_RANGE, POWER_FLOOR, FeatureConfig, mel_bank
+from shared.audio.features import DYNAMIC_RANGE, POWER_FLOOR, FeatureConfig, mel_bank
 
 Tensor = Any
 

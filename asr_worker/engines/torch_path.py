@@ -21,7 +21,7 @@ from asr_worker.engines.ctc_head import CtcHead
 from asr_worker.engines.engine import EngineItem
 from asr_worker.engines.signal_path import Features, Floats, on_host
 from asr_worker.engines.torch_features import TensorFeatures
-from asr_worker.features import FeatureConfig
+from shared.audio.features import FeatureConfig
 
 Tensor = Any
 

@@ -29,8 +29,8 @@ from asr_worker.engines.engine import EngineItem
 from asr_worker.engines.model_files import WHISPER_WINDOW_S, read_card
 from asr_worker.engines.model_parts import ComputeOptions, load_head
 from asr_worker.engines.prompting import Prompter
-from asr_worker.features import FeatureConfig, log_mel
 from benchmarks.speech import Floats, Heard
+from shared.audio.features import FeatureConfig, log_mel
 from shared.audio.formats import SAMPLE_RATE
 from shared.hearing import Phone
 from shared.protocol.segments import TaskOptions

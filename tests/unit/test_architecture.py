@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ FORBIDDEN = {
     "session_router": {"gateway", "asr_worker", "cli", "training", "benchmarks", "tests"},
     "shared": {*SERVICES, "cli", "training", "benchmarks", "tests"},
     "shared/recitation": {"asyncio", "redis", "starlette", "time", "os", "logging", "structlog", "socket"},
+    "shared/transcription": {"asyncio", "redis", "starlette", "time", "os", "logging", "structlog", "socket"},
+    "gateway/session": {"asyncio", "redis", "starlette", "time", "os", "logging", "structlog", "socket"},
     "cli": {"training", "benchmarks", "tests"},
 }
 
@@ -39,6 +42,28 @@ def test_rooms_import_only_what_they_may(room: str) -> None:
         for name in sorted(set(imported_by(source)) & FORBIDDEN[room])
     ]
     assert offences == []
+
+
+def test_the_map_leads_to_places_that_exist() -> None:
+    """Every path of docs/architecture.md, and one row for at least 15 changes."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rooms = ("gateway", "asr_worker", "session_router", "shared", "cli", "training", "models", "tests")
+    paths = {one for one in re.findall(r"`([\w/.-]+)`", page) if one.split("/")[0] in rooms and "/" in one}
+    assert [path for path in sorted(paths) if not (ROOT / path).exists()] == []
+    table = page[page.index("## To change X") :]
+    assert len(re.findall(r"^\| .*`.*\|$", table, re.MULTILINE)) >= 15
+
+
+def test_no_word_of_recitation_is_in_the_core() -> None:
+    words = re.compile(r"passage|verse|surah|ayah|walk|feedback|recit", re.IGNORECASE)
+    found = [
+        f"{source.relative_to(ROOT)}:{number} {line.strip()}"
+        for room in ("gateway/session", "gateway/connection")
+        for source in sorted((ROOT / room).rglob("*.py"))
+        for number, line in enumerate(source.read_text(encoding="utf-8").splitlines(), 1)
+        if words.search(line)
+    ]
+    assert found == []
 
 
 def test_import_linter_agrees() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from faster_whisper.feature_extractor import FeatureExtractor
 
-from asr_worker.features import FeatureConfig, Floats, log_mel, log_mel_batch, mel_bank
+from shared.audio.features import FeatureConfig, Floats, log_mel, log_mel_batch, mel_bank
 
 
 def tone(seconds: float, seed: int = 0) -> Floats:

@@ -17,7 +17,7 @@ from asr_worker.engines.model_files import ModelCard, ModelNotUsable, locate
 from asr_worker.engines.model_parts import ComputeOptions
 from asr_worker.engines.prompting import Prompter
 from asr_worker.engines.voice_gate import VoiceGate
-from asr_worker.features import log_power
+from shared.audio.features import log_power
 from shared.errors import BadAudio, BadRequest
 from shared.protocol.segments import TaskOptions
 from tests.unit.asr_worker import tiny_whisper

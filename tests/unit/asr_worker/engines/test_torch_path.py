@@ -14,7 +14,7 @@ from asr_worker.engines.ctranslate2 import CTranslate2Engine
 from asr_worker.engines.engine import EngineItem, EngineOutput
 from asr_worker.engines.model_parts import ComputeOptions, choose_path
 from asr_worker.engines.signal_path import HostPath, SignalPath
-from asr_worker.features import FeatureConfig, log_power
+from shared.audio.features import FeatureConfig, log_power
 from tests.unit.asr_worker import tiny_whisper
 
 pytest.importorskip("torch", reason="needs the extra 'cuda'")
