@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from gateway.connection.audio_rate import AudioRate
 from gateway.connection.dialect import Command, Dialect, Frame, Input
 from gateway.connection.end_reason import EndConnection, EndReason
+from gateway.connection.token_bucket import TokenBucket
 from gateway.connection.transport import Transport
 from gateway.dependencies import GatewayPorts
 from gateway.session.core import SessionCore
@@ -45,7 +45,7 @@ class Receiver:
         self._show = show
         self._end_early = end_early
         self._active_s = ports.clock.monotonic()
-        self._rate = AudioRate(self._settings.audio_rate, self._settings.audio_burst_s, self._active_s)
+        self._rate = TokenBucket(self._settings.audio_rate, self._settings.audio_burst_s, self._active_s)
         self._bad_messages = 0
         self._told_busy = False
         self._told_fast = False
@@ -126,7 +126,7 @@ class Receiver:
             self._end_early(
                 f"a session holds {longest_s:g} s of audio; it ends here, the report follows; start a new one"
             )
-        self._delay_s = self._rate.delay_s(samples, now_s)
+        self._delay_s = self._rate.take(samples / SAMPLE_RATE, now_s)
         return self._delay_s <= 0 and segmenter.backlog < self._max_backlog
 
     def _count(self, least: int) -> None:

@@ -1,4 +1,4 @@
-"""From a WebSocket at a dialect's address to its end: origin, key, request, session."""
+"""From a WebSocket at a dialect's address to its end: key, request, session."""
 
 from __future__ import annotations
 
@@ -30,9 +30,6 @@ async def serve_websocket(
     closes: Mapping[EndReason, Close] = CLOSES,
 ) -> None:
     """Serve one WebSocket that speaks `dialect`, to its end."""
-    if not origin_allowed(ports, websocket):
-        await websocket.close(1008, "origin_not_allowed")
-        return
     offered = websocket.scope.get("subprotocols", [])
     await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
     transport = StarletteSocket(websocket, closes)
@@ -46,10 +43,3 @@ async def serve_websocket(
         await refuse(ports, transport, dialect, error)
         return
     await serve_session(ports, transport, dialect, request)
-
-
-def origin_allowed(ports: GatewayPorts, websocket: WebSocket) -> bool:
-    """Browsers say which page opened the socket; other clients send no Origin and are let in."""
-    allowed = [part.strip() for part in ports.settings.allowed_origins.split(",") if part.strip()]
-    origin = websocket.headers.get("origin")
-    return not allowed or origin is None or origin in allowed

@@ -44,9 +44,11 @@ def configure_logging(service: str, level: str = "info", log_format: LogFormat =
     root.handlers = [handler]
     root.setLevel(level.upper())
     # uvicorn.error logs every WebSocket with its query, where API keys and session ids are.
-    chatties = ("httpx", "httpcore", "websockets", "uvicorn.access", "uvicorn.error", "faster_whisper", "arq")
+    chatties = ("httpx", "httpcore", "websockets", "uvicorn.access", "faster_whisper", "arq")
     for chatty in chatties:
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    # Its warnings are one line for each request that cannot be read: those are answered and counted.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     structlog.configure(
         processors=[*common, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -27,6 +27,7 @@ from gateway.metrics import GatewayMetrics
 from gateway.offline.upload_decoder import open_decoder
 from gateway.session.endpointer import FRAME
 from gateway.settings import GatewaySettings
+from gateway.transport.entry_check import EntryCheck
 from gateway.vad.detector import TakeProbabilities
 from shared.bus.ports import Claim, ResultFeed, SessionStore, WorkQueue
 from shared.clock import SystemClock
@@ -295,7 +296,7 @@ class Gateway:
             encoder=open_encoder(settings),
             speech=LoudnessDetector(),
         )
-        self.app = Starlette(
+        app = Starlette(
             routes=[
                 *recite.routes(self.ports),
                 *transcriptions.routes(self.ports),
@@ -303,6 +304,7 @@ class Gateway:
                 *metrics.routes(self.ports),
             ]
         )
+        self.app = EntryCheck(app, settings.entry_policy(), self.ports.metrics.count_refused_entry)
         self.clients: list[Client] = []
 
     def transcribe(self, **query: object) -> Client:
