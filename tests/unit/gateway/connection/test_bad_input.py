@@ -46,7 +46,8 @@ async def refused(w: World, **query: Any) -> tuple[str, int, str]:
         ({"surah": None}, "bad_request"),
         ({"to": "9" * 40}, "bad_request"),
         ({"sample_rate": 44100}, "unsupported_sample_rate"),
-        ({"sample_rate": "x"}, "bad_request"),
+        ({"sample_rate": "x"}, "unsupported_sample_rate"),
+        ({"sampleRate": "48000"}, "unsupported_sample_rate"),
         ({"session_id": "a b"}, "bad_request"),
         ({"session_id": "{x}" * 5}, "bad_request"),
         ({"last_seq": "many", "session_id": "abcdefgh"}, "bad_request"),
@@ -83,7 +84,10 @@ async def test_a_passage_may_not_be_too_long() -> None:
         ('{"type": 5}', "bad_message"),
         ('{"type": "dance"}', "bad_message"),
         ('{"kind": "end"}', "bad_message"),
-        ('{"type": "end", "sample_rate": "fast"}', "bad_message"),
+        ('{"type": "end", "sample_rate": null, "x": }', "bad_message"),
+        ('{"a":' + "[" * 4000, "bad_message"),
+        ('{"a":' + "[" * 4000 + "]" * 4000 + "}", "bad_message"),
+        ('{"a":' * 1600, "bad_message"),
         ("x" * 100_000, "bad_message"),
         ("\u0000\ud7ff", "bad_message"),
         (json.dumps({"type": {"a": [1] * 50}}), "bad_message"),
@@ -96,7 +100,7 @@ async def test_text_that_is_no_command_is_answered_and_the_session_goes_on(text:
         await client.send(text)
         error = await client.receive()
         assert (error["type"], error["code"]) == ("error", code)
-        assert error["fallback"].startswith("Use POST /verify")
+        assert error["fallback"] == "Send audio as binary frames, and end, flush or ping as text"
         await client.stream(speech.recite(range(8)))
         await client.send("end")
         assert (await client.rest()).code == 1000
