@@ -29,7 +29,15 @@ from shared.bus.redis_sessions import RedisSessionStore
 from shared.bus.redis_suitability import SuitabilityWatch, require_suitable
 from shared.clock import SystemClock
 from shared.errors import UnsuitableRedis
-from shared.service.http_server import OTHER_DESCRIPTORS, WebSockets, run, serve
+from shared.service.http_limits import TooFewDescriptors
+from shared.service.http_server import (
+    OTHER_DESCRIPTORS,
+    CannotListen,
+    StartupFailed,
+    WebSockets,
+    run,
+    serve,
+)
 from shared.service.logging import configure_logging, get_logger
 from shared.service.metrics import create_registry
 from shared.service.running import running
@@ -46,7 +54,7 @@ def main(argv: list[str] | None = None) -> None:
     configure_logging("gateway", settings.log_level, settings.log_format)
     try:
         run(_serve(settings))
-    except UnsuitableRedis as error:
+    except (UnsuitableRedis, CannotListen, StartupFailed, TooFewDescriptors) as error:
         _log.error(error.code, error=error.message)
         raise SystemExit(2) from error
 
@@ -127,7 +135,12 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
             auth=Authenticator(settings.api_keys),
             adaptive=AdaptiveWindow(adaptive_policy(settings)),
             metrics=metrics,
-            connections=ConnectionRegistry(settings.max_connections, EndedConnections().note),
+            connections=ConnectionRegistry(
+                settings.max_connections,
+                EndedConnections().note,
+                per_address=settings.max_sessions_per_address,
+                per_tenant=settings.max_sessions_per_tenant,
+            ),
             workers_ready=admission.workers_ready,
             decoder=decoder,
             encoder=encoder,

@@ -165,15 +165,14 @@ class Connection:
     async def _watch(self) -> None:
         settings = self._ports.settings
         while self._asked is None:
-            idle_s = self._receiver.idle_s()
+            left_s = self._receiver.idle_left_s()
             age_s = self._ports.clock.monotonic() - self._opened_s
-            if idle_s >= settings.idle_timeout_s:
+            if left_s <= 0:
                 raise EndConnection(
                     EndReason.IDLE,
                     "idle_timeout",
-                    f"no audio for {settings.idle_timeout_s:g} s; reconnect to resume",
+                    f"no audio for {self._receiver.idle_limit_s:g} s; reconnect to resume when there is some",
                 )
-            left_s = settings.idle_timeout_s - idle_s
             if not self._core.segmenter.end_requested:
                 if age_s >= settings.max_connection_s:
                     self._end_early(

@@ -1,4 +1,4 @@
-"""What a client says about the rate of its audio, in whatever shape: a rate that is not ours must never pass."""
+"""What a client says about the rate of its audio, in whatever shape: no other than ours may pass."""
 
 from __future__ import annotations
 

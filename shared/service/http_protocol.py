@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from shared.addresses import network_of
 from shared.service.http_limits import HttpLimits, HttpMetrics, SilentSockets
 
 _SILENT_AFTER_S = 1.0
@@ -195,7 +196,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     @property
     def _address(self) -> str:
-        return self.client[0] if self.client else _UNKNOWN
+        return network_of(self.client[0]) if self.client else _UNKNOWN
 
     # -- refusing --------------------------------------------------------------------------------------
     def _remember(self, refusal: Refusal) -> Refusal:

@@ -14,7 +14,7 @@ from gateway.connection.session_plan import SessionRequest
 from gateway.dependencies import GatewayPorts
 from gateway.dialects.query import Query, names_session, number, session_id
 from gateway.dialects.recite import messages
-from gateway.dialects.recite.advice import advice
+from gateway.dialects.recite.advice import UPLOAD, advice
 from gateway.dialects.recite.commands import BadMessage, Peek, parse_command
 from gateway.dialects.recite.word_entries import WordEntries
 from gateway.dialects.stated_rate import check_stated_rates
@@ -152,7 +152,7 @@ def _translate(event: _Other) -> messages.ServerEvent:
     if isinstance(event, AudioSafe):
         return messages.AckEvent(event.offset)
     if isinstance(event, FinishFailed):
-        return messages.FinalResultErrorEvent(event.message, advice(event.code), event.code)
+        return messages.FinalResultErrorEvent(event.message, UPLOAD, event.code)
     if isinstance(event, Pong):
         return messages.PongEvent()
     return _error(event)

@@ -290,7 +290,11 @@ class Gateway:
             auth=Authenticator(settings.api_keys),
             adaptive=AdaptiveWindow(adaptive_policy(settings)),
             metrics=gateway_metrics,
-            connections=ConnectionRegistry(settings.max_connections),
+            connections=ConnectionRegistry(
+                settings.max_connections,
+                per_address=settings.max_sessions_per_address,
+                per_tenant=settings.max_sessions_per_tenant,
+            ),
             workers_ready=admission.workers_ready,
             decoder=open_decoder(settings, gateway_metrics),
             encoder=open_encoder(settings),
