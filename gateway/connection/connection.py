@@ -11,6 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import Iterator, Sequence
 
+from gateway.connection.client_text import for_client
 from gateway.connection.dialect import Dialect
 from gateway.connection.end_reason import End, EndConnection, EndReason, end_for
 from gateway.connection.receiver import Receiver
@@ -284,7 +285,7 @@ class Connection:
             self._measure(event)
         elif isinstance(event, SegmentFailed):
             self._ports.metrics.count_outcome(event.outcome, event.code)
-        for frame in self._dialect.write(event):
+        for frame in self._dialect.write(for_client(event)):
             self._send_queue.put(frame)
 
     def _show_last(self, event: Event) -> None:

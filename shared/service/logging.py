@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
 
 from shared.ids import short_id
+from shared.redaction import without_credentials
 
 LogFormat = Literal["auto", "json", "console"]
 
@@ -35,6 +36,7 @@ def configure_logging(service: str, level: str = "info", log_format: LogFormat =
         foreign_pre_chain=common,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            _cut_credentials,
             renderer,
         ],
     )
@@ -61,6 +63,25 @@ def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:
     """The logger of a module; keyword arguments become fields of the line."""
     logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(name)
     return logger
+
+
+def _cut_credentials(
+    _logger: structlog.typing.WrappedLogger, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """No line of any service holds a password or a key, wherever in it that would stand."""
+    return {name: _cut(value) for name, value in event.items()}
+
+
+def _cut(value: Any) -> Any:
+    if isinstance(value, str):
+        return without_credentials(value)
+    if isinstance(value, dict):
+        return {name: _cut(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_cut(item) for item in value]
+    if value is None or isinstance(value, int | float):
+        return value
+    return without_credentials(repr(value))  # as both renderers would write it
 
 
 def _add_service(service: str) -> structlog.typing.Processor:
