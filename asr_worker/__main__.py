@@ -11,6 +11,7 @@ from asr_worker.engines.loading import load_engine
 from asr_worker.engines.model_files import ModelNotUsable
 from asr_worker.settings import WorkerSettings
 from shared.errors import UnsuitableRedis
+from shared.service.http_limits import TooFewDescriptors
 from shared.service.http_server import CannotListen, StartupFailed, run
 from shared.service.logging import configure_logging, get_logger
 from shared.service.settings_help import load_settings
@@ -30,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         engine = load_engine(settings)
         run(run_worker(settings, engine))
-    except (ModelNotUsable, CannotListen, StartupFailed) as error:
+    except (ModelNotUsable, CannotListen, StartupFailed, TooFewDescriptors) as error:
         _log.error(error.code, error=error.message)
         return 1
     except UnsuitableRedis as error:

@@ -139,6 +139,8 @@ async def _run(settings: WorkerSettings, parts: Parts) -> None:
             settings.http_host,
             settings.http_port,
             on_drain=drain,
+            limits=settings.http_limits(),
+            registry=parts.metrics.registry,
             ready=lambda port: _log.info(
                 "worker_started", host=settings.http_host, port=port, **parts.standing.describe()
             ),

@@ -9,10 +9,11 @@ from pydantic_settings import SettingsConfigDict
 
 from asr_worker.engines.model_files import BUNDLED
 from shared.bus.settings import BusSettings
+from shared.service.http_settings import HttpSettings
 from shared.service.logging import LogFormat
 
 
-class WorkerSettings(BusSettings):
+class WorkerSettings(BusSettings, HttpSettings):
     """One ASR worker process: its model, its batches, its place in the pool."""
 
     model_config = SettingsConfigDict(extra="ignore", populate_by_name=True, protected_namespaces=())

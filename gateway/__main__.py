@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from gateway.admission.adaptive_window import AdaptiveWindow, adaptive_policy
 from gateway.admission.lease_keeper import LeaseKeeper
@@ -19,15 +20,25 @@ from gateway.metrics import GatewayMetrics
 from gateway.offline.arq_client import ArqVerifier
 from gateway.offline.upload_decoder import open_decoder
 from gateway.settings import GatewaySettings
+from gateway.transport.uvicorn_frames import FrameLimits, FrameProtocol
 from gateway.vad.silero import SileroDetector
 from shared.bus.metrics import BusMetrics
+from shared.bus.redis_addresses import parse_urls
 from shared.bus.redis_connections import ConnectionLimits, RedisConnections
 from shared.bus.redis_feed import RedisResultFeed
 from shared.bus.redis_sessions import RedisSessionStore
 from shared.bus.redis_suitability import SuitabilityWatch, require_suitable
 from shared.clock import SystemClock
 from shared.errors import UnsuitableRedis
-from shared.service.http_server import run, serve
+from shared.service.http_limits import TooFewDescriptors
+from shared.service.http_server import (
+    OTHER_DESCRIPTORS,
+    CannotListen,
+    StartupFailed,
+    WebSockets,
+    run,
+    serve,
+)
 from shared.service.logging import configure_logging, get_logger
 from shared.service.metrics import create_registry
 from shared.service.running import running
@@ -44,13 +55,15 @@ def main(argv: list[str] | None = None) -> None:
     configure_logging("gateway", settings.log_level, settings.log_format)
     try:
         run(_serve(settings))
-    except UnsuitableRedis as error:
+    except (UnsuitableRedis, CannotListen, StartupFailed, TooFewDescriptors) as error:
         _log.error(error.code, error=error.message)
         raise SystemExit(2) from error
 
 
 async def _serve(settings: GatewaySettings) -> None:
+    shards = len(parse_urls(settings.redis_url))
     async with open_ports(settings) as ports:
+        _say_who_may_enter(ports)
         relax_collector()
         await serve(
             build_app(ports),
@@ -61,7 +74,28 @@ async def _serve(settings: GatewaySettings) -> None:
             # A little more than a frame may hold, so that one just too big gets a named error first.
             ws_max_size=2 * settings.max_frame_bytes,
             send_buffer_bytes=settings.send_buffer_bytes,
+            limits=settings.http_limits(settings.max_connections),
+            registry=ports.metrics.registry,
+            websockets=frame_protocol(settings, ports.metrics),
+            other_descriptors=OTHER_DESCRIPTORS + settings.redis_max_connections * shards,
         )
+
+
+def _say_who_may_enter(ports: GatewayPorts) -> None:
+    if ports.auth.required:
+        _log.info("api_keys_needed", tenants=ports.auth.tenants)
+    else:
+        _log.warning("open_to_everybody", host=ports.settings.host, how_to_close="set API_KEYS")
+
+
+def frame_protocol(settings: GatewaySettings, metrics: GatewayMetrics) -> WebSockets:
+    """The protocol of this gateway's WebSockets, within its bounds."""
+    limits = FrameLimits(
+        control_per_s=settings.control_frames_per_s,
+        control_burst=5 * settings.control_frames_per_s,
+        on_refused=metrics.count_refused_entry,
+    )
+    return partial(FrameProtocol, limits=limits)
 
 
 @asynccontextmanager
@@ -102,7 +136,12 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
             auth=Authenticator(settings.api_keys),
             adaptive=AdaptiveWindow(adaptive_policy(settings)),
             metrics=metrics,
-            connections=ConnectionRegistry(settings.max_connections, EndedConnections().note),
+            connections=ConnectionRegistry(
+                settings.max_connections,
+                EndedConnections().note,
+                per_address=settings.max_sessions_per_address,
+                per_tenant=settings.max_sessions_per_tenant,
+            ),
             workers_ready=admission.workers_ready,
             decoder=decoder,
             encoder=encoder,

@@ -17,6 +17,7 @@ from gateway.dialects.transcriptions import dialect as transcriptions
 from gateway.dialects.verify import dialect as verify_ws
 from gateway.http import health, metrics, page, sessions, verify, verses
 from gateway.http.answers import no_such_socket, on_http_error
+from gateway.transport.entry_check import EntryCheck
 from gateway.transport.websocket import TransportFinder
 from shared.ids import PoolName
 
@@ -49,4 +50,6 @@ def build_app(ports: GatewayPorts) -> ASGIApp:
         *page.routes(ports.settings),
     ]
     handlers = {HTTPException: on_http_error}
-    return TransportFinder(Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers))
+    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
+    policy = ports.settings.entry_policy()
+    return TransportFinder(EntryCheck(app, policy, ports.metrics.count_refused_entry))

@@ -68,6 +68,12 @@ class GatewayMetrics:
             ["outcome"],
             registry=registry,
         )
+        self.refused_entries = Counter(
+            "rattil_gateway_refused_entries_total",
+            "Requests and sockets refused for who sent them or how, by code.",
+            ["code"],
+            registry=registry,
+        )
         self.finals = Counter(
             "rattil_gateway_finals_total", "Final reports, by outcome.", ["outcome"], registry=registry
         )
@@ -92,6 +98,10 @@ class GatewayMetrics:
         self.inference_ms = self.latency.labels("inference")
         self.total_ms = self.latency.labels("total")
         self.results = self.outcomes.labels("result", "")
+
+    def count_refused_entry(self, code: str) -> None:
+        """One request or socket that was not let in, or was closed for its manner."""
+        self.refused_entries.labels(code).inc()
 
     def count_outcome(self, outcome: str, code: str) -> None:
         """One segment's terminal outcome other than a result, shown to its client."""

@@ -6,33 +6,36 @@ import pydantic
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from gateway.access_settings import AccessSettings
 from gateway.transcription_settings import TranscriptionSettings
 from gateway.upload_settings import UploadSettings
 from shared.audio.formats import SAMPLE_RATE
 from shared.bus.limits import AUDIO_BYTES_PER_S
 from shared.protocol.jobs import MAX_RECORDING_S
+from shared.service.http_settings import HttpSettings
 from shared.service.logging import LogFormat
 from shared.service.service_keys import parse_service_keys
 
 
-class GatewaySettings(TranscriptionSettings, UploadSettings):
+class GatewaySettings(TranscriptionSettings, UploadSettings, AccessSettings, HttpSettings):
     """One gateway process. Every bound of the process is here by name."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
     # -- where -------------------------------------------------------------------------------------
-    host: str = Field(default="127.0.0.1", validation_alias="HOST", description="Address to listen on.")
     port: int = Field(
         default=8000, validation_alias="PORT", ge=0, le=65535, description="Port; 0 takes a free one."
     )
     router_url: str = Field(
         default="",
         validation_alias="ROUTER_URL",
+        repr=False,
         description="Session routers, comma-separated; empty admits everybody.",
     )
     router_api_keys: str = Field(
         default="",
         validation_alias="ROUTER_API_KEYS",
+        repr=False,
         description="Keys of the session routers, comma-separated as they take them; the first one is sent.",
     )
     asr_pool: str = Field(
@@ -132,7 +135,25 @@ class GatewaySettings(TranscriptionSettings, UploadSettings):
         default=60,
         validation_alias="WS_IDLE_TIMEOUT",
         gt=0,
-        description="Without audio or a command for it: closed.",
+        description="Without audio for it (0.1 s of audio at least): closed.",
+    )
+    first_audio_s: float = Field(
+        default=20,
+        validation_alias="WS_FIRST_AUDIO_TIMEOUT",
+        gt=0,
+        description="A connection that has sent no audio for it since it was opened is closed, seconds.",
+    )
+    frames_per_s: float = Field(
+        default=2_000,
+        validation_alias="WS_MAX_FRAMES_PER_SECOND",
+        ge=10,
+        description="Frames read per second of one client; above it reading slows down.",
+    )
+    control_frames_per_s: float = Field(
+        default=500,
+        validation_alias="WS_MAX_CONTROL_FRAMES_PER_SECOND",
+        ge=10,
+        description="Pings, pongs and fragments per second of one WebSocket; more for 5 s closes with 1008.",
     )
     outbox_bytes: int = Field(
         default=1_048_576,
@@ -231,18 +252,6 @@ class GatewaySettings(TranscriptionSettings, UploadSettings):
         validation_alias="DRAIN_SECONDS",
         ge=0,
         description="On SIGTERM sessions are moved over this time.",
-    )
-
-    # -- who ---------------------------------------------------------------------------------------
-    api_keys: str = Field(
-        default="",
-        validation_alias="API_KEYS",
-        description="Comma-separated keys (or tenant=key); empty lets all in.",
-    )
-    allowed_origins: str = Field(
-        default="",
-        validation_alias="WS_ALLOWED_ORIGINS",
-        description="Comma-separated Origin values browsers may connect from; empty allows all.",
     )
 
     @pydantic.model_validator(mode="after")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from session_router.app import redis_router
 from session_router.settings import RouterSettings
 from shared.service.garbage_collector import tidied
+from shared.service.http_limits import TooFewDescriptors
 from shared.service.http_server import CannotListen, StartupFailed, run, serve
 from shared.service.logging import configure_logging, get_logger
 from shared.service.settings_help import load_settings
@@ -26,6 +27,8 @@ async def _serve(settings: RouterSettings) -> None:
             settings.port,
             on_drain=router.drain,
             ready=lambda port: _log.info("listening", host=settings.host, port=port),
+            limits=settings.http_limits(),
+            registry=router.api.metrics.registry,
         )
     _log.info("stopped")
 
@@ -37,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     configure_logging("session_router", settings.log_level, settings.log_format)
     try:
         run(_serve(settings))
-    except (CannotListen, StartupFailed) as error:
+    except (CannotListen, StartupFailed, TooFewDescriptors) as error:
         _log.error(error.code, error=error.message)
         return 1
     return 0

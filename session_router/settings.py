@@ -6,18 +6,19 @@ from typing import Literal
 
 import pydantic
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from session_router.admission.overflow import AdmissionRules, OverflowPolicy
 from session_router.http.guard import LOOPBACK_HOSTS
 from session_router.scaling.replicas import ScalingRules
 from shared.bus.redis_addresses import parse_urls
 from shared.ids import PoolName
+from shared.service.http_settings import HttpSettings
 from shared.service.logging import LogFormat
 from shared.service.service_keys import is_loopback, parse_service_keys
 
 
-class RouterSettings(BaseSettings):
+class RouterSettings(HttpSettings):
     """Settings of one session router. All routers of a cluster should get the same."""
 
     model_config = SettingsConfigDict(env_prefix="ROUTER_", populate_by_name=True, extra="ignore")

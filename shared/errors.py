@@ -4,16 +4,28 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from shared.redaction import without_addresses
+
 
 class RattilError(Exception):
-    """Root of the tree. `code` is stable and documented; `retryable` says whether trying again helps."""
+    """Root of the tree. `code` is stable and documented; `retryable` says whether trying again helps.
+
+    `message` is for logs and may name other services; `for_client` is what may be told outside. A class with
+    `told` has one sentence for all clients.
+    """
 
     code: ClassVar[str] = "internal"
     retryable: ClassVar[bool] = False
+    told: ClassVar[str] = ""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
+
+    @property
+    def for_client(self) -> str:
+        """The sentence for clients: without addresses of other services and without credentials."""
+        return self.told or without_addresses(self.message)
 
 
 # -- what a caller got wrong ---------------------------------------------------------------------
@@ -101,6 +113,7 @@ class BusUnavailable(Unavailable):
     """Redis cannot be reached or refuses writes."""
 
     code = "bus_unavailable"
+    told = "the message bus cannot be used now; what was acked is safe, try again shortly"
 
 
 class UnsuitableRedis(RattilError):
@@ -147,6 +160,7 @@ class RouterUnavailable(Unavailable):
     """No session router answers."""
 
     code = "router_unavailable"
+    told = "no session router answers; try again shortly"
 
 
 class QueueFull(Unavailable):

@@ -56,4 +56,4 @@ class BusRetry:
 
 def _giving_up(error: BusUnavailable | QueueFull) -> EndConnection:
     reason = EndReason.NO_CAPACITY if isinstance(error, QueueFull) else EndReason.BUS_AWAY
-    return EndConnection(reason, error.code, f"{error.message}; reconnect to resume")
+    return EndConnection(reason, error.code, f"{error.for_client}; reconnect to resume")

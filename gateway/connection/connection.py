@@ -11,6 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import Iterator, Sequence
 
+from gateway.connection.client_text import for_client
 from gateway.connection.dialect import Dialect
 from gateway.connection.end_reason import End, EndConnection, EndReason, end_for
 from gateway.connection.receiver import Receiver
@@ -165,15 +166,14 @@ class Connection:
     async def _watch(self) -> None:
         settings = self._ports.settings
         while self._asked is None:
-            idle_s = self._receiver.idle_s()
+            left_s = self._receiver.idle_left_s()
             age_s = self._ports.clock.monotonic() - self._opened_s
-            if idle_s >= settings.idle_timeout_s:
+            if left_s <= 0:
                 raise EndConnection(
                     EndReason.IDLE,
                     "idle_timeout",
-                    f"no audio for {settings.idle_timeout_s:g} s; reconnect to resume",
+                    f"no audio for {self._receiver.idle_limit_s:g} s; reconnect to resume when there is some",
                 )
-            left_s = settings.idle_timeout_s - idle_s
             if not self._core.segmenter.end_requested:
                 if age_s >= settings.max_connection_s:
                     self._end_early(
@@ -285,7 +285,7 @@ class Connection:
             self._measure(event)
         elif isinstance(event, SegmentFailed):
             self._ports.metrics.count_outcome(event.outcome, event.code)
-        for frame in self._dialect.write(event):
+        for frame in self._dialect.write(for_client(event)):
             self._send_queue.put(frame)
 
     def _show_last(self, event: Event) -> None:

@@ -12,6 +12,11 @@ Frame = str | bytes
 """One message of a client or for it, text or binary."""
 
 
+def bytes_of(frame: Frame) -> int:
+    """The size of a frame as it travels: text is UTF-8."""
+    return len(frame) if isinstance(frame, bytes) or frame.isascii() else len(frame.encode())
+
+
 class Command(enum.Enum):
     """What a client can ask for, besides sending audio."""
 

@@ -85,9 +85,9 @@ _REASONS: tuple[tuple[type[RattilError], EndReason], ...] = (
 
 def end_for(error: RattilError) -> EndConnection:
     """How a connection ends because of `error`, and what its client is told."""
-    ending = EndConnection(_reason_for(error), error.code, error.message)
+    ending = EndConnection(_reason_for(error), error.code, error.for_client)
     if isinstance(error, NoCapacity):
-        ending.trouble = Trouble(error.code, error.message, retry_after_s=error.retry_after_s)
+        ending.trouble = Trouble(error.code, error.for_client, retry_after_s=error.retry_after_s)
     return ending
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from gateway.connection.audio_rate import AudioRate
-from gateway.connection.dialect import Command, Dialect, Frame, Input
+from gateway.connection.dialect import Command, Dialect, Frame, Input, bytes_of
 from gateway.connection.end_reason import EndConnection, EndReason
+from gateway.connection.idle_clock import IdleClock
+from gateway.connection.token_bucket import TokenBucket
 from gateway.connection.transport import Transport
 from gateway.dependencies import GatewayPorts
 from gateway.session.core import SessionCore
@@ -16,6 +17,9 @@ from gateway.session.events import Event, Pong, Trouble
 from gateway.vad.detector import SpeechStream
 from shared.audio.formats import SAMPLE_RATE
 from shared.errors import BadRequest
+
+_FRAME_BURST_S = 5.0
+"""Frames of so many seconds may come at once: what a client has kept while it was away."""
 
 
 class Receiver:
@@ -44,8 +48,11 @@ class Receiver:
         self._do = do
         self._show = show
         self._end_early = end_early
-        self._active_s = ports.clock.monotonic()
-        self._rate = AudioRate(self._settings.audio_rate, self._settings.audio_burst_s, self._active_s)
+        now_s = ports.clock.monotonic()
+        self._idle = IdleClock(self._settings.first_audio_s, self._settings.idle_timeout_s, now_s)
+        self._rate = TokenBucket(self._settings.audio_rate, self._settings.audio_burst_s, now_s)
+        frames_per_s = self._settings.frames_per_s
+        self._frames = TokenBucket(frames_per_s, _FRAME_BURST_S * frames_per_s, now_s)
         self._bad_messages = 0
         self._told_busy = False
         self._told_fast = False
@@ -57,11 +64,16 @@ class Receiver:
         self._uncounted = 0
         self._room = asyncio.Event()
 
-    def idle_s(self) -> float:
-        """How long the client has sent nothing although it was its turn."""
+    @property
+    def idle_limit_s(self) -> float:
+        """How long the client may send no audio although it is its turn."""
+        return self._idle.limit_s
+
+    def idle_left_s(self) -> float:
+        """How much of that is left."""
         if self._core.segmenter.end_requested or self._crowded():
-            return 0.0
-        return self._ports.clock.monotonic() - self._active_s
+            return self._idle.limit_s
+        return self._idle.left_s(self._ports.clock.monotonic())
 
     def make_room(self) -> None:
         """To be called when the backlog may have become smaller."""
@@ -86,34 +98,35 @@ class Receiver:
 
     def _take(self, frame: Frame) -> bool:
         """One frame; whether the next one may come."""
+        now_s = self._monotonic()
+        self._delay_s = self._frames.take(1, now_s)
         if self._binary_is_audio and isinstance(frame, bytes):
-            return self._on_audio(frame)
-        may_come = True
+            return self._on_audio(frame, now_s)
+        may_come = self._delay_s <= 0
         for one in self._read(frame):
             if isinstance(one, bytes):
-                may_come = self._on_audio(one) and may_come
+                may_come = self._on_audio(one, now_s) and may_come
             else:
                 self._on_command(one)
         return may_come
 
     # -- audio -----------------------------------------------------------------------------------------
-    def _on_audio(self, pcm: bytes) -> bool:
+    def _on_audio(self, pcm: bytes, now_s: float) -> bool:
         if not pcm:
-            return True
+            return self._delay_s <= 0
         if len(pcm) > self._max_frame_bytes:
             raise EndConnection(
                 EndReason.FRAME_TOO_BIG,
                 "frame_too_big",
                 f"a frame of {len(pcm)} bytes; send at most {self._max_frame_bytes}, 200-500 ms are good",
             )
-        now_s = self._monotonic()
-        self._active_s = now_s
         segmenter = self._core.segmenter
         room = self._longest_samples - segmenter.received
         over = len(pcm) // 2 > room and not segmenter.end_requested
         if over:
             pcm = pcm[: 2 * room]
         samples = len(pcm) // 2
+        self._idle.hear(samples, now_s)
         self._uncounted += samples
         if self._speech is not None and not self._core.segmenter.end_requested:
             self._speech.feed(pcm)
@@ -126,7 +139,7 @@ class Receiver:
             self._end_early(
                 f"a session holds {longest_s:g} s of audio; it ends here, the report follows; start a new one"
             )
-        self._delay_s = self._rate.delay_s(samples, now_s)
+        self._delay_s = max(self._delay_s, self._rate.take(samples / SAMPLE_RATE, now_s))
         return self._delay_s <= 0 and segmenter.backlog < self._max_backlog
 
     def _count(self, least: int) -> None:
@@ -138,9 +151,12 @@ class Receiver:
     async def _slow_down(self, delay_s: float) -> None:
         if not self._told_fast:
             self._told_fast = True
-            self._show(Trouble("audio_too_fast", "audio comes faster than it is read; send in real time"))
+            message = (
+                "audio comes faster or in more frames than it is read; send in real time, 200-500 ms each"
+            )
+            self._show(Trouble("audio_too_fast", message))
         await asyncio.sleep(delay_s)
-        self._active_s = self._ports.clock.monotonic()
+        self._idle.restart(self._ports.clock.monotonic())
 
     async def _wait_for_room(self) -> None:
         while self._crowded():
@@ -150,7 +166,7 @@ class Receiver:
                 self._show(Trouble("server_busy", message))
             self._room.clear()
             await self._room.wait()
-            self._active_s = self._ports.clock.monotonic()
+            self._idle.restart(self._ports.clock.monotonic())
 
     def _crowded(self) -> bool:
         return self._core.segmenter.backlog >= self._max_backlog
@@ -160,7 +176,7 @@ class Receiver:
         """What a frame says; nothing if it cannot be understood, which is told."""
         most = self._settings.max_text_bytes if isinstance(frame, str) else self._max_frame_bytes
         try:
-            if len(frame) > most:
+            if bytes_of(frame) > most:
                 raise BadRequest(f"text frames hold at most {most} bytes")
             return self._dialect.read(frame)
         except BadRequest as error:
@@ -171,7 +187,6 @@ class Receiver:
         if command is Command.PING:
             self._show(Pong())
             return
-        self._active_s = self._ports.clock.monotonic()
         if command is Command.END:
             self._do(self._core.end())
         elif command is Command.FLUSH:

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
 from gateway.connection.end_reason import EndReason
+from shared.addresses import network_of
 from shared.errors import Draining, NoCapacity
-from shared.ids import ConnectionId
+from shared.ids import ConnectionId, SessionId
 
 _LEAVE_S = 5.0
 """How long the last connections may take to leave after they were asked, seconds."""
+
+
+class TooManySessions(NoCapacity):
+    """A client address or a tenant has as many sessions here as it may."""
+
+    code = "too_many_sessions"
 
 
 class Closable(Protocol):
@@ -26,9 +34,24 @@ class Closable(Protocol):
 class ConnectionRegistry:
     """Counts and lists live connections; refuses new ones at the limit and while draining."""
 
-    def __init__(self, limit: int, on_ended: Callable[[int], None] = lambda live: None) -> None:
-        """`on_ended` hears of every connection that was live and has ended, and how many are left."""
+    def __init__(
+        self,
+        limit: int,
+        on_ended: Callable[[int], None] = lambda live: None,
+        *,
+        per_address: int = 0,
+        per_tenant: int = 0,
+    ) -> None:
+        """`on_ended` hears of every connection that was live and has ended, and how many are left.
+
+        `per_address`, `per_tenant`: sessions of one client address and of one tenant; 0: no bound.
+        """
         self._limit = limit
+        self._per_address = per_address
+        self._per_tenant = per_tenant
+        self._connections_of: Counter[str] = Counter()
+        self._sessions_at: Counter[str] = Counter()
+        self._sessions_of: Counter[str] = Counter()
         self._on_ended = on_ended
         self._live: dict[ConnectionId, Closable] = {}
         self._reserved = 0
@@ -45,20 +68,45 @@ class ConnectionRegistry:
         return self._reserved
 
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """Hold one of the places. Raises `Draining` or `NoCapacity` (neither is held then)."""
+    def place(self, session_id: SessionId, tenant: str = "", address: str = "") -> Iterator[None]:
+        """Hold one of the places. Raises `Draining`, `NoCapacity` or `TooManySessions` (none is held then).
+
+        A session that has a connection here already is not refused for its share: the newer connection
+        takes it over.
+        """
         if self._draining:
             raise Draining("this gateway is going away; reconnect to be served by another one", 0.5)
         if self._reserved >= self._limit:
             raise NoCapacity(f"this gateway serves its {self._limit} connections already; retry later", 5.0)
+        network = network_of(address)
+        if session_id not in self._connections_of:
+            self._check_share(tenant, network)
         self._reserved += 1
         self._empty.clear()
+        self._count(session_id, tenant, network, 1)
         try:
             yield
         finally:
+            self._count(session_id, tenant, network, -1)
             self._reserved -= 1
             if self._reserved == 0:
                 self._empty.set()
+
+    def _check_share(self, tenant: str, network: str) -> None:
+        if network and self._per_address and self._sessions_at[network] >= self._per_address:
+            raise TooManySessions(f"{self._per_address} sessions of your address are open already", 5.0)
+        if tenant and self._per_tenant and self._sessions_of[tenant] >= self._per_tenant:
+            raise TooManySessions(f"{self._per_tenant} sessions of your tenant are open already", 5.0)
+
+    def _count(self, session_id: SessionId, tenant: str, network: str, by: int) -> None:
+        for counts, name in (
+            (self._connections_of, session_id),
+            (self._sessions_at, network),
+            (self._sessions_of, tenant),
+        ):
+            counts[name] += by
+            if counts[name] <= 0:
+                del counts[name]
 
     @contextmanager
     def live(self, connection_id: ConnectionId, connection: Closable) -> Iterator[None]:
@@ -80,12 +128,12 @@ class ConnectionRegistry:
         self._draining = True
         waiting = list(self._live)
         pause_s = seconds / max(len(waiting), 1)
-        for connection_id in waiting:
+        for turn, connection_id in enumerate(waiting):
+            if turn:  # none after the last one: who leaves has nothing to wait for
+                await asyncio.sleep(pause_s)
             connection = self._live.get(connection_id)
-            if connection is None:
-                continue
-            connection.ask_to_end(EndReason.DRAINING)
-            await asyncio.sleep(pause_s)
+            if connection is not None:
+                connection.ask_to_end(EndReason.DRAINING)
         try:
             async with asyncio.timeout(_LEAVE_S):
                 await self._empty.wait()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from gateway.connection.dialect import Frame
+from gateway.connection.dialect import Frame, bytes_of
 from gateway.connection.transport import Transport
 
 
@@ -38,7 +38,7 @@ class SendQueue:
         """Send or queue one frame. Raises `SlowConsumer` at the bound (one frame always fits)."""
         if not self._waiting and self._transport is not None and self._transport.send_now(frame):
             return
-        size = len(frame)
+        size = bytes_of(frame)
         full = self._bytes + size > self._max_bytes or len(self._waiting) >= self._max_events
         if full and self._waiting:
             raise SlowConsumer
@@ -61,7 +61,7 @@ class SendQueue:
         while self._waiting:
             if not await _sent(transport, self._waiting[0], timeout_s):
                 raise SlowConsumer
-            self._bytes -= len(self._waiting.popleft())
+            self._bytes -= bytes_of(self._waiting.popleft())
         self._filled.clear()
 
 

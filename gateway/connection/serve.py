@@ -33,13 +33,21 @@ class SessionBusy(NoCapacity):
 
 
 async def serve_session(
-    ports: GatewayPorts, transport: Transport, dialect: Dialect, request: SessionRequest
+    ports: GatewayPorts, transport: Transport, dialect: Dialect, request: SessionRequest, address: str = ""
 ) -> None:
-    """Serve one connection to its end; the socket is closed afterwards."""
+    """Serve one connection to its end; the socket is closed afterwards. `address`: of the client."""
     connection_id = new_connection_id()
+    _log.info(
+        "connection_started",
+        connection_id=connection_id,
+        protocol=dialect.name,
+        tenant=request.tenant,
+        address=address,
+        resumes=request.claims_progress,
+    )
     ports.metrics.connections.labels(dialect.name).inc()
     try:
-        end = await _serve(ports, transport, dialect, request, connection_id)
+        end = await _serve(ports, transport, dialect, request, connection_id, address)
     except RattilError as error:
         end = await refuse(ports, transport, dialect, error)
     finally:
@@ -55,9 +63,9 @@ async def serve_session(
 
 async def refuse(ports: GatewayPorts, transport: Transport, dialect: Dialect, error: RattilError) -> End:
     """Tell the client why, as an event and by the end."""
-    if isinstance(error, BadRequest | Unauthorised):
+    if isinstance(error, BadRequest):
         ports.metrics.bad_messages.labels(error.code).inc()
-    else:
+    elif not isinstance(error, Unauthorised):  # those are counted where they are refused
         ports.metrics.refusals.labels(error.code).inc()
     ending: EndConnection = end_for(error)
     try:
@@ -75,12 +83,13 @@ async def _serve(
     dialect: Dialect,
     request: SessionRequest,
     connection_id: ConnectionId,
+    address: str,
 ) -> End | None:
     inbox = ResultInbox(connection_id)
     opener = SessionOpener(ports, request, connection_id)
     slot = _slot(ports, request, connection_id)
     async with AsyncExitStack() as stack:
-        stack.enter_context(ports.connections.place())
+        stack.enter_context(ports.connections.place(request.session_id, request.tenant, address))
         stack.push_async_callback(slot.give_back)
         if request.named:
             # First who owns the session, then its slot: a resume that is refused must not touch it.

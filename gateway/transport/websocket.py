@@ -11,9 +11,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from gateway.connection.dialect import Frame
 from gateway.connection.end_reason import End, EndReason
 from gateway.connection.transport import PeerGone, Take
+from gateway.transport.uvicorn_frames import FrameProtocol
 from shared.protocol import close_codes
 from shared.protocol.close_codes import Close
-from shared.service.websocket_frames import FrameProtocol
 
 _REASON_BYTES = 123
 """A close frame holds 125 bytes, two of them the code (RFC 6455, 5.5)."""

@@ -1,10 +1,11 @@
-"""From a WebSocket at a dialect's address to its end: origin, key, request, session."""
+"""From a WebSocket at a dialect's address to its end: key, request, session."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
 
+from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket
 
 from gateway.auth.api_keys import SUBPROTOCOL
@@ -15,8 +16,11 @@ from gateway.connection.session_plan import SessionRequest
 from gateway.dependencies import GatewayPorts
 from gateway.dialects.query import Query, names_session
 from gateway.transport.websocket import CLOSES, StarletteSocket
-from shared.errors import RattilError
+from shared.errors import RattilError, Unauthorised
 from shared.protocol.close_codes import Close
+from shared.service.logging import get_logger
+
+_log = get_logger(__name__)
 
 ReadRequest = Callable[[Query, str], SessionRequest]
 """Query and tenant in, request out. Raises `BadRequest`; runs in a thread, so it may take a while."""
@@ -30,9 +34,10 @@ async def serve_websocket(
     closes: Mapping[EndReason, Close] = CLOSES,
 ) -> None:
     """Serve one WebSocket that speaks `dialect`, to its end."""
-    if not origin_allowed(ports, websocket):
-        await websocket.close(1008, "origin_not_allowed")
+    if ports.connections.draining and "websocket.http.response" in websocket.scope.get("extensions", {}):
+        await websocket.send_denial_response(going_away())
         return
+    address = websocket.client.host if websocket.client else ""
     offered = websocket.scope.get("subprotocols", [])
     await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
     transport = StarletteSocket(websocket, closes)
@@ -43,13 +48,15 @@ async def serve_websocket(
             ports.leases.expect_room()
         request = await asyncio.to_thread(read_request, query, tenant)
     except RattilError as error:
+        if isinstance(error, Unauthorised):
+            ports.metrics.count_refused_entry(error.code)
+        _log.info("connection_refused", protocol=dialect.name, address=address, code=error.code)
         await refuse(ports, transport, dialect, error)
         return
-    await serve_session(ports, transport, dialect, request)
+    await serve_session(ports, transport, dialect, request, address)
 
 
-def origin_allowed(ports: GatewayPorts, websocket: WebSocket) -> bool:
-    """Browsers say which page opened the socket; other clients send no Origin and are let in."""
-    allowed = [part.strip() for part in ports.settings.allowed_origins.split(",") if part.strip()]
-    origin = websocket.headers.get("origin")
-    return not allowed or origin is None or origin in allowed
+def going_away() -> Response:
+    """To who comes while this gateway drains: refused before the socket opens, so that nothing is begun."""
+    body = {"code": "draining", "message": "this gateway is going away; connect to another one"}
+    return JSONResponse({"error": body}, 503, {"Retry-After": "1"})

@@ -83,7 +83,7 @@ def error_response(error: RattilError, fallback: str = "") -> Response:
         headers["Connection"] = "close"  # or the rest of the body would go on arriving as slowly
     if isinstance(error, Unauthorised):
         headers["WWW-Authenticate"] = "Bearer"
-    problem = _Problem(error.code, error.message, fallback, retry_after_s)
+    problem = _Problem(error.code, error.for_client, fallback, retry_after_s)
     return json_response(_ErrorBody(problem), status_of(error), headers)
 
 

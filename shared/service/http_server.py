@@ -14,21 +14,29 @@ import socket
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import uvicorn
+from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from shared.errors import RattilError
+from shared.service.http_limits import HttpLimits, HttpMetrics, SilentSockets, need_descriptors
+from shared.service.http_protocol import BoundedHttpProtocol, Gate
 from shared.service.logging import get_logger
-from shared.service.websocket_frames import FrameProtocol
 
 DEFAULT_WS_MAX_SIZE = 256 * 1024
 """Largest WebSocket message accepted, bytes; a larger one is answered with close code 1009."""
 
 SHUTDOWN_TIMEOUT_S = 10
 """How long uvicorn waits, after the drain, for HTTP requests still being answered."""
+
+OTHER_DESCRIPTORS = 128
+"""Open files of a process beside the sockets it accepts: to Redis and other services, of libraries, spare."""
+
+WebSockets = Callable[..., asyncio.Protocol]
+"""Makes the protocol of one WebSocket: uvicorn's own class, one derived from it, or a partial of one."""
 
 _log = get_logger(__name__)
 
@@ -53,6 +61,10 @@ async def serve(
     on_drain: Callable[[], Awaitable[None]] | None = None,
     ready: Callable[[int], None] | None = None,
     stop: asyncio.Event | None = None,
+    limits: HttpLimits | None = None,
+    registry: CollectorRegistry | None = None,
+    websockets: WebSockets | None = None,
+    other_descriptors: int = OTHER_DESCRIPTORS,
     ws_max_size: int = DEFAULT_WS_MAX_SIZE,
     send_buffer_bytes: int | None = None,
     shutdown_timeout_s: int = SHUTDOWN_TIMEOUT_S,
@@ -61,12 +73,18 @@ async def serve(
 
     Port 0 takes a free one; `ready` is called with the bound port once requests are accepted.
     `on_drain` runs while the server still answers. `send_buffer_bytes` bounds the kernel's send
-    buffer of every accepted socket, so that a client that never reads costs little.
-    Raises `CannotListen`, `StartupFailed`, or whatever `on_drain` raised (after the server is down).
+    buffer of every accepted socket, so that a client that never reads costs little. `registry` takes the
+    metrics of the HTTP side. Without `websockets` there are none. Raises `TooFewDescriptors`, `CannotListen`,
+    `StartupFailed`, or whatever `on_drain` raised (after the server is down).
     """
+    limits = limits or HttpLimits()
+    need_descriptors(limits.max_sockets + other_descriptors)
     listener = bind(host, port, send_buffer_bytes)
     bound_port: int = listener.getsockname()[1]
-    server = _Server(_configure(app, ws_max_size, shutdown_timeout_s))
+    metrics = HttpMetrics(registry or CollectorRegistry())
+    gate = Gate(limits, SilentSockets(limits.max_silent_per_address), metrics)
+    server = _Server(_configure(app, gate, websockets, ws_max_size, shutdown_timeout_s))
+    metrics.sockets.set_function(lambda: len(server.server_state.connections))
     server.on_started = lambda: ready(bound_port) if ready else None
     stop = stop or asyncio.Event()
     drain = asyncio.create_task(_drain_then_exit(server, stop, on_drain), name="http-drain")
@@ -125,17 +143,6 @@ def bind(host: str, port: int, send_buffer_bytes: int | None = None) -> socket.s
     return listener
 
 
-class _HttpProtocol(HttpToolsProtocol):
-    """Lets go of its parser, which calls it back, when a WebSocket takes over.
-
-    Without that the two, with the request's headers, outlive the WebSocket until the collector comes.
-    """
-
-    def handle_websocket_upgrade(self) -> None:
-        super().handle_websocket_upgrade()
-        self.parser = None  # type: ignore[assignment]
-
-
 class _Server(uvicorn.Server):
     """uvicorn that leaves the signals to us and reports failures as exceptions, not as exits."""
 
@@ -159,11 +166,14 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-def _configure(app: ASGIApp, ws_max_size: int, shutdown_timeout_s: int) -> uvicorn.Config:
+def _configure(
+    app: ASGIApp, gate: Gate, websockets: WebSockets | None, ws_max_size: int, shutdown_timeout_s: int
+) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=_HttpProtocol,
-        ws=FrameProtocol,
+        # uvicorn calls what it is given, whether that is a class or not.
+        http=cast(type[asyncio.Protocol], partial(BoundedHttpProtocol, gate)),
+        ws=cast(type[asyncio.Protocol], websockets) if websockets else "none",
         ws_max_size=ws_max_size,
         # On PCM, deflate saves 9 % of the bytes and costs 5 to 25 times the CPU.
         ws_per_message_deflate=False,

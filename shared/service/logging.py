@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
 
 from shared.ids import short_id
+from shared.redaction import without_credentials
 
 LogFormat = Literal["auto", "json", "console"]
 
@@ -35,6 +36,7 @@ def configure_logging(service: str, level: str = "info", log_format: LogFormat =
         foreign_pre_chain=common,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            _cut_credentials,
             renderer,
         ],
     )
@@ -44,9 +46,11 @@ def configure_logging(service: str, level: str = "info", log_format: LogFormat =
     root.handlers = [handler]
     root.setLevel(level.upper())
     # uvicorn.error logs every WebSocket with its query, where API keys and session ids are.
-    chatties = ("httpx", "httpcore", "websockets", "uvicorn.access", "uvicorn.error", "faster_whisper", "arq")
+    chatties = ("httpx", "httpcore", "websockets", "uvicorn.access", "faster_whisper", "arq")
     for chatty in chatties:
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    # Its warnings are one line for each request that cannot be read: those are answered and counted.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     structlog.configure(
         processors=[*common, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -59,6 +63,25 @@ def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:
     """The logger of a module; keyword arguments become fields of the line."""
     logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(name)
     return logger
+
+
+def _cut_credentials(
+    _logger: structlog.typing.WrappedLogger, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """No line of any service holds a password or a key, wherever in it that would stand."""
+    return {name: _cut(value) for name, value in event.items()}
+
+
+def _cut(value: Any) -> Any:
+    if isinstance(value, str):
+        return without_credentials(value)
+    if isinstance(value, dict):
+        return {name: _cut(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_cut(item) for item in value]
+    if value is None or isinstance(value, int | float):
+        return value
+    return without_credentials(repr(value))  # as both renderers would write it
 
 
 def _add_service(service: str) -> structlog.typing.Processor:

@@ -44,14 +44,20 @@ def load_settings(settings_class: type[_SettingsT], argv: Sequence[str], prog: s
 
 
 def explain(settings_class: type[BaseSettings], error: pydantic.ValidationError, prog: str) -> list[str]:
-    """One sentence per invalid setting, each naming its environment variable."""
+    """One sentence per invalid setting, each naming its environment variable.
+
+    The value is shown as well, but not of a field with `repr=False`: those hold secrets.
+    """
     names = {name: env_name(settings_class, name) for name in settings_class.model_fields}
+    secrets = {names[name] for name, field in settings_class.model_fields.items() if not field.repr}
     sentences = []
     for problem in error.errors():
         where = str(problem["loc"][0]) if problem["loc"] else ""
         name = names.get(where, where) or "settings"
-        given = f" (got {problem['input']!r})" if problem["loc"] else ""
-        sentences.append(f"{prog}: {name}: {problem['msg']}{given}; see {prog} --help")
+        given = f" (got {problem['input']!r})" if problem["loc"] and name not in secrets else ""
+        sentences.append(
+            f"{prog}: {name}: {problem['msg'].removeprefix('Value error, ')}{given}; see {prog} --help"
+        )
     return sentences
 
 

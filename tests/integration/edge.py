@@ -64,7 +64,7 @@ async def edge(**overrides: Any) -> AsyncIterator[Edge]:
         gateway = made.gateway(**overrides)
         app = build_app(gateway.ports)
         transport = httpx.ASGITransport(app=app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
             try:
                 yield Edge(app, gateway, batch, http)
             finally:

@@ -19,6 +19,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.server import ServerProtocol
 
+from gateway.__main__ import frame_protocol
 from gateway.app import build_app
 from gateway.connection.connection import Connection
 from shared.protocol.close_codes import DRAINING
@@ -61,6 +62,9 @@ async def served(**overrides: Any) -> AsyncIterator[Served]:
                 stop=stop,
                 ws_max_size=2 * gateway.ports.settings.max_frame_bytes,
                 send_buffer_bytes=gateway.ports.settings.send_buffer_bytes,
+                limits=gateway.ports.settings.http_limits(gateway.ports.settings.max_connections),
+                registry=gateway.ports.metrics.registry,
+                websockets=frame_protocol(gateway.ports.settings, gateway.ports.metrics),
             )
         )
         try:

@@ -233,7 +233,7 @@ async def test_slow_uploads_of_one_address_leave_places_for_others() -> None:
         assert refusal(again)["code"] == "too_many_uploads"
         assert again.headers["retry-after"]
         elsewhere = httpx.ASGITransport(app=running.app, client=("192.0.2.7", 1))
-        async with httpx.AsyncClient(transport=elsewhere, base_url="http://test") as other:
+        async with httpx.AsyncClient(transport=elsewhere, base_url="http://127.0.0.1") as other:
             files = {"audio": ("a.wav", wav(1600))}
             assert (await other.post("/verify?surah=1&ayah=1", files=files)).status_code == 200
         first.cancel()

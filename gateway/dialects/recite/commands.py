@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from gateway.connection.dialect import Command
-from shared.audio.formats import SAMPLE_RATE
+from gateway.dialects.stated_rate import check_stated_rates
 from shared.errors import BadRequest
 
 
@@ -15,12 +15,6 @@ class BadMessage(BadRequest):
     """A text frame that is no command of this dialect."""
 
     code = "bad_message"
-
-
-class UnsupportedSampleRate(BadRequest):
-    """The client says that its audio is not 16 kHz."""
-
-    code = "unsupported_sample_rate"
 
 
 _WORDS = {
@@ -39,50 +33,39 @@ class Peek(NamedTuple):
     word_index: int
 
 
-class _Message(msgspec.Struct):
-    type: str
-    sample_rate: int | None = None
-    word_index: int | None = None
-
-
-_decoder = msgspec.json.Decoder(_Message)
+_decoder = msgspec.json.Decoder(dict[str, object])
 
 
 def parse_command(text: str) -> Command | Peek:
     """`end`, `stop`, `final`, `flush`, `ping`, or the same as `{"type": …}`; also `{"type":"config",
-    "sample_rate":16000}` and `{"type":"peek","word_index":4}`. Raises `BadMessage` or
-    `UnsupportedSampleRate`."""
+    "sample_rate":16000}`, any object that states this rate, and `{"type":"peek","word_index":4}`.
+    Raises `BadMessage` or `UnsupportedSampleRate`."""
     word = text.strip()
     if word.startswith("{"):
-        message = _read_json(word)
-        if message.type.lower() == "peek":
+        word, message = _read_json(word)
+        if word.lower() == "peek":
             return _peek(message)
-        word = message.type
     command = _WORDS.get(word.lower())
     if command is None:
         raise BadMessage(f"{word[:40]!r} is no command; send end, flush or ping, and audio as binary frames")
     return command
 
 
-def _peek(message: _Message) -> Peek:
-    if message.word_index is None:
+def _peek(message: dict[str, object]) -> Peek:
+    word_index = message.get("word_index")
+    if not isinstance(word_index, int) or isinstance(word_index, bool):
         raise BadMessage('a peek names its word, as in {"type":"peek","word_index":4}')
-    return Peek(message.word_index)
+    return Peek(word_index)
 
 
-def check_sample_rate(sample_rate: int) -> None:
-    """Raises `UnsupportedSampleRate` for anything but 16 kHz."""
-    if sample_rate != SAMPLE_RATE:
-        raise UnsupportedSampleRate(
-            f"audio must be {SAMPLE_RATE} Hz, 16-bit, mono PCM, not {sample_rate} Hz; resample before sending"
-        )
-
-
-def _read_json(text: str) -> _Message:
+def _read_json(text: str) -> tuple[str, dict[str, object]]:
+    """The word of a command, and the whole message."""
     try:
-        message = _decoder.decode(text)
-    except msgspec.DecodeError as error:
-        raise BadMessage(f'text must be a command or {{"type": "end"}}: {error}') from error
-    if message.sample_rate is not None:
-        check_sample_rate(message.sample_rate)
-    return message
+        message: dict[str, object] = _decoder.decode(text)
+    except (msgspec.DecodeError, RecursionError) as error:  # the latter: brackets in brackets in brackets
+        raise BadMessage(f'text must be a command or {{"type": "end"}}: {error}') from None
+    states_rate = check_stated_rates(message)
+    word = message.get("type", "config" if states_rate else None)
+    if not isinstance(word, str):
+        raise BadMessage('text must be a command or {"type": "end"}: there is no type')
+    return word, message

@@ -14,8 +14,10 @@ from gateway.connection.session_plan import SessionRequest
 from gateway.dependencies import GatewayPorts
 from gateway.dialects.query import Query, names_session, number, session_id
 from gateway.dialects.recite import messages
-from gateway.dialects.recite.commands import BadMessage, Peek, check_sample_rate, parse_command
+from gateway.dialects.recite.advice import UPLOAD, advice
+from gateway.dialects.recite.commands import BadMessage, Peek, parse_command
 from gateway.dialects.recite.word_entries import WordEntries
+from gateway.dialects.stated_rate import check_stated_rates
 from gateway.interpreters.recitation.interpreter import WordStates
 from gateway.interpreters.recitation.passage_limit import check_length
 from gateway.interpreters.recitation.plan import RecitationPlan
@@ -39,7 +41,6 @@ from shared.recitation.reference.passage import Passage, VerseRange, load_passag
 from shared.recitation.report.report import VerifyReport
 
 PATH = "/ws/recite"
-FALLBACK = "Use POST /verify with full audio of the recitation"
 _Other = AudioSafe | FinishFailed | Notice | Pong | SegmentFailed | Trouble
 """Every event that is translated by itself."""
 
@@ -108,9 +109,7 @@ def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
 
 def read_plan(ports: GatewayPorts, query: Query, window_bounds_s: tuple[float, float]) -> RecitationPlan:
     """The recitation that the query asks for. Raises `BadRequest` with a sentence for the client."""
-    sample_rate = number(query, "sample_rate")
-    if sample_rate is not None:
-        check_sample_rate(sample_rate)
+    check_stated_rates(query)
     surah, ayah, to = number(query, "surah"), number(query, "ayah"), number(query, "to")
     if surah is None or ayah is None:
         raise BadRequest("surah and ayah are needed, as in /ws/recite?surah=1&ayah=1&to=7")
@@ -154,7 +153,7 @@ def _translate(event: _Other) -> messages.ServerEvent:
     if isinstance(event, AudioSafe):
         return messages.AckEvent(event.offset)
     if isinstance(event, FinishFailed):
-        return messages.FinalResultErrorEvent(event.message, FALLBACK, event.code)
+        return messages.FinalResultErrorEvent(event.message, UPLOAD, event.code)
     if isinstance(event, Pong):
         return messages.PongEvent()
     if isinstance(event, Notice):
@@ -200,9 +199,12 @@ def _partial(event: Heard, finding: WordStates, words: msgspec.Raw) -> messages.
 
 def _error(event: SegmentFailed | Trouble) -> messages.ErrorEvent:
     if isinstance(event, SegmentFailed):
-        return messages.ErrorEvent(event.code or event.outcome, event.message, FALLBACK, seq=event.seq)
+        code = event.code or event.outcome
+        return messages.ErrorEvent(code, event.message, advice(code), seq=event.seq)
     retry = UNSET if event.retry_after_s is None else event.retry_after_s
-    return messages.ErrorEvent(event.code, event.message, FALLBACK, retry_after_s=retry, gap=_gap(event.gap))
+    return messages.ErrorEvent(
+        event.code, event.message, advice(event.code), retry_after_s=retry, gap=_gap(event.gap)
+    )
 
 
 def _gap(gap: Gap | None) -> messages.GapInfo | UnsetType:

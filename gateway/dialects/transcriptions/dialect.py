@@ -14,7 +14,8 @@ from gateway.connection.dialect import Command, Frame, Input
 from gateway.connection.session_plan import SessionRequest
 from gateway.dependencies import GatewayPorts
 from gateway.dialects.query import Query, choice, flag, names_session, number, session_id
-from gateway.dialects.recite.commands import BadMessage, check_sample_rate
+from gateway.dialects.recite.commands import BadMessage
+from gateway.dialects.stated_rate import check_stated_rates
 from gateway.dialects.transcriptions import messages
 from gateway.interpreters.transcription.interpreter import UtteranceHeard
 from gateway.interpreters.transcription.plan import Transcript, TranscriptionPlan
@@ -77,6 +78,7 @@ class TranscriptionsDialect:
         word = frame.strip()
         if word.startswith("{"):
             try:
+                check_stated_rates(msgspec.json.decode(word))
                 word = _decoder.decode(word).type
             except (msgspec.MsgspecError, RecursionError) as error:
                 raise BadMessage(f'text must be a command such as {{"type": "end"}}: {error}') from error
@@ -180,9 +182,7 @@ def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
 
 def read_options(query: Query, settings: GatewaySettings) -> SessionOptions:
     """What the query asks for. Raises `BadRequest` with a sentence for the client."""
-    sample_rate = number(query, "sample_rate")
-    if sample_rate is not None:
-        check_sample_rate(sample_rate)
+    check_stated_rates(query)
     language = query.get("language", "") or "en"
     if not _LANGUAGE.fullmatch(language):
         raise BadRequest(f"language must be a code such as en or ar, not {language[:20]!r}")

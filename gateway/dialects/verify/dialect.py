@@ -20,6 +20,7 @@ from gateway.connection.session_plan import SessionRequest
 from gateway.dependencies import GatewayPorts
 from gateway.dialects.query import Query
 from gateway.dialects.recite.dialect import ReciteDialect, read_plan, session_request
+from gateway.dialects.stated_rate import check_stated_rates
 from gateway.interpreters.recitation.interpreter import WordStates
 from gateway.session.events import AudioSafe, Event, Heard, Notice, Opened
 from gateway.settings import GatewaySettings
@@ -29,7 +30,7 @@ from shared.clock import Clock
 
 PATH = "/ws/verify"
 _BYTES_PER_SECOND = SAMPLE_RATE * 2
-_QUERY = ("surah", "ayah", "to", "sample_rate")
+_QUERY = ("surah", "ayah", "to")
 """What this dialect takes from its address; it has no resume."""
 
 
@@ -84,6 +85,7 @@ def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
 
         def request(query: Query, tenant: str) -> SessionRequest:
             seconds = window_s(ports.settings)
+            check_stated_rates(query)
             known = {name: query[name] for name in _QUERY if name in query} | {"window": str(seconds)}
             plan = read_plan(ports, known, (seconds, seconds))
             asked = session_request(dialect.name, plan, known, tenant)

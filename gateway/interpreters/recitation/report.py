@@ -36,7 +36,7 @@ async def report_of(ports: GatewayPorts, core: SessionCore, passage: str) -> Fin
         return FinishFailed("verify_timeout", "the final report did not come in time")
     except RattilError as error:
         _log.warning("final_failed", session_id=identity.session_id, code=error.code, error=error.message)
-        return FinishFailed(error.code, error.message)
+        return FinishFailed(error.code, error.for_client)
     return Finished(report)
 
 

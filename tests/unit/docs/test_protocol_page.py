@@ -20,7 +20,7 @@ PAGE = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
 CLIENT_PAGES = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs" / "clients").glob("*.md"))
 NAMED = set(re.findall(r"[a-z][a-z_]*", PAGE))
 WRITES_A_CODE = re.compile(r'(?:FinishFailed|_say_busy|EndConnection)\(\s*(?:[A-Z_]+,\s*)?"(\w+)"')
-ONLY_AT_START = {"cannot_listen", "startup_failed", "unsuitable_redis"}
+ONLY_AT_START = {"cannot_listen", "startup_failed", "too_few_descriptors", "unsuitable_redis"}
 BETWEEN_SERVICES = {
     "not_found",
     "conflict",

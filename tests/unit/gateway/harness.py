@@ -27,6 +27,7 @@ from gateway.metrics import GatewayMetrics
 from gateway.offline.upload_decoder import open_decoder
 from gateway.session.endpointer import FRAME
 from gateway.settings import GatewaySettings
+from gateway.transport.entry_check import EntryCheck
 from gateway.vad.detector import TakeProbabilities
 from shared.bus.ports import Claim, ResultFeed, SessionStore, WorkQueue
 from shared.clock import SystemClock
@@ -289,13 +290,17 @@ class Gateway:
             auth=Authenticator(settings.api_keys),
             adaptive=AdaptiveWindow(adaptive_policy(settings)),
             metrics=gateway_metrics,
-            connections=ConnectionRegistry(settings.max_connections),
+            connections=ConnectionRegistry(
+                settings.max_connections,
+                per_address=settings.max_sessions_per_address,
+                per_tenant=settings.max_sessions_per_tenant,
+            ),
             workers_ready=admission.workers_ready,
             decoder=open_decoder(settings, gateway_metrics),
             encoder=open_encoder(settings),
             speech=LoudnessDetector(),
         )
-        self.app = Starlette(
+        app = Starlette(
             routes=[
                 *recite.routes(self.ports),
                 *transcriptions.routes(self.ports),
@@ -303,6 +308,7 @@ class Gateway:
                 *metrics.routes(self.ports),
             ]
         )
+        self.app = EntryCheck(app, settings.entry_policy(), self.ports.metrics.count_refused_entry)
         self.clients: list[Client] = []
 
     def transcribe(self, **query: object) -> Client:

@@ -6,6 +6,7 @@ import pydantic
 import pytest
 
 from gateway.settings import GatewaySettings
+from shared.service.settings_help import load_settings
 
 
 @pytest.mark.parametrize(
@@ -18,6 +19,9 @@ from gateway.settings import GatewaySettings
         {"max_queue": 0},
         {"store_audio": "some"},
         {"log_level": "loud"},
+        {"api_keys": "acme="},
+        {"host": "0.0.0.0"},
+        {"host": "", "api_keys": ""},
     ],
 )
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
@@ -48,3 +52,20 @@ def test_known_environment_names(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_buffer_always_holds_two_windows() -> None:
     assert GatewaySettings(max_buffer_s=1, window_max_s=5).max_buffer_samples == 10 * 16_000
+
+
+def test_an_address_that_others_reach_needs_keys_or_a_clear_word() -> None:
+    assert GatewaySettings(host="0.0.0.0", api_keys="k1").host == "0.0.0.0"
+    assert GatewaySettings(host="0.0.0.0", allow_anonymous=True).api_keys == ""
+
+
+def test_a_refused_key_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("API_KEYS", "acme=s3cret,acme=other")
+    with pytest.raises(SystemExit) as left:
+        load_settings(GatewaySettings, [], "rattil gateway", "")
+    assert left.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("rattil gateway: API_KEYS: entry 2: an entry before it has the same tenant")
+    assert "s3cret" not in said

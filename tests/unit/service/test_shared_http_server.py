@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from shared.service.http_server import CannotListen, StartupFailed, bind, serve
 
@@ -48,6 +49,7 @@ class Running:
                 ready=self._port.set_result,
                 stop=self.stop,
                 ws_max_size=4096,
+                websockets=WebSocketsSansIOProtocol,
                 send_buffer_bytes=65536,
             )
         )

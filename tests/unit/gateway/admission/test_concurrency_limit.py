@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.admission.concurrency_limit import ConcurrencyLimit, TooManyUploads, network_of
+from gateway.admission.concurrency_limit import ConcurrencyLimit, TooManyUploads
+from shared.addresses import network_of
 from shared.errors import NoCapacity
 
 

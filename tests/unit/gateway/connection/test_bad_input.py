@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from shared.protocol.close_codes import IDLE, POLICY, TOO_BIG, TOO_LONG, UNAUTHORISED
+from shared.protocol.close_codes import IDLE, NO_CAPACITY, POLICY, TOO_BIG, TOO_LONG, UNAUTHORISED
 from tests.unit.gateway import speech
-from tests.unit.gateway.harness import Client, Gateway, World, eventually, world
+from tests.unit.gateway.harness import Client, Gateway, World, eventually, stop, world
 
 
 async def neighbour_recites(gateway: Gateway) -> Client:
@@ -46,7 +46,8 @@ async def refused(w: World, **query: Any) -> tuple[str, int, str]:
         ({"surah": None}, "bad_request"),
         ({"to": "9" * 40}, "bad_request"),
         ({"sample_rate": 44100}, "unsupported_sample_rate"),
-        ({"sample_rate": "x"}, "bad_request"),
+        ({"sample_rate": "x"}, "unsupported_sample_rate"),
+        ({"sampleRate": "48000"}, "unsupported_sample_rate"),
         ({"session_id": "a b"}, "bad_request"),
         ({"session_id": "{x}" * 5}, "bad_request"),
         ({"last_seq": "many", "session_id": "abcdefgh"}, "bad_request"),
@@ -83,7 +84,10 @@ async def test_a_passage_may_not_be_too_long() -> None:
         ('{"type": 5}', "bad_message"),
         ('{"type": "dance"}', "bad_message"),
         ('{"kind": "end"}', "bad_message"),
-        ('{"type": "end", "sample_rate": "fast"}', "bad_message"),
+        ('{"type": "end", "sample_rate": null, "x": }', "bad_message"),
+        ('{"a":' + "[" * 4000, "bad_message"),
+        ('{"a":' + "[" * 4000 + "]" * 4000 + "}", "bad_message"),
+        ('{"a":' * 1600, "bad_message"),
         ("x" * 100_000, "bad_message"),
         ("\u0000\ud7ff", "bad_message"),
         (json.dumps({"type": {"a": [1] * 50}}), "bad_message"),
@@ -96,7 +100,7 @@ async def test_text_that_is_no_command_is_answered_and_the_session_goes_on(text:
         await client.send(text)
         error = await client.receive()
         assert (error["type"], error["code"]) == ("error", code)
-        assert error["fallback"].startswith("Use POST /verify")
+        assert error["fallback"] == "Send audio as binary frames, and end, flush or ping as text"
         await client.stream(speech.recite(range(8)))
         await client.send("end")
         assert (await client.rest()).code == 1000
@@ -216,6 +220,66 @@ async def test_a_client_that_goes_silent_is_closed_as_idle_and_may_resume() -> N
         session_id = client.events[0]["session_id"]
         again = w.gateway().connect(session_id=session_id, last_seq=-1, offset=0)
         assert (await again.until("ready"))["resumed"] is True
+
+
+@pytest.mark.parametrize("sign", ["config", "flush", "ping", '{"type":"config"}', b"", b"\0" * 3])
+async def test_only_audio_keeps_a_connection(sign: str | bytes) -> None:
+    async with world() as w:
+        client = w.gateway(idle_timeout_s=0.3, first_audio_s=0.3).connect()
+
+        async def pretend() -> None:
+            for _ in range(10_000):
+                await client.send(sign)
+                await asyncio.sleep(0.05)
+
+        pretending = asyncio.create_task(pretend())
+        closed = await client.rest()
+        await stop([pretending])
+    assert closed.code == IDLE.code
+
+
+async def test_a_connection_without_any_audio_is_closed_sooner() -> None:
+    async with world() as w:
+        gateway = w.gateway(idle_timeout_s=3600, first_audio_s=0.1)
+        silent = gateway.connect()
+        assert (await silent.rest()).code == IDLE.code
+        assert silent.events[-1]["message"].startswith("no audio for 0.1 s")
+
+
+async def test_text_is_bounded_in_bytes() -> None:
+    async with world() as w:
+        client = w.gateway(max_text_bytes=64).connect()
+        await client.until("ready")
+        await client.send("ب" * 33)
+        assert "at most 64 bytes" in (await client.until("error"))["message"]
+        await client.send(" " * 61 + "end")
+        await client.rest()
+        assert client.events[-1]["code"] == "no_audio"
+
+
+async def test_frames_far_too_many_are_named_and_paced() -> None:
+    async with world() as w:
+        client = w.gateway(frames_per_s=10).connect()
+        for _ in range(60):
+            await client.send(b"")
+        assert (await client.until("error"))["code"] == "audio_too_fast"
+        await client.send("end")
+        assert (await client.rest()).code == 1000
+
+
+async def test_an_address_holds_only_so_many_sessions() -> None:
+    async with world() as w:
+        gateway = w.gateway(max_sessions_per_address=1)
+        first = gateway.connect()
+        session_id = (await first.until("ready"))["session_id"]
+        second = gateway.connect()
+        assert (await second.rest()).code == NO_CAPACITY.code
+        assert second.events[-1]["code"] == "too_many_sessions"
+        again = gateway.connect(session_id=session_id, offset=0, last_seq=-1)
+        await again.until("ready")
+        counted = gateway.ports.metrics.registry.get_sample_value
+        assert counted("rattil_gateway_refusals_total", {"code": "too_many_sessions"}) == 1
+        assert counted("rattil_gateway_bad_messages_total", {"code": "too_many_sessions"}) is None
 
 
 async def test_silence_is_stored_and_acked_but_never_decoded() -> None:

@@ -10,7 +10,7 @@ import pytest
 from gateway.connection.end_reason import EndReason
 from gateway.connection.ended_connections import EndedConnections, relax_collector
 from gateway.connection.registry import ConnectionRegistry
-from shared.ids import ConnectionId
+from shared.ids import ConnectionId, SessionId
 
 
 class Left:
@@ -51,7 +51,7 @@ async def test_a_collection_is_due_after_so_many_ended_connections(live: int, du
 def test_every_ended_connection_is_told_with_how_many_are_left() -> None:
     told: list[int] = []
     connections = ConnectionRegistry(2, told.append)
-    with connections.place():
+    with connections.place(SessionId("s")):
         pass  # refused: it was never live
     with connections.live(ConnectionId("c1"), Left()), connections.live(ConnectionId("c2"), Left()):
         pass

@@ -7,12 +7,12 @@ import asyncio
 import pytest
 
 from gateway.connection.end_reason import EndReason
-from gateway.connection.registry import ConnectionRegistry
+from gateway.connection.registry import ConnectionRegistry, TooManySessions
 from shared.errors import (
     Draining,
     NoCapacity,
 )
-from shared.ids import ConnectionId
+from shared.ids import ConnectionId, SessionId
 
 
 class Leaver:
@@ -27,7 +27,7 @@ class Leaver:
         self.left.set()
 
     async def stay(self, connections: ConnectionRegistry, name: str) -> None:
-        with connections.place(), connections.live(ConnectionId(name), self):
+        with connections.place(SessionId(name)), connections.live(ConnectionId(name), self):
             await self.left.wait()
 
 
@@ -41,7 +41,7 @@ async def test_a_drain_asks_everybody_and_waits_until_they_left() -> None:
         await connections.drain(0)
         assert connections.count == 0
     assert [leaver.asked for leaver in leavers] == [[EndReason.DRAINING]] * 4
-    with pytest.raises(Draining), connections.place():
+    with pytest.raises(Draining), connections.place(SessionId("s")):
         pass
 
 
@@ -54,6 +54,48 @@ async def test_who_comes_during_a_drain_is_asked_at_once() -> None:
 
 async def test_there_are_only_so_many_places() -> None:
     connections = ConnectionRegistry(1)
-    with connections.place(), pytest.raises(NoCapacity), connections.place():
+    with connections.place(SessionId("s")), pytest.raises(NoCapacity), connections.place(SessionId("s")):
         pass
     assert connections.count == 0
+
+
+def test_an_address_and_a_tenant_have_their_share() -> None:
+    connections = ConnectionRegistry(10, per_address=2, per_tenant=3)
+    first, second, third, fourth = (SessionId(name) for name in "abcd")
+    with (
+        connections.place(first, "acme", "10.0.0.1"),
+        connections.place(second, "acme", "10.0.0.1"),
+        connections.place(third, "acme", "10.0.0.2"),
+    ):
+        with pytest.raises(TooManySessions, match="your address"), connections.place(fourth, "b", "10.0.0.1"):
+            pass
+        with (
+            pytest.raises(TooManySessions, match="your tenant"),
+            connections.place(fourth, "acme", "10.0.0.3"),
+        ):
+            pass
+        with connections.place(first, "acme", "10.0.0.1"):  # it comes back before its old socket is noticed
+            assert connections.count == 4
+        with connections.place(fourth, "b", "10.0.0.3"):
+            pass
+    with connections.place(fourth, "acme", "10.0.0.1"):
+        assert connections.count == 1
+
+
+def test_addresses_of_one_ipv6_subscriber_are_one() -> None:
+    connections = ConnectionRegistry(10, per_address=1)
+    with (
+        connections.place(SessionId("a"), "", "2001:db8::1"),
+        pytest.raises(TooManySessions),
+        connections.place(SessionId("b"), "", "2001:db8::ffff"),
+    ):
+        pass
+
+
+async def test_the_last_to_leave_is_not_waited_for_longer_than_it_takes() -> None:
+    connections, leaver = ConnectionRegistry(10), Leaver()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(leaver.stay(connections, "one"))
+        await asyncio.sleep(0)
+        async with asyncio.timeout(60):
+            await connections.drain(3600)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gateway.connection.dialect import Command
-from gateway.dialects.recite.commands import BadMessage, Peek, UnsupportedSampleRate, parse_command
+from gateway.dialects.recite.commands import BadMessage, Peek, parse_command
+from gateway.dialects.stated_rate import UnsupportedSampleRate
 from shared.errors import (
     BadRequest,
 )
@@ -24,6 +25,11 @@ from shared.errors import (
         ("flush", Command.FLUSH),
         ('{"type":"ping","id":7}', Command.PING),
         ('{"type":"config","sample_rate":16000}', Command.NOTHING),
+        ('{"config":{"sample_rate":16000}}', Command.NOTHING),
+        ('{"type":"config","sample_rate":16000.0}', Command.NOTHING),
+        ('{"type":"config","sample_rate":"16000"}', Command.NOTHING),
+        ('{"type":"config","sample_rate":null}', Command.NOTHING),
+        ('{"type":"end","sampleRate":"16 kHz"}', Command.END),
     ],
 )
 def test_commands(text: str, command: Command) -> None:
@@ -41,7 +47,12 @@ def test_a_peek_without_its_word_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "error"), [("[]", BadMessage), ('{"type":"config","sample_rate":8000}', UnsupportedSampleRate)]
+    ("text", "error"),
+    [
+        ("[]", BadMessage),
+        ("{}", BadMessage),
+        ('{"type":"config","sample_rate":8000}', UnsupportedSampleRate),
+    ],
 )
 def test_what_is_no_command_says_what_would_be(text: str, error: type[BadRequest]) -> None:
     with pytest.raises(error):

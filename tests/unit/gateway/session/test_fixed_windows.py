@@ -46,7 +46,8 @@ def test_any_chunking_of_the_same_audio_gives_the_same_windows(data: st.DataObje
     intake, windows = new_intake(), []
     for start, end in zip([0, *cuts], [*cuts, len(pcm)], strict=True):
         intake.feed(pcm[start:end])
-        if data.draw(st.booleans()):
+        # A window that ends with the last sample is the final one only if the end is known when it is cut.
+        if data.draw(st.booleans()) and end < len(pcm):
             windows += drain(intake)
     intake.end()
     assert windows + drain(intake) == whole(pcm)

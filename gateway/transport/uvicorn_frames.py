@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import apply_mask  # type: ignore[attr-defined]
+from websockets.frames import Frame, apply_mask  # type: ignore[attr-defined]
 from websockets.protocol import OPEN
+
+from gateway.connection.token_bucket import TokenBucket
 
 Take = Callable[[bytes | str], bool]
 """Takes one message; says whether it may be given the next one."""
@@ -32,13 +35,30 @@ _LONGER: Final = 127
 """Frames as in RFC 6455, 5.2."""
 
 
+_AFTER_CLOSE_BYTES: Final = 1 << 20
+"""What is read from a client after the close frame was sent to it, while its answer is awaited."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameLimits:
+    """Bounds of one WebSocket. `on_refused` hears the code of every one that is closed for them."""
+
+    control_per_s: float = 500.0
+    control_burst: float = 2_500.0
+    on_refused: Callable[[str], None] = lambda code: None
+
+
 class Head(NamedTuple):
-    """Of one frame: its first byte, where its payload begins (its mask lies before that), how long it is."""
+    """Of one frame: its first byte, where its payload begins (its mask lies before that), how long it is.
+
+    `shortest`: whether its length is written in the fewest bytes, as the standard demands.
+    """
 
     first: int
     payload_at: int
     size: int
     masked: bool
+    shortest: bool = True
 
 
 def head_at(data: bytes, at: int) -> Head | None:
@@ -48,15 +68,16 @@ def head_at(data: bytes, at: int) -> Head | None:
         return None
     second = data[at + 1]
     size, payload_at = second & 0x7F, at + 6
+    least = 0
     if size == _LONG:
         if left < 4:
             return None
-        size, payload_at = data[at + 2] << 8 | data[at + 3], at + 8
+        size, payload_at, least = data[at + 2] << 8 | data[at + 3], at + 8, _LONG
     elif size == _LONGER:
         if left < 10:
             return None
-        size, payload_at = int.from_bytes(data[at + 2 : at + 10], "big"), at + 14
-    return Head(data[at], payload_at, size, second & _MASKED_BIT != 0)
+        size, payload_at, least = int.from_bytes(data[at + 2 : at + 10], "big"), at + 14, 1 << 16
+    return Head(data[at], payload_at, size, second & _MASKED_BIT != 0, size >= least)
 
 
 def text_frame(payload: bytes) -> bytes:
@@ -81,10 +102,16 @@ class _Messages(asyncio.Queue[Any]):
 
 
 class FrameProtocol(WebSocketsSansIOProtocol):
-    """See the module. Without `pour` and `send_now` it behaves exactly as uvicorn's own."""
+    """See the module. Without `pour` and `send_now` it behaves as uvicorn's own, within `limits`."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, limits: FrameLimits | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._limits = limits or FrameLimits()
+        self._control = TokenBucket(self._limits.control_per_s, self._limits.control_burst, self.loop.time())
+        self._pong = b""
+        """The answer to the last ping, while the client does not read."""
+        self._after_close = 0
+        """Bytes that came after a close frame was sent."""
         self.queue: _Messages = _Messages()
         self._take: Take | None = None
         self._enough = False
@@ -133,19 +160,33 @@ class FrameProtocol(WebSocketsSansIOProtocol):
         self.transport.write(text_frame(text.encode()))
         return True
 
+    async def send(self, message: Any) -> None:
+        was_complete = self.handshake_complete
+        await super().send(message)
+        if self.handshake_complete and not was_complete and not self.close_sent and self._begun:
+            early = bytes(self._begun)
+            self._begun.clear()
+            self.transport.resume_reading()
+            self.data_received(early)
+
     # -- asyncio.Protocol --------------------------------------------------------------------------
     def data_received(self, data: bytes) -> None:
         self._read_s = self.loop.time()
-        if self._by_the_book or not self.handshake_complete:
-            # Who sends more than the request before it is answered leaves a parser midway.
-            self._by_the_book = self._by_the_book or self.handshake_initiated
-            super().data_received(data)
+        if self.close_sent and not self._readable_after_close(data):
             return
+        if self._by_the_book:
+            super().data_received(data)
+        elif self.handshake_complete:
+            self._read_frames(data)
+        else:
+            self._before_answer(data)
+
+    def _read_frames(self, data: bytes) -> None:
         begun = self._begun
         if not begun and data.startswith(_LONG_BINARY) and not self._in_fragments:
             # Nearly always: one message of 126 bytes or more, whole.
             size = len(data) - 8
-            if 0 < size <= self._largest and size == data[2] << 8 | data[3]:
+            if _LONG <= size <= self._largest and size == data[2] << 8 | data[3]:
                 self._give(apply_mask(memoryview(data)[8:], data[4:8]))
                 return
         if begun:
@@ -155,12 +196,28 @@ class FrameProtocol(WebSocketsSansIOProtocol):
             data = bytes(begun)
             begun.clear()
         at = 0
-        while at < len(data):
+        while at < len(data) and not self.transport.is_closing():
             end = self._frame(data, at)
             if end == 0:
                 begun += memoryview(data)[at:]
                 return
             at = end
+
+    def _readable_after_close(self, data: bytes) -> bool:
+        self._after_close += len(data)
+        if self._after_close <= _AFTER_CLOSE_BYTES:
+            return True
+        self.transport.pause_reading()  # uvicorn closes it when the time for the client's answer is over
+        return False
+
+    def _before_answer(self, data: bytes) -> None:
+        """The request, or frames of a client that does not wait for the answer to it: those are kept."""
+        if not self.handshake_initiated:
+            super().data_received(data)
+            return
+        self._begun += data
+        if len(self._begun) > self._largest:
+            self.transport.pause_reading()
 
     def _frame(self, data: bytes, at: int) -> int:
         """Handle the frame at `at`. Returns where it ends, 0 if it has not come whole."""
@@ -168,7 +225,10 @@ class FrameProtocol(WebSocketsSansIOProtocol):
         if head is None:
             self._due = 0
             return 0
-        first, payload_at, size, masked = head
+        first, payload_at, size, masked, shortest = head
+        if not shortest:
+            self._fail(1002, "a length is not written in the fewest bytes")
+            return len(data)
         if not masked or size > self._largest:
             self._by_the_book = True
             super().data_received(data[at:])
@@ -214,31 +274,81 @@ class FrameProtocol(WebSocketsSansIOProtocol):
             return
         super().keepalive_timeout()
 
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._pong and not self.close_sent and not self.transport.is_closing():
+            self.transport.write(self._pong)
+        self._pong = b""
+
+    # -- frames that go uvicorn's way --------------------------------------------------------------
+    def handle_ping(self) -> None:
+        pong = b"".join(self.conn.data_to_send())
+        if not self._within_rate():
+            return
+        if self.writable.is_set():
+            self.transport.write(pong)
+        else:
+            self._pong = pong  # of several pings the last one may be answered alone (RFC 6455, 5.5.3)
+
+    def handle_pong(self, event: Frame) -> None:
+        if self._within_rate():
+            super().handle_pong(event)
+
+    def handle_cont(self, event: Frame) -> None:
+        if self._within_rate():
+            super().handle_cont(event)
+
+    def handle_text(self, event: Frame) -> None:
+        if event.fin or self._within_rate():
+            super().handle_text(event)
+
+    def handle_bytes(self, event: Frame) -> None:
+        if event.fin or self._within_rate():
+            super().handle_bytes(event)
+
+    def _within_rate(self) -> bool:
+        """Count a control frame or a fragment; False, and the connection ends, if there were too many."""
+        if self.transport.is_closing():
+            return False
+        if self._control.take(1, self.loop.time()) <= 0:
+            return True
+        self._limits.on_refused("too_many_control_frames")
+        self._fail(1008, f"too_many_control_frames: at most {self._limits.control_per_s:g} a second")
+        return False
+
+    def _fail(self, code: int, reason: str) -> None:
+        """Close at once, with this code."""
+        if self.conn.state is not OPEN or self.close_sent:
+            self.transport.close()
+            return
+        self.conn.fail(code, reason)
+        self.handle_parser_exception()
+
     # -- in between --------------------------------------------------------------------------------
     def send_receive_event_to_app(self) -> None:
         """A whole text message, or any in fragments."""
-        if self._take is None or self.close_sent:
-            super().send_receive_event_to_app()
-            return
         data = b"".join(self.frames)
+        self.frames = []
+        if self.close_sent:
+            return
         if self.curr_msg_data_type == "bytes":
-            self.frames = []
             self._give(data)
             return
         try:
             text = data.decode()
         except UnicodeDecodeError:
-            super().send_receive_event_to_app()  # it closes with 1007
+            self._fail(1007, "")
             return
-        self.frames = []
         self._give(text)
 
     def _give(self, message: bytes | str) -> None:
         take = self._take
         if take is None:
-            self.curr_msg_data_type = "bytes" if isinstance(message, bytes) else "text"
-            self.frames = [message if isinstance(message, bytes) else message.encode()]
-            super().send_receive_event_to_app()
+            kind = "bytes" if isinstance(message, bytes) else "text"
+            self.queue.put_nowait({"type": "websocket.receive", kind: message})
+            if not self.read_paused:
+                self.read_paused = True
+                self.transport.pause_reading()
             return
         if self.close_sent:
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from uvicorn.server import ServerState
 from websockets.frames import Frame, Opcode
 
-from shared.service.websocket_frames import FrameProtocol, head_at, text_frame
+from gateway.transport.uvicorn_frames import FrameLimits, FrameProtocol, head_at, text_frame
 
 MAX_SIZE = 100_000
 REQUEST = (
@@ -58,7 +59,7 @@ App = Callable[[Any, Any, Any], Awaitable[None]]
 class Peer:
     """A server's protocol on a wire, and its application's log."""
 
-    def __init__(self, kind: type[WebSocketsSansIOProtocol], app: App) -> None:
+    def __init__(self, kind: Callable[..., WebSocketsSansIOProtocol], app: App) -> None:
         config = uvicorn.Config(
             app, log_config=None, ws_max_size=MAX_SIZE, ws_per_message_deflate=False, ws_ping_interval=None
         )
@@ -317,3 +318,114 @@ async def test_an_event_is_sent_at_once_unless_the_client_does_not_read() -> Non
     assert protocol.send_now("!")
     await peer.hear(BYE)
     assert not protocol.send_now("too late")
+
+
+def closed_with(code: int, reason: str = "") -> bytes:
+    return Frame(CLOSE, code.to_bytes(2, "big") + reason.encode()).serialize(mask=False)
+
+
+def bounded(log: list[object], refused: list[str]) -> Peer:
+    """A peer that takes ten control frames at once, and hardly any after them."""
+    limits = FrameLimits(control_per_s=0.001, control_burst=10, on_refused=refused.append)
+    return Peer(partial(FrameProtocol, limits=limits), pourer(log))
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        frame(PING, b""),
+        frame(Opcode.PONG, b"x"),
+        frame(CONT, b"", fin=False),
+    ],
+    ids=["pings", "pongs", "empty fragments"],
+)
+@pytest.mark.parametrize("step", [7, 1 << 30])
+async def test_too_many_control_frames_and_fragments_close_with_1008(odd: bytes, step: int) -> None:
+    there: list[object] = []
+    refused: list[str] = []
+    peer = bounded(there, refused)
+    await peer.hear(REQUEST)
+    if odd[0] == 0:
+        await peer.hear(frame(BINARY, b"", fin=False))
+    await peer.hear(odd * 1000, step)
+    assert peer.wire.closed
+    assert refused == ["too_many_control_frames"]
+    assert peer.wire.answer.endswith(closed_with(1008, "too_many_control_frames: at most 0.001 a second"))
+    assert peer.wire.answer.count(Frame(Opcode.PONG, b"").serialize(mask=False)) <= 10
+    assert there == ["gone"]
+
+
+async def test_whole_messages_are_no_control_frames() -> None:
+    there: list[object] = []
+    refused: list[str] = []
+    peer = bounded(there, refused)
+    await peer.hear(REQUEST)
+    await peer.hear((frame(BINARY, b"a") + frame(TEXT, b"b")) * 100)
+    assert (len(there), refused) == (200, [])
+
+
+async def test_pings_before_the_answer_are_counted_too() -> None:
+    there: list[object] = []
+    refused: list[str] = []
+    peer = bounded(there, refused)
+    peer.protocol.data_received(REQUEST)
+    peer.protocol.data_received(frame(PING, b"") * 1000)
+    await turns()
+    assert peer.wire.closed
+    assert refused == ["too_many_control_frames"]
+
+
+async def test_before_the_answer_only_so_much_is_read() -> None:
+    peer = Peer(FrameProtocol, pourer([]))
+    peer.protocol.data_received(REQUEST)
+    for _ in range(3):
+        peer.protocol.data_received(frame(BINARY, b"x" * (MAX_SIZE // 2)))
+    assert not peer.wire.reading
+    await turns()
+    assert peer.wire.reading
+
+
+async def test_a_client_that_does_not_read_gets_one_pong_when_it_reads_again() -> None:
+    peer = Peer(FrameProtocol, pourer([]))
+    await peer.hear(REQUEST)
+    peer.protocol.pause_writing()
+    for number in range(100):
+        await peer.hear(frame(PING, str(number).encode()))
+    assert peer.wire.answer == b""
+    peer.protocol.resume_writing()
+    assert peer.wire.answer == Frame(Opcode.PONG, b"99").serialize(mask=False)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"\x82\xfe\x00\x02", b"\x82\xff" + bytes(7) + b"\x02", b"\x81\xff" + bytes(6) + b"\xff\xff"],
+)
+@pytest.mark.parametrize("step", [1, 1 << 30])
+async def test_a_length_in_more_bytes_than_needed_closes_with_1002(head: bytes, step: int) -> None:
+    there: list[object] = []
+    peer = Peer(FrameProtocol, pourer(there))
+    await peer.hear(REQUEST)
+    await peer.hear(head + bytes(4) + b"ab", step)
+    assert there == ["gone"]
+    assert peer.wire.answer == closed_with(1002, "a length is not written in the fewest bytes")
+
+
+async def test_after_the_close_frame_only_so_much_is_read() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.close", "code": 1000})
+
+    peer = Peer(FrameProtocol, app)
+    await peer.hear(REQUEST)
+    for _ in range(11):
+        await peer.hear(frame(BINARY, b"x" * 99_000))
+    assert not peer.wire.reading
+
+
+async def test_text_that_is_not_utf8_leaves_no_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    peer = Peer(FrameProtocol, pourer([]))
+    await peer.hear(REQUEST)
+    await peer.hear(frame(TEXT, b"\xff\xfe"))
+    assert peer.wire.answer == closed_with(1007)
+    assert caplog.records == []
