@@ -11,6 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import Iterator, Sequence
 
+from gateway.connection.client_audio import ClientAudio
 from gateway.connection.client_text import for_client
 from gateway.connection.dialect import Dialect
 from gateway.connection.end_reason import End, EndConnection, EndReason, end_for
@@ -62,10 +63,20 @@ class Connection:
         self._settlement = SegmentWriter(ports, opening.core)
         self._effects: deque[Effect] = deque(opening.effects)
         self._speech = ports.speech.open(self._on_speech) if plan.detects_speech else None
+        core = opening.core
+        self._audio = ClientAudio(core.identity.options.audio_format, core.segmenter.received)
         self._opened = opening.opened
         self._opened_s = ports.clock.monotonic()
         self._receiver = Receiver(
-            ports, transport, dialect, opening.core, self._speech, self._do, self._show, self._end_early
+            ports,
+            transport,
+            dialect,
+            core,
+            self._audio,
+            self._speech,
+            self._do,
+            self._show,
+            self._end_early,
         )
         self._reason_at_end = EndReason.DONE
         self._asked: EndReason | None = None
@@ -87,6 +98,7 @@ class Connection:
         finally:
             if self._speech is not None:
                 self._speech.close()
+            self._audio.close()
             self._effects.clear()
             self.has_audio = self._core.segmenter.received > 0
             self._core.release()
@@ -285,7 +297,7 @@ class Connection:
             self._measure(event)
         elif isinstance(event, SegmentFailed):
             self._ports.metrics.count_outcome(event.outcome, event.code)
-        for frame in self._dialect.write(for_client(event)):
+        for frame in self._dialect.write(self._audio.in_client_samples(for_client(event))):
             self._send_queue.put(frame)
 
     def _show_last(self, event: Event) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
+from gateway.connection.client_audio import ClientAudio
 from gateway.connection.dialect import Command, Dialect, Frame, Input, bytes_of
 from gateway.connection.end_reason import EndConnection, EndReason
 from gateway.connection.idle_clock import IdleClock
@@ -31,19 +32,21 @@ class Receiver:
         transport: Transport,
         dialect: Dialect,
         core: SessionCore,
+        audio: ClientAudio,
         speech: SpeechStream | None,
         do: Callable[[list[Effect]], None],
         show: Callable[[Event], None],
         end_early: Callable[[str], None],
     ) -> None:
-        """`speech` gets the audio, too; `do` takes the core's effects, `show` sends an event, `end_early`
-        ends the audio and says why."""
+        """`audio` decodes what comes, `speech` gets it, too; `do` takes the core's effects, `show` sends an
+        event, `end_early` ends the audio and says why."""
         self._ports = ports
         self._settings = ports.settings
         self._transport = transport
         self._dialect = dialect
         self._binary_is_audio = dialect.binary_is_audio
         self._core = core
+        self._audio = audio
         self._speech = speech
         self._do = do
         self._show = show
@@ -111,15 +114,19 @@ class Receiver:
         return may_come
 
     # -- audio -----------------------------------------------------------------------------------------
-    def _on_audio(self, pcm: bytes, now_s: float) -> bool:
-        if not pcm:
-            return self._delay_s <= 0
-        if len(pcm) > self._max_frame_bytes:
+    def _on_audio(self, data: bytes, now_s: float) -> bool:
+        if len(data) > self._max_frame_bytes:
             raise EndConnection(
                 EndReason.FRAME_TOO_BIG,
                 "frame_too_big",
-                f"a frame of {len(pcm)} bytes; send at most {self._max_frame_bytes}, 200-500 ms are good",
+                f"a frame of {len(data)} bytes; send at most {self._max_frame_bytes}, 200-500 ms are good",
             )
+        return self._accept(self._audio.decode(data), now_s)
+
+    def _accept(self, pcm: bytes, now_s: float) -> bool:
+        """More PCM16 at 16 kHz."""
+        if not pcm:
+            return self._delay_s <= 0
         segmenter = self._core.segmenter
         room = self._longest_samples - segmenter.received
         over = len(pcm) // 2 > room and not segmenter.end_requested
@@ -188,6 +195,7 @@ class Receiver:
             self._show(Pong())
             return
         if command is Command.END:
+            self._accept(self._audio.finish(), self._monotonic())
             self._do(self._core.end())
         elif command is Command.FLUSH:
             self._do(self._core.flush())

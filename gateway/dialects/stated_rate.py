@@ -19,7 +19,7 @@ class UnsupportedSampleRate(BadRequest):
     code = "unsupported_sample_rate"
 
 
-def check_stated_rates(message: object) -> bool:
+def check_stated_rates(message: object, rate: int = SAMPLE_RATE) -> bool:
     """Whether a message (JSON, or a query) states the rate of its audio, at any depth, in any spelling.
 
     `sample_rate`, `sampleRate`, `audio_sample_rate_hertz`, `rate`, ... may hold 16000, 16000.0, "16000" or
@@ -28,11 +28,10 @@ def check_stated_rates(message: object) -> bool:
     stated = False
     for value in _stated(message):
         stated = True
-        if _hertz(value) != SAMPLE_RATE:
+        if _hertz(value) != rate:
             shown = f"{value:g}" if isinstance(value, float) else str(value)
             raise UnsupportedSampleRate(
-                f"audio must be {SAMPLE_RATE} Hz, 16-bit, mono PCM, not {shown[:20]} Hz; "
-                "resample before sending"
+                f"audio must be {rate} Hz, 16-bit, mono PCM, not {shown[:20]} Hz; resample before sending"
             )
     return stated
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from shared.audio.formats import SAMPLE_RATE
+from shared.audio.formats import SAMPLE_RATE, AudioFormat, Encoding
 from shared.errors import StateLost
 from shared.protocol.segments import TaskOptions
 
@@ -22,9 +22,13 @@ class SessionOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     interim_results: bool = True
     detect_speech: bool = False
     endpoint_ms: int = 700
-    encoding: str = "pcm_s16le"
+    encoding: Encoding = "pcm_s16le"
     sample_rate: int = SAMPLE_RATE
     channels: int = 1
+
+    @property
+    def audio_format(self) -> AudioFormat:
+        return AudioFormat(self.encoding, self.sample_rate, self.channels)
 
     @property
     def task(self) -> TaskOptions:

@@ -37,12 +37,11 @@ from gateway.session.interpreter import Finding
 from gateway.session.options import DEFAULT_OPTIONS, SessionOptions
 from gateway.settings import GatewaySettings
 from gateway.transport.websocket_endpoint import serve_websocket
-from shared.audio.formats import SAMPLE_RATE
+from shared.audio.formats import MAX_CHANNELS, SAMPLE_RATE, AudioFormat
 from shared.errors import BadRequest
 from shared.hearing import HeardWord
 
 PATH = "/v1/audio/transcriptions/stream"
-ENCODINGS = ("pcm_s16le",)
 MAX_VOCABULARY = 500
 """Characters of `vocabulary`: about half of what Whisper can be told before its text."""
 
@@ -78,7 +77,7 @@ class TranscriptionsDialect:
         word = frame.strip()
         if word.startswith("{"):
             try:
-                check_stated_rates(msgspec.json.decode(word))
+                check_stated_rates(msgspec.json.decode(word), self._options.sample_rate)
                 word = _decoder.decode(word).type
             except (msgspec.MsgspecError, RecursionError) as error:
                 raise BadMessage(f'text must be a command such as {{"type": "end"}}: {error}') from error
@@ -164,13 +163,14 @@ def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
         def request(query: Query, tenant: str) -> SessionRequest:
             options = read_options(query, ports.settings)
             dialect.transcribes(options)
+            offset = number(query, "offset")
             return SessionRequest(
                 protocol=dialect.name,
                 plan=TranscriptionPlan(ports, options),
                 session_id=session_id(query),
                 tenant=tenant,
                 last_seq=number(query, "last_seq", least=-1),
-                offset=number(query, "offset"),
+                offset=None if offset is None else options.audio_format.samples(offset),
                 named=names_session(query),
                 options=options,
             )
@@ -182,7 +182,11 @@ def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
 
 def read_options(query: Query, settings: GatewaySettings) -> SessionOptions:
     """What the query asks for. Raises `BadRequest` with a sentence for the client."""
-    check_stated_rates(query)
+    audio = AudioFormat.parse(
+        query.get("encoding", "") or "pcm_s16le",
+        number(query, "sample_rate"),
+        number(query, "channels", least=1, most=MAX_CHANNELS) or 1,
+    )
     language = query.get("language", "") or "en"
     if not _LANGUAGE.fullmatch(language):
         raise BadRequest(f"language must be a code such as en or ar, not {language[:20]!r}")
@@ -198,7 +202,9 @@ def read_options(query: Query, settings: GatewaySettings) -> SessionOptions:
         interim_results=flag(query, "interim_results", True),
         detect_speech=flag(query, "enable_vad", True),
         endpoint_ms=endpoint_ms or settings.vad_endpoint_ms,
-        encoding=choice(query, "encoding", ENCODINGS, "pcm_s16le"),
+        encoding=audio.encoding,
+        sample_rate=audio.rate,
+        channels=audio.channels,
     )
 
 

@@ -6,8 +6,14 @@ import asyncio
 import itertools
 from typing import Any
 
+import av
+import msgspec
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from shared.hearing import HeardWord
+from shared.protocol.segments import Segment, SegmentResult
 from tests.unit.gateway import speech
 from tests.unit.gateway.harness import Client, Gateway, eventually, world
 
@@ -22,6 +28,21 @@ async def transcribe(client: Client, pcm: bytes = PCM) -> list[dict[str, Any]]:
     await client.send('{"type":"end"}')
     assert (await client.rest()).code == 1000
     return client.events
+
+
+def by_loudness(segment: Segment) -> SegmentResult:
+    """One word where the window is loud."""
+    loud = bool(segment.audio) and int(np.abs(np.frombuffer(segment.audio, "<i2").astype(int)).max()) > 150
+    words = (HeardWord("loud"),) if loud else ()
+    return msgspec.structs.replace(speech.listen(segment), words=words, text="loud" if loud else "")
+
+
+def _mulaw(samples: NDArray[np.int16]) -> bytes:
+    encoder: Any = av.CodecContext.create("pcm_mulaw", "w")
+    encoder.sample_rate, encoder.layout, encoder.format = 16_000, "mono", "s16"
+    frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
+    frame.sample_rate = 16_000
+    return b"".join(bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)])
 
 
 def finals(client: Client) -> list[str]:
@@ -121,8 +142,10 @@ async def test_options_reach_the_engine_and_never_a_neighbour() -> None:
 @pytest.mark.parametrize(
     ("query", "code"),
     [
-        ({"sample_rate": 8000}, "unsupported_sample_rate"),
-        ({"encoding": "mp3"}, "bad_request"),
+        ({"sample_rate": 3000}, "bad_audio"),
+        ({"encoding": "mp3"}, "bad_audio"),
+        ({"encoding": "webm_opus", "sample_rate": 16000}, "bad_audio"),
+        ({"channels": 9}, "bad_request"),
         ({"language": "English"}, "bad_request"),
         ({"model": "huge"}, "bad_request"),
         ({"interim_results": "maybe"}, "bad_request"),
@@ -165,6 +188,55 @@ async def test_another_gateway_goes_on_with_the_session() -> None:
         events = await transcribe(back, PCM[2 * again["offset"] :])
     assert finals(client) + finals(back) == [" ".join(SPOKEN[:3]), " ".join(SPOKEN[3:])]
     assert events[-1]["transcript"] == " ".join(SPOKEN)
+
+
+@pytest.mark.parametrize("encoding", ["pcm_s16le", "pcm_f32le", "mulaw"])
+async def test_any_format_is_heard_as_the_same_words(encoding: str) -> None:
+    samples = np.frombuffer(PCM, "<i2")
+    at_48k = np.repeat(samples, 3)  # square waves need no filter
+    sent = {
+        "pcm_s16le": np.repeat(at_48k, 2).tobytes(),
+        "pcm_f32le": (np.repeat(at_48k, 2) / 32768).astype("<f4").tobytes(),
+        "mulaw": _mulaw(samples),
+    }[encoding]
+    rate, channels = (16_000, 1) if encoding == "mulaw" else (48_000, 2)
+    async with world(listen=by_loudness) as w:
+        client = w.gateway(max_buffer_s=60).transcribe(encoding=encoding, sample_rate=rate, channels=channels)
+        events = await transcribe(client, sent)
+    assert events[-1]["transcript"] == "loud loud"
+    assert client.of("ack")[-1]["offset"] <= len(samples) * rate // 16_000
+
+
+async def test_a_session_in_another_format_goes_on_where_it_was_acknowledged() -> None:
+    at_48k = np.repeat(np.frombuffer(PCM, "<i2"), 3).tobytes()
+    async with world(listen=by_loudness) as w:
+        gateway = w.gateway(max_buffer_s=60)
+        client = gateway.transcribe(sample_rate=48_000)
+        begun = await client.until("session.begin")
+        await client.stream(at_48k[: len(at_48k) // 2])
+        await client.until("transcript.final")
+        await client.drained()
+        await client.leave()
+        seen = max(event["seq"] for event in client.events if "seq" in event)
+        acked = client.of("ack")[-1]["offset"]
+        back = gateway.transcribe(
+            sample_rate=48_000, session_id=begun["session_id"], last_seq=seen, offset=acked
+        )
+        again = await back.until("session.begin")
+        assert (again["resumed"], again["sample_rate"]) == (True, 48_000)
+        assert acked <= again["offset"]
+        events = await transcribe(back, at_48k[2 * again["offset"] :])
+    assert events[-1]["transcript"] == "loud loud"
+
+
+async def test_bytes_that_are_no_container_are_named() -> None:
+    async with world() as w:
+        client = w.gateway().transcribe(encoding="webm_opus")
+        await client.until("session.begin")
+        await client.send(b"this is no WebM file" * 100)
+        await client.send("end")
+        closed = await client.rest()
+    assert (client.events[-1]["code"], closed.code) == ("bad_audio", 1008)
 
 
 async def test_a_recitation_s_id_opens_no_transcription() -> None:
