@@ -58,6 +58,9 @@ def up(
     redis_url: Annotated[
         str, typer.Option(envvar="REDIS_URL", help="Use these Redis servers (comma-separated) instead.")
     ] = "",
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Serve committed lines over TCP, too (STREAM_PORT, 43007).")
+    ] = False,
     verbose: Verbose = False,
 ) -> None:
     """Run a whole Rattil here: Redis, router, worker, gateway. Ctrl-C stops everything.
@@ -76,7 +79,7 @@ def up(
         ports = Ports.fixed(counts, host, port, router_port)
     except PortInUse as error:
         _fail(str(error), 1)
-    plan = Plan(counts, ports, host, redis_url)
+    plan = Plan(counts, ports, host, redis_url, {"STREAM_ENABLED": "true"} if stream else {})
     raise typer.Exit(asyncio.run(run_up(plan, Console(), verbose=verbose)))
 
 

@@ -147,7 +147,14 @@ def _gateway(number: int, port: int, host: str, shared: Mapping[str, str]) -> Se
     return Service(
         name=f"gateway-{number}",
         argv=_module("gateway"),
-        env={"DEMO_SAMPLES": str(samples_folder()), **shared, "HOST": host, "PORT": str(port)},
+        env={
+            "DEMO_SAMPLES": str(samples_folder()),
+            # One port is one gateway's: the others take any free one.
+            **({"STREAM_PORT": "0"} if number > 1 else {}),
+            **shared,
+            "HOST": host,
+            "PORT": str(port),
+        },
         ready_url=f"http://{probe}:{port}/ready",
         drain_s=30.0,
     )

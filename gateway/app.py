@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.types import ASGIApp
 
 from gateway.dependencies import GatewayPorts
+from gateway.dialects.committed_lines import dialect as committed_lines
 from gateway.dialects.recite import dialect as recite
 from gateway.dialects.transcriptions import dialect as transcriptions
 from gateway.dialects.verify import dialect as verify_ws
@@ -31,7 +32,8 @@ def build_app(ports: GatewayPorts) -> ASGIApp:
         keeping = ports.leases.run(pool, ports.adaptive.note_load)
         renewals = asyncio.create_task(keeping, name="renew-leases")
         try:
-            yield
+            async with committed_lines.serving(ports):
+                yield
         finally:
             renewals.cancel()
             with suppress(asyncio.CancelledError):

@@ -263,6 +263,15 @@ class GatewaySettings(TranscriptionSettings, UploadSettings, AccessSettings, Htt
             raise ValueError(f"ROUTER_API_KEYS: {error}") from None
         return self
 
+    @pydantic.model_validator(mode="after")
+    def _no_entry_without_a_key(self) -> GatewaySettings:
+        if self.stream_enabled and self.api_keys and not self.allow_anonymous:
+            raise ValueError(
+                "STREAM_ENABLED opens a TCP port that carries no key, but API_KEYS is set: whoever reaches "
+                "STREAM_PORT could use this service. Turn one of them off, or set ALLOW_ANONYMOUS=true"
+            )
+        return self
+
     @property
     def router_api_key(self) -> str:
         """What this gateway sends to routers; empty: nothing."""

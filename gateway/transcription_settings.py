@@ -51,6 +51,26 @@ class TranscriptionSettings(WindowSettings):
         "without a choice it is ASR_POOL.",
     )
 
+    stream_enabled: bool = Field(
+        default=False,
+        validation_alias="STREAM_ENABLED",
+        description="Serve committed lines over raw TCP on STREAM_PORT. TCP carries no key: with API_KEYS it "
+        "also needs ALLOW_ANONYMOUS.",
+    )
+    stream_port: int = Field(
+        default=43007,
+        validation_alias="STREAM_PORT",
+        ge=0,
+        le=65535,
+        description="TCP port of committed lines (PCM16 in, `begin_ms end_ms text` out); 0 takes a free one.",
+    )
+    stream_language: str = Field(
+        default="ar",
+        validation_alias="STREAM_LANGUAGE",
+        pattern="^[a-z]{2,3}$",
+        description="Language of what is said on STREAM_PORT.",
+    )
+
     @property
     def pool_choices(self) -> tuple[str, ...]:
         """The pools a client may name."""

@@ -1,0 +1,1 @@
+"""Committed lines over TCP: raw PCM16 in, `<begin_ms> <end_ms> <text>` out, as whisper_streaming does."""
