@@ -153,6 +153,16 @@ async def test_a_reciter_who_reconnects_finds_the_slot_in_a_full_pool() -> None:
         await gateway.connect().until("ready")
 
 
+async def test_a_client_that_leaves_with_its_report_leaves_its_slot_at_once() -> None:
+    async with scene(slots=1) as s:
+        gateway = s.gateway()
+        client = await begin(gateway, session_id=NAME)
+        await client.send("end")
+        await client.until("final_result")
+        await client.leave()
+        assert await s.routers.slots() == []
+
+
 async def test_a_connection_without_any_audio_leaves_its_slot_at_once() -> None:
     async with scene(slots=1) as s:
         gateway = s.gateway()
