@@ -122,6 +122,7 @@ class HttpAdmission:
                 raise ValueError(f"ROUTER_URL must list http:// or https:// addresses, not {_shown(url)!r}")
         self._admit_timeout_s = admit_timeout_s
         self._preferred = 0
+        self._away = False
         self._client = httpx.AsyncClient(
             timeout=httpx.Timeout(call_timeout_s, connect=CONNECT_TIMEOUT_S),
             limits=httpx.Limits(max_connections=MAX_CONNECTIONS),
@@ -178,11 +179,12 @@ class HttpAdmission:
             # httpx binds a response and its stream to one another: both would wait for the collector.
             response.stream = httpx.ByteStream(b"")
             if _is_answer(response):
-                self._preferred = index
+                self._preferred, self._away = index, False
                 return _checked(response)
             failures.append(f"{_shown(url)}: {_problem(response).message}")
         # The addresses are for the log only: what is raised here reaches clients.
-        _log.warning("no_router_answers", failures=failures)
+        (_log.debug if self._away else _log.warning)("no_router_answers", failures=failures)
+        self._away = True
         raise RouterUnavailable("no session router answers; try again shortly")
 
 

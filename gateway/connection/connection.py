@@ -80,8 +80,9 @@ class Connection:
         )
         self._reason_at_end = EndReason.DONE
         self._asked: EndReason | None = None
-        self.has_audio = False
-        """Once it has ended: whether anything was heard, so that there is something to come back to."""
+        self._reported = False
+        self.may_go_on = False
+        """Once it has ended: whether the session has something to come back to, audio without a report."""
         self._wake = asyncio.Event()
         self._stir = asyncio.Event()
 
@@ -100,7 +101,7 @@ class Connection:
                 self._speech.close()
             self._audio.close()
             self._effects.clear()
-            self.has_audio = self._core.segmenter.received > 0
+            self.may_go_on = self._core.segmenter.received > 0 and not self._reported
             self._core.release()
             # Both call back into this connection: without them it goes at once, not when the collector comes.
             del self._receiver, self._inbox, self._speech
@@ -243,6 +244,7 @@ class Connection:
         event = await self._plan.report(self._core)
         self._ports.metrics.finals.labels("report" if isinstance(event, Finished) else event.code).inc()
         self._show(event)
+        self._reported = True
         await self._forget()
         raise EndConnection(self._reason_at_end)
 

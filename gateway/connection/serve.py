@@ -107,7 +107,7 @@ async def _serve(
         if end is not None and end.reason is EndReason.SUPERSEDED:
             slot.forget()
         may_come_back = end is None or end.reason.may_come_back
-        slot.keep(may_come_back and request.resumable and connection.has_audio)
+        slot.keep(may_come_back and request.resumable and connection.may_go_on)
         return end
 
 

@@ -86,12 +86,13 @@ async def system(
     shards: int = 1,
     env: Mapping[str, str] | None = None,
     proxied: bool = False,
+    log_lines: int = 400,
 ) -> AsyncIterator[System]:
     """Everything started and ready; everything stopped afterwards, with the log shown on failure.
 
-    `proxied`: services reach Redis through proxies that can be cut.
+    `proxied`: services reach Redis through proxies that can be cut. `log_lines`: how many are kept.
     """
-    log: deque[str] = deque(maxlen=400)
+    log: deque[str] = deque(maxlen=log_lines)
     stack = Stack(lambda name, line: log.append(f"{name} {line}"))
     counts = Counts(gateways=gateways, workers=workers, routers=routers, redis=shards)
     async with AsyncExitStack() as redis_servers:
