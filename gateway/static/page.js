@@ -218,7 +218,6 @@ function begin() {
   const address = new URLSearchParams(location.search);
   const saved = unfinished();
   firstMode(address);
-  chooseLanguage(preferences().language);
   onLanguage(() => {
     nameThePassage();
     if (!reciting.running) idle();
@@ -240,6 +239,7 @@ function begin() {
   }
   const wanted = parsePassage(address.get('verses')) ?? parsePassage(preferences().passage) ?? FIRST;
   if (saved && saved.passage !== writePassage(wanted)) keepUnfinished(null);
+  chooseLanguage(preferences().language);
   loadService();
   showPassage(wanted);
   if ('serviceWorker' in navigator) navigator.serviceWorker.register('service-worker.js').catch(() => {});

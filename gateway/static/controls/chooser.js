@@ -1,6 +1,6 @@
 // Choosing a passage: by sura, juz or page of the print.
 
-import { language, number, onLanguage, say, text } from '../language/language.js';
+import { language, number, onLanguage, readNumber, say, text } from '../language/language.js';
 import { JUZ_COUNT, PAGE_COUNT, juzParts, pageOf, pageParts } from '../passage/divisions.js';
 import { samePassage } from '../passage/passage.js';
 import { SURAS, sura } from '../passage/suras.js';
@@ -53,13 +53,12 @@ export class Chooser {
 
   #divide() {
     const division = this.#division;
-    const most = division === 'juz' ? JUZ_COUNT : PAGE_COUNT;
     const { surah, ayah } = this.#passage;
-    if (division === 'page') $('division-number').value = pageOf(surah, ayah);
+    if (division === 'page') $('division-number').value = number(pageOf(surah, ayah));
     if (division === 'juz') {
-      $('division-number').value = range(JUZ_COUNT).find((juz) => juzParts(juz).some((part) => holds(part, surah, ayah)));
+      const juz = range(JUZ_COUNT).find((place) => juzParts(place).some((part) => holds(part, surah, ayah)));
+      $('division-number').value = number(juz);
     }
-    $('division-number').max = most;
     $('search-field').hidden = division !== 'sura';
     $('number-field').hidden = division === 'sura';
     this.#draw();
@@ -86,10 +85,10 @@ export class Chooser {
   #drawParts(division) {
     const most = division === 'juz' ? JUZ_COUNT : PAGE_COUNT;
     say($('number-name'), 'passage.number', { most });
-    const chosen = Math.min(most, Math.max(1, Math.floor(Number($('division-number').value)) || 1));
+    const chosen = Math.min(most, Math.max(1, readNumber($('division-number').value)));
     const parts = division === 'juz' ? juzParts(chosen) : pageParts(chosen);
     $('choices').replaceChildren(...parts.map((part) => this.#choice(
-      part, text('passage.part', { sura: suraName(part.surah), from: part.ayah, to: part.to }), samePassage(part, this.#passage),
+      part, text('passage.part', { from: part.ayah, to: part.to }), samePassage(part, this.#passage),
     )));
   }
 
@@ -115,14 +114,13 @@ export class Chooser {
   #drawRange() {
     const { surah, ayah, to } = this.#passage;
     say($('range-sura'), 'passage.title', { sura: suraName(surah), verses: '' });
-    for (const id of ['from', 'to']) $(id).max = sura(surah).verses;
-    $('from').value = ayah;
-    $('to').value = to;
+    $('from').value = number(ayah);
+    $('to').value = number(to);
   }
 
   #limit() {
     const { surah } = this.#passage;
-    const within = (value) => Math.min(sura(surah).verses, Math.max(1, Math.floor(Number(value)) || 1));
+    const within = (value) => Math.min(sura(surah).verses, Math.max(1, readNumber(value)));
     const ayah = within($('from').value);
     this.#passage = { surah, ayah, to: Math.max(ayah, within($('to').value)) };
     this.#drawRange();

@@ -32,6 +32,12 @@ export function number(value, options = {}) {
   return new Intl.NumberFormat(current.numbers, options).format(value);
 }
 
+/** A whole number as people type it, in either kind of digits; 1 for what is none. @param {string} typed */
+export function readNumber(typed) {
+  const digits = typed.replace(/[٠-٩]/g, (digit) => String('٠١٢٣٤٥٦٧٨٩'.indexOf(digit)));
+  return /^\s*\d{1,4}\s*$/.test(digits) ? Number(digits) : 1;
+}
+
 /** @param {number} at milliseconds since 1970 */
 export function date(at) {
   return new Intl.DateTimeFormat(current.numbers, { dateStyle: 'medium', timeStyle: 'short' }).format(at);

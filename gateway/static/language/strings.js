@@ -23,7 +23,7 @@ export const STRINGS = {
     'passage.whole': 'Whole sura',
     'passage.open': 'Open',
     'passage.verses': '{count} verses',
-    'passage.part': '{sura}, verses {from} to {to}',
+    'passage.part': 'verses {from} to {to}',
     'passage.number': 'Number, 1 to {most}',
     'passage.none': 'No sura has this name.',
 
@@ -77,7 +77,6 @@ export const STRINGS = {
     'word.heard': 'Heard',
     'word.expected': 'Expected',
     'word.play': 'Hear myself',
-    'word.play.none': 'There is no recording of this word.',
     'word.reference': 'Hear the reference',
     'word.from': 'Recite from here',
     'word.peek': 'Show this word',
@@ -85,8 +84,6 @@ export const STRINGS = {
     'word.why.wrong': 'This sounded like something else.',
     'word.why.missing': 'This word was not heard.',
     'word.why.not_judged': 'The sound was interrupted here, so nobody knows.',
-    'word.why.correct': 'This was right.',
-    'word.why.pending': 'Not recited yet.',
     'word.why.peeked': 'You looked at it, so it does not count as known.',
 
     'say.mistake': '{what}: {word}',
@@ -231,7 +228,7 @@ export const STRINGS = {
     'passage.whole': 'السورة كاملة',
     'passage.open': 'افتح',
     'passage.verses': 'آياتها {count}',
-    'passage.part': '{sura}، من الآية {from} إلى {to}',
+    'passage.part': 'من الآية {from} إلى {to}',
     'passage.number': 'رقم من 1 إلى {most}',
     'passage.none': 'لا سورة بهذا الاسم.',
 
@@ -285,7 +282,6 @@ export const STRINGS = {
     'word.heard': 'ما سُمع',
     'word.expected': 'الصواب',
     'word.play': 'اسمع صوتي',
-    'word.play.none': 'لا تسجيل لهذه الكلمة.',
     'word.reference': 'اسمع القارئ',
     'word.from': 'اتلُ من هنا',
     'word.peek': 'أظهر الكلمة',
@@ -293,8 +289,6 @@ export const STRINGS = {
     'word.why.wrong': 'سُمعت كأنها كلمة أخرى.',
     'word.why.missing': 'لم تُسمع هذه الكلمة.',
     'word.why.not_judged': 'انقطع الصوت هنا، فلا حكم عليها.',
-    'word.why.correct': 'كانت صحيحة.',
-    'word.why.pending': 'لم تُتلَ بعد.',
     'word.why.peeked': 'نظرت إليها، فلا تُعدّ محفوظة.',
 
     'say.mistake': '{what}: {word}',

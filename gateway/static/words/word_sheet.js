@@ -1,6 +1,6 @@
 // One word: how it stands, what was heard and what was expected, one's own voice, and the way on.
 
-import { onLanguage, say, text } from '../language/language.js';
+import { has, onLanguage, say, text } from '../language/language.js';
 import { fetchSounds } from '../passage/verses.js';
 import { $, element } from '../controls/dom.js';
 import { openSheet } from '../controls/sheets.js';
@@ -45,7 +45,7 @@ export class WordSheet {
     $('word-text').textContent = hidden ? '…' : word.text;
     $('word-state').dataset.status = status;
     say($('word-state'), `word.${status}`);
-    say($('word-why'), play || status !== 'correct' ? `word.why.${status}` : 'word.play.none');
+    $('word-why').replaceChildren(has(`word.why.${status}`) ? text(`word.why.${status}`) : '');
     $('word-play').disabled = !play;
     $('word-reference').hidden = !reference;
     $('word-peek').hidden = !hidden;

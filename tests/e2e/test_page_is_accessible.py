@@ -1,0 +1,192 @@
+"""The page for everybody: axe finds nothing serious in any state or theme, and a keyboard is enough."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import axe_playwright_python
+import pytest
+
+from tests.e2e.browser import DESK, PHONE, SIDEWAYS, Tab, chromium, tab
+from tests.e2e.microphones import voice, write_wav
+from tests.e2e.scripted_service import Connection, scripted
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine"),
+]
+
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+LATIN = r"[A-Za-z]{2,}"
+
+
+@pytest.fixture
+def microphone(tmp_path: Path) -> Path:
+    return write_wav(voice(), tmp_path / "voice.wav")
+
+
+async def recite(connection: Connection) -> None:
+    await connection.ready()
+    await connection.heard(0.3)
+    await connection.partial(0, "cccccmwxccc", pointer=11)
+    await connection.asked("end")
+    await connection.final("cccccmwxccccccc")
+
+
+async def findings(page: Tab, where: str) -> list[str]:
+    """What axe calls serious or critical."""
+    if not await page.page.evaluate("typeof axe === 'object'"):
+        await page.page.evaluate(f"{{{AXE}}}; true")
+    found: Any = await page.page.evaluate("axe.run({resultTypes: ['violations']})")
+    return [
+        f"{where}: {violation['id']} at {node['target']}: {node['failureSummary']}"
+        for violation in found["violations"]
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
+    ]
+
+
+async def every_state(page: Tab) -> list[str]:
+    """axe in each state that a reciter meets, one after the other."""
+    found = await findings(page, "idle")
+    for opener, sheet in (("#choose", "#chooser"), ("#more-open", "#more"), ("#history-open", "#history")):
+        await page.page.click(opener)
+        await page.page.wait_for_selector(f"{sheet}[open]")
+        found += await findings(page, sheet)
+        await page.page.keyboard.press("Escape")
+    await page.page.click("#main")
+    await page.judged(11)
+    found += await findings(page, "reciting")
+    await page.page.click("#main[data-act=stop]")
+    await page.page.wait_for_selector("#result[open]")
+    found += await findings(page, "result")
+    await page.page.keyboard.press("Escape")
+    await page.page.locator(".word").nth(6).click()
+    await page.page.wait_for_selector("#word[open] .sounds div")
+    found += await findings(page, "word")
+    await page.page.keyboard.press("Escape")
+    await page.page.check("input[value=memorise]")
+    found += await findings(page, "memorise")
+    await page.page.click("#history-open")
+    await page.page.wait_for_selector("#history[open] .chart")
+    return found + await findings(page, "history")
+
+
+@pytest.mark.parametrize(
+    ("size", "theme", "locale"),
+    [(PHONE, "light", "en"), (PHONE, "dark", "ar"), (DESK, "sepia", "en"), (SIDEWAYS, "system", "ar")],
+)
+async def test_axe_finds_nothing_serious(
+    microphone: Path, size: tuple[int, int], theme: str, locale: str
+) -> None:
+    async with (
+        scripted(recite) as service,
+        tab(f"{service.url}?verses=112", size=size, microphone=microphone, locale=locale) as page,
+    ):
+        await page.page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+        found = await every_state(page)
+    assert found == []
+    assert page.problems == []
+
+
+async def test_a_notice_is_accessible(microphone: Path) -> None:
+    async def refuse(connection: Connection) -> None:
+        await connection.error("unauthorised")
+        await connection.close(4502)
+
+    async with (
+        scripted(refuse) as service,
+        tab(f"{service.url}?verses=112", microphone=microphone) as page,
+    ):
+        await page.page.click("#main")
+        await page.page.wait_for_selector("#notice:not([hidden])")
+        found = await findings(page, "notice")
+        role = await page.page.get_attribute("#notice-text", "role")
+    assert found == []
+    assert role == "alert"
+
+
+async def test_a_keyboard_is_enough(microphone: Path) -> None:
+    focused = "document.activeElement.id || document.activeElement.dataset.index"
+    async with (
+        scripted(recite) as service,
+        tab(f"{service.url}?verses=112", microphone=microphone) as page,
+    ):
+        order = []
+        for _ in range(7):
+            await page.page.keyboard.press("Tab")
+            order.append(await page.page.evaluate(f"({focused}) ?? document.activeElement.className"))
+        await page.page.locator(".word").first.focus()
+        for key in ("ArrowLeft", "ArrowLeft", "ArrowRight"):
+            await page.page.keyboard.press(key)
+        word = await page.page.evaluate(focused)
+        await page.page.keyboard.press("Enter")
+        await page.page.wait_for_selector("#word[open]")
+        await page.page.keyboard.press("Escape")
+        back = await page.page.evaluate(focused)
+        await page.page.focus("#main")
+        await page.page.keyboard.press("Enter")
+        await page.judged(11)
+        await page.page.focus("#main")
+        await page.page.keyboard.press("Enter")
+        await page.page.wait_for_selector("#result[open]")
+    assert order[0] == "skip"
+    assert order[1:5] == ["choose", "history-open", "more-open", "0"]
+    assert "main" in order
+    assert (word, back) == ("1", "1")
+
+
+async def test_words_have_shapes_where_colours_are_forced(microphone: Path) -> None:
+    shape = """[...document.querySelectorAll('.word')].slice(5, 8).map((word) => {
+      const mark = getComputedStyle(word, '::after');
+      return [mark.display, mark.maskImage, mark.backgroundColor];
+    })"""
+    async with (
+        scripted(recite) as service,
+        tab(f"{service.url}?verses=112", microphone=microphone, forced_colors="active") as page,
+    ):
+        await page.page.click("#main")
+        await page.judged(11)
+        shapes = await page.page.evaluate(shape)
+    assert [display for display, _, _ in shapes] == ["block"] * 3
+    assert len({picture for _, picture, _ in shapes}) == 3
+    assert {colour for _, _, colour in shapes} != {"rgba(0, 0, 0, 0)"}
+
+
+async def test_the_page_is_arabic_for_those_who_read_arabic(microphone: Path) -> None:
+    async with (
+        scripted(recite) as service,
+        tab(f"{service.url}?verses=112", microphone=microphone, locale="ar-EG") as page,
+    ):
+        await page.page.click("#main")
+        await page.judged(11)
+        await page.page.click("#main[data-act=stop]")
+        await page.page.wait_for_selector("#result[open]")
+        text = await page.page.inner_text("body")
+        result = await page.page.inner_text("#result-head")
+        direction = await page.page.evaluate("getComputedStyle(document.body).direction")
+        await page.page.keyboard.press("Escape")
+        await page.page.click("#more-open")
+        await page.page.check("input[name=language][value=en]")
+        english = await page.page.inner_text("#more-title")
+    assert direction == "rtl"
+    assert result == "الصحيح ١٢ من ١٥ كلمة"
+    assert english == "More"
+    # The name of the program, the other language's own name, and what cannot be translated.
+    allowed = {"Rattil", "English"}
+    assert set(re.findall(LATIN, text)) <= allowed
+
+
+async def test_everything_is_reachable_at_200_percent() -> None:
+    """At twice the zoom a desktop window is as wide as 640 pixels."""
+    wide = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+    async with scripted() as service, tab(f"{service.url}?verses=2:255", size=(640, 400)) as page:
+        fits = await page.page.evaluate(wide)
+        await page.page.click("#choose")
+        opens = await page.page.locator("#open").is_visible()
+    async with scripted() as service, tab(f"{service.url}?verses=2:255", size=(320, 640)) as page:
+        narrow = await page.page.evaluate(wide)
+        main = await page.page.locator("#main").is_visible()
+    assert (fits, opens, narrow, main) == (True, True, True, True)
