@@ -6,14 +6,16 @@ import io
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
 
 from shared.audio.decode import decode_audio
+from shared.audio.pcm import samples_of
 from shared.errors import BadAudio
-from tests.unit.audio.recordings import encoded, tone
+from tests.unit.audio.recordings import Wave, encoded, strongest_hz, tone
 
 
 def png(width: int, height: int) -> bytes:
@@ -35,15 +37,23 @@ def sdp(port: int) -> bytes:
     ).encode()
 
 
-def film() -> bytes:
-    """Pictures and no sound."""
+def film(kind: str = "matroska", sound: Wave | None = None) -> bytes:
+    """Five pictures, and this sound (16 kHz) or none."""
     buffer = io.BytesIO()
-    with av.open(buffer, mode="w", format="matroska") as out:
-        stream = out.add_stream("mpeg4", rate=5)
+    with av.open(buffer, mode="w", format=kind) as out:
+        stream: Any = out.add_stream("mpeg4", rate=5)
         stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
-        frame = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")
-        out.mux(stream.encode(frame))
+        audio: Any = out.add_stream("aac", rate=16_000, layout="mono") if sound is not None else None
+        picture = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")
+        for number in range(5):
+            picture.pts = number
+            out.mux(stream.encode(picture))
         out.mux(stream.encode(None))
+        if sound is not None:
+            pcm = np.rint(sound * 32767).astype(np.int16).reshape(1, -1)
+            frame = av.AudioFrame.from_ndarray(pcm, format="s16", layout="mono")
+            frame.sample_rate, frame.pts = 16_000, 0
+            out.mux([*audio.encode(frame), *audio.encode(None)])
     return buffer.getvalue()
 
 
@@ -95,6 +105,13 @@ def test_a_cover_picture_is_not_decoded() -> None:
     tag = b"ID3\x03\0\0" + bytes((size >> shift) & 0x7F for shift in (21, 14, 7, 0)) + frame
     pcm = decode_audio(tag + encoded("mp3", "libmp3lame", [tone(1.0, 16_000)]))
     assert len(pcm) == pytest.approx(32_000, abs=4000)
+
+
+@pytest.mark.parametrize("kind", ["mp4", "matroska", "mov"])
+def test_of_a_film_only_the_sound_is_decoded(kind: str) -> None:
+    pcm = samples_of(decode_audio(film(kind, tone(1.0, 16_000))))
+    assert pcm.size == pytest.approx(16_000, abs=2500)
+    assert strongest_hz(pcm) == pytest.approx(440, abs=5)
 
 
 def test_an_audio_codec_that_is_not_on_the_list_is_refused() -> None:
