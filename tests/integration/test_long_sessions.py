@@ -9,6 +9,7 @@ from asr_worker.batching.executor import EngineExecutor
 from asr_worker.engines.scripted import ScriptedEngine, speak
 from asr_worker.offline.verify import Verifier
 from gateway.settings import GatewaySettings
+from shared.audio.formats import SAMPLE_RATE
 from shared.bus.limits import AudioCodec, BusLimits
 from shared.bus.ports import AudioChunk
 from shared.bus.redis_connections import RedisConnections
@@ -16,7 +17,6 @@ from shared.bus.redis_sessions import RedisSessionStore
 from shared.clock import SystemClock
 from shared.errors import AudioLost
 from shared.protocol.jobs import VerifySession
-from shared.protocol.segments import SAMPLE_RATE
 from shared.recitation.reference.passage import VerseRange, load_passage
 from shared.recitation.report.report import VerifyReport
 from tests.contract.bus_harness import a_record
