@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,9 +35,18 @@ from shared.protocol.jobs import (
     upload_job_id,
 )
 from shared.recitation.report.report import VerifyReport
+from shared.service.logging import get_logger
+
+_log = get_logger(__name__)
 
 _CLOCKS_DIFFER = timedelta(days=1)
 """By so much the clock of a worker may be behind that of Redis."""
+
+_MAX_LOSSES = 5
+"""How often a job may be lost (Redis came back older, or without data) before it is given up."""
+
+_LOSS_PAUSE_S = 0.5
+"""The pause before the next try grows by so much, seconds, with full jitter."""
 
 _POLL_S = 0.1
 """How often the job's result is looked for; arq's own default of 0.5 s would be most of the answer time."""
@@ -126,19 +136,15 @@ class ArqVerifier:
         await self._redis.aclose(close_connection_pool=True)
 
     async def _run(self, request: VerifyRequest, job_id: str) -> VerifyReport:
-        with _bus_errors():
-            if await heeding_cancel(self._redis.zcard(JOB_QUEUE)) >= self._max_queued:
-                raise QueueFull(f"{self._max_queued} recordings already wait to be verified; try again later")
-            timeout_s = job_time_s(self._timeout_s, request.samples)
-            enqueued = self._redis.enqueue_job(
-                VERIFY,
-                encode_request(request),
-                _job_id=job_id,
-                _defer_until=await self._place_in_queue(),
-                _expires=timeout_s,
-            )
-            await heeding_cancel(enqueued)
-            answer = await self._wait(job_id, timeout_s)
+        timeout_s = job_time_s(self._timeout_s, request.samples)
+        try:
+            async with asyncio.timeout(timeout_s):
+                with _bus_errors():
+                    answer = await self._answer(request, job_id, timeout_s)
+        except TimeoutError as error:
+            raise Unavailable(
+                f"no worker finished this recording within {timeout_s:.3g} s; try again later"
+            ) from error
         reply = decode_reply(answer)
         failure = reply.error()
         if failure is not None:
@@ -148,6 +154,26 @@ class ArqVerifier:
                 del failure  # this frame is in its traceback: the two would wait for the collector
         return msgspec.msgpack.decode(reply.report, type=VerifyReport)
 
+    async def _answer(self, request: VerifyRequest, job_id: str, timeout_s: float) -> object:
+        """What the job returns. One that Redis has lost is asked for again: running twice does no harm."""
+        for tries in range(_MAX_LOSSES):
+            if await heeding_cancel(self._redis.zcard(JOB_QUEUE)) >= self._max_queued:
+                raise QueueFull(f"{self._max_queued} recordings already wait to be verified; try again later")
+            enqueued = self._redis.enqueue_job(
+                VERIFY,
+                encode_request(request),
+                _job_id=job_id,
+                _defer_until=await self._place_in_queue(),
+                _expires=timeout_s,
+            )
+            await heeding_cancel(enqueued)
+            try:
+                return await self._wait(job_id)
+            except (ResultNotFound, SerializationError) as error:
+                _log.warning("verify_job_lost", why=str(error))
+                await asyncio.sleep(random.uniform(0, tries * _LOSS_PAUSE_S))
+        raise Unavailable("Redis loses the verify job again and again; try again later")
+
     async def _place_in_queue(self) -> datetime:
         """The order of jobs, by the clock of Redis: those of gateways may be wrong.
 
@@ -156,22 +182,15 @@ class ArqVerifier:
         seconds, microseconds = await heeding_cancel(self._redis.time())
         return datetime.fromtimestamp(seconds + microseconds / 1e6, UTC) - _CLOCKS_DIFFER
 
-    async def _wait(self, job_id: str, timeout_s: float) -> object:
+    async def _wait(self, job_id: str) -> object:
+        """For ever. Raises `ResultNotFound` when the job is gone."""
         job = Job(job_id, self._redis, _queue_name=JOB_QUEUE, _deserializer=load_job)
-        try:
-            async with asyncio.timeout(timeout_s):
-                while True:
-                    try:
-                        # One look at a time: arq's own loop goes on when redis-py loses a cancellation.
-                        return await heeding_cancel(job.result(timeout=0, poll_delay=_POLL_S))
-                    except TimeoutError:
-                        await asyncio.sleep(_POLL_S)
-        except TimeoutError as error:
-            raise Unavailable(
-                f"no worker finished this recording within {timeout_s:.3g} s; try again later"
-            ) from error
-        except (ResultNotFound, SerializationError) as error:
-            raise Unavailable(f"the verify job was lost ({error}); try again") from error
+        while True:
+            try:
+                # One look at a time: arq's own loop goes on when redis-py loses a cancellation.
+                return await heeding_cancel(job.result(timeout=0, poll_delay=_POLL_S))
+            except TimeoutError:
+                await asyncio.sleep(_POLL_S)
 
     async def _forget(self, key: str) -> None:
         try:

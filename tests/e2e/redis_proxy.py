@@ -20,6 +20,7 @@ class RedisProxy:
         self._lines: set[asyncio.Task[None]] = set()
         self._marks: list[bytes] = []
         self._delays: list[tuple[bytes, float]] = []
+        self._swallowed: set[asyncio.StreamWriter] = set()
         self.lost_replies = 0
         self.delayed_requests = 0
 
@@ -42,6 +43,10 @@ class RedisProxy:
     def delay(self, mark: bytes, seconds: float) -> None:
         """The next request that holds `mark` reaches Redis so much later, whether or not its sender waits."""
         self._delays.append((mark, seconds))
+
+    def black_hole(self) -> None:
+        """Nothing passes over the connections there are, in either direction, and nobody is told."""
+        self._swallowed = set(self._writers)
 
     def lead_to(self, redis_port: int) -> None:
         """From now on this server is the one behind the address; connections to the old one break."""
@@ -75,7 +80,7 @@ class RedisProxy:
         try:
             async with asyncio.TaskGroup() as both:
                 both.create_task(self._requests(reader, client, answers, upstream), name="proxy-up")
-                both.create_task(_copy(answers, client), name="proxy-down")
+                both.create_task(self._answers(answers, client), name="proxy-down")
         except* (OSError, EOFError):
             pass
         finally:
@@ -102,15 +107,18 @@ class RedisProxy:
                 self._delays.remove(held)
                 self.delayed_requests += 1
                 await asyncio.sleep(held[1])
+            if client in self._swallowed:
+                continue
             upstream.write(data)
             await upstream.drain()
             if mark is not None:
                 await asyncio.sleep(0.2)
         raise EOFError
 
-
-async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    while data := await source.read(CHUNK):
-        target.write(data)
-        await target.drain()
-    raise EOFError
+    async def _answers(self, answers: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
+        while data := await answers.read(CHUNK):
+            if client in self._swallowed:
+                continue
+            client.write(data)
+            await client.drain()
+        raise EOFError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import time
 import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -149,6 +150,37 @@ async def test_without_a_worker_it_gives_up_in_time(redis_urls: tuple[str, ...])
     async with verifier(redis_urls[0], timeout_s=0.2) as batch:
         with pytest.raises(Unavailable, match=r"within 0\.2 s"):
             await batch.verify_session(SESSION, EPOCH, "112", samples=1)
+
+
+async def test_a_job_that_redis_lost_is_asked_for_again(redis_urls: tuple[str, ...]) -> None:
+    async with verifier(redis_urls[0]) as batch, Redis.from_url(redis_urls[0]) as redis:
+        asked = asyncio.create_task(batch.verify_session(SESSION, EPOCH, "112:1-4", samples=1))
+        async with asyncio.timeout(10):
+            while not await redis.zcard(JOB_QUEUE):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        await redis.flushall()
+        async with job_worker(redis_urls[0]) as job:
+            report = await asked
+    assert len(report.word_analysis) == 15
+    assert len(job.requests) == 1
+
+
+async def test_the_clock_of_a_gateway_does_not_delay_its_jobs(
+    redis_urls: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """arq orders jobs by the sender's clock, and workers take them once their own has reached that."""
+    monkeypatch.setattr("arq.connections.timestamp_ms", lambda: int((time.time() + 90) * 1000))
+    async with (
+        verifier(redis_urls[0]) as batch,
+        Redis.from_url(redis_urls[0], decode_responses=True) as redis,
+    ):
+        asked = asyncio.create_task(batch.verify_session(SESSION, EPOCH, "112:1-4", samples=1))
+        async with asyncio.timeout(10):
+            while not (queued := await redis.zrange(JOB_QUEUE, 0, -1, withscores=True)):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        async with job_worker(redis_urls[0]):
+            await asked
+    assert queued[0][1] < time.time() * 1000
 
 
 async def test_jobs_that_wait_are_bounded(redis_urls: tuple[str, ...]) -> None:
