@@ -23,6 +23,7 @@ from shared.recitation.alignment.reference_units import (
     ReferenceUnits,
     Row,
     entry_prices,
+    running_sum,
     word_starts,
 )
 from shared.recitation.alignment.sound_columns import Pronunciation, sound_columns
@@ -139,10 +140,27 @@ def expected_sounds(verses: VerseRange) -> tuple[str, ...]:
 
 
 class SoundReference(NamedTuple):
-    """The reference of a passage with its optional formulas; `pronunciations` of each of its words."""
+    """The reference of a passage with its optional formulas; `pronunciations` of each of its words.
+
+    `usual_before`: how many sounds of usual pronunciations come before each position. Positions are saved in
+    these terms, which stay the same when words get more pronunciations.
+    """
 
     units: ReferenceUnits[HeardSound]
     pronunciations: tuple[tuple[Pronunciation, ...], ...]
+    usual_before: Row
+
+    def saved_position(self, position: int) -> int:
+        """A position as it is saved."""
+        return int(self.usual_before[position])
+
+    def position(self, saved: int) -> int:
+        """The position of a saved one; at a word border the first of the word."""
+        at_words = self.usual_before[self.units.starts]
+        word = int(np.searchsorted(at_words, saved))
+        if word < len(at_words) and at_words[word] == saved:
+            return int(self.units.starts[word])
+        return int(np.searchsorted(self.usual_before, min(saved, int(self.usual_before[-1]))))
 
 
 @lru_cache(maxsize=64)
@@ -163,7 +181,8 @@ def sound_reference(verses: VerseRange) -> SoundReference:
     enter = entry_prices([slot.opens for slot in slots], SOUND_ENTER)
     costs = SoundCosts(sounds, _ids(symbol for word in words for symbol in word.others))
     units = ReferenceUnits(starts, indices, deletion, skip, enter, costs)
-    return SoundReference(units, tuple(word.pronunciations for word in words))
+    pronunciations = tuple(word.pronunciations for word in words)
+    return SoundReference(units, pronunciations, running_sum(usual.astype(np.int32)))
 
 
 def _ids(symbols: Iterable[str]) -> Row:

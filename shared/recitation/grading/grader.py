@@ -10,6 +10,7 @@ import msgspec
 from shared.hearing import Hearing
 from shared.recitation.alignment.reference_units import MoveCosts, ReferenceUnits
 from shared.recitation.alignment.visits import Visit
+from shared.recitation.grading.policy import FitLimits
 
 U = TypeVar("U")
 
@@ -46,6 +47,11 @@ class Grader(Protocol[U]):
     @property
     def replaced_share(self) -> float:
         """If at least this share of some words' units was heard, they were said differently, not left out."""
+        ...
+
+    @property
+    def fit_limits(self) -> FitLimits:
+        """When what is heard is taken for the passage."""
         ...
 
     @property
@@ -93,6 +99,14 @@ class Grader(Protocol[U]):
 
     def extra(self, units: Sequence[U]) -> str | None:
         """Units outside every word as one remark; `None` when they are too few to mention."""
+        ...
+
+    def saved_position(self, position: int) -> int:
+        """A position of the reference in terms that later versions understand."""
+        ...
+
+    def position(self, saved: int) -> int:
+        """The position that was saved so."""
         ...
 
     def expected(self, index: int) -> str:

@@ -10,7 +10,14 @@ from shared.recitation.grading.grader import CORRECT, MINOR, WRONG, Verdict
 from shared.recitation.live.feedback import WordStatus
 
 STATUS_OF_GRADE: dict[int, WordStatus] = {CORRECT: "correct", MINOR: "minor_mistake", WRONG: "wrong"}
-_RANK: dict[WordStatus, int] = {"correct": 0, "minor_mistake": 1, "wrong": 2, "missing": 3, "pending": 4}
+_RANK: dict[WordStatus, int] = {
+    "correct": 0,
+    "minor_mistake": 1,
+    "wrong": 2,
+    "missing": 3,
+    "pending": 4,
+    "not_judged": 5,
+}
 
 
 class WordState(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -24,6 +31,7 @@ class WordState(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 UNTOUCHED = WordState()
+NOT_JUDGED = WordState("not_judged")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +40,27 @@ class Evidence:
 
     `past`: the reciter has gone on far enough that the word will hardly be revised.
     `passed_over`: something after the word was recited; so if it was not heard, it was left out.
+    `unheard`: it may have been recited in audio that was lost.
     """
 
     verdict: Verdict | None
     past: bool
     passed_over: bool
+    unheard: bool = False
 
 
 def next_state(state: WordState, evidence: Evidence, agreeing_windows: int) -> WordState:
     """The word's state after one more window. A final state only ever changes for the better."""
     verdict = evidence.verdict
+    if state.status == "not_judged":
+        if verdict is None:
+            return state
+        state = UNTOUCHED
     if state.final:
         return _healed(state, verdict)
     if verdict is None:
+        if evidence.unheard:
+            return NOT_JUDGED if evidence.past else UNTOUCHED
         missing = evidence.past and evidence.passed_over
         return WordState("missing", True) if missing else UNTOUCHED
     agreed = state.agreed + 1 if state.suggested == verdict.grade else 1

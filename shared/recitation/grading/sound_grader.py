@@ -13,7 +13,7 @@ from shared.recitation.alignment.reference_units import MoveCosts, ReferenceUnit
 from shared.recitation.alignment.sound_units import HeardSound, expected_sounds, heard_sound, sound_reference
 from shared.recitation.alignment.visits import Visit
 from shared.recitation.grading.grader import WRONG, Verdict
-from shared.recitation.grading.policy import FeedbackPolicy
+from shared.recitation.grading.policy import FeedbackPolicy, FitLimits
 from shared.recitation.grading.sound_distance import SoundComparison, compare_sounds
 from shared.recitation.reference.passage import Passage
 
@@ -32,7 +32,7 @@ class SoundGrader:
     def __init__(self, passage: Passage, policy: FeedbackPolicy) -> None:
         self._passage = passage
         self._policy = policy
-        self._reference, self._pronunciations = sound_reference(passage.range)
+        self._sounds = sound_reference(passage.range)
         self._expected = expected_sounds(passage.range)
         # Comparisons of the visits of the newest two windows compared: bounded by their open units.
         self._now: dict[_Key, tuple[Sequence[HeardSound], SoundComparison | None]] = {}
@@ -40,7 +40,7 @@ class SoundGrader:
 
     @property
     def reference(self) -> ReferenceUnits[HeardSound]:
-        return self._reference
+        return self._sounds.units
 
     @property
     def costs(self) -> MoveCosts:
@@ -49,6 +49,10 @@ class SoundGrader:
     @property
     def replaced_share(self) -> float:
         return self._policy.sounds.replaced_share
+
+    @property
+    def fit_limits(self) -> FitLimits:
+        return self._policy.sound_fit
 
     @property
     def settle_units(self) -> int:
@@ -91,8 +95,8 @@ class SoundGrader:
         key = (visit.matched, visit.inserted, visit.strays, *map(id, said))
         found = self._now.get(key) or self._before.get(key)
         if found is None:
-            start, _ = self._reference.bounds(visit.word)
-            ways = self._pronunciations[visit.word]
+            start, _ = self._sounds.units.bounds(visit.word)
+            ways = self._sounds.pronunciations[visit.word]
             compared = compare_sounds(visit, units, ways, start, self._policy.sounds)
             # With the sounds: as long as they live, their identity is theirs alone.
             found = (said, compared)
@@ -114,6 +118,12 @@ class SoundGrader:
         if len(units) < self._policy.sounds.shortest_extra or consonants < 2:
             return None
         return " ".join(unit.symbol for unit in units)
+
+    def saved_position(self, position: int) -> int:
+        return self._sounds.saved_position(position)
+
+    def position(self, saved: int) -> int:
+        return self._sounds.position(saved)
 
     def expected(self, index: int) -> str:
         return self._expected[index]

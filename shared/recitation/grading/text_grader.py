@@ -11,7 +11,7 @@ from shared.recitation.alignment.text_units import HeardToken, text_reference
 from shared.recitation.alignment.visits import Visit
 from shared.recitation.alignment.word_similarity import is_slip, letters_apart
 from shared.recitation.grading.grader import CORRECT, MINOR, WRONG, Grade, Verdict
-from shared.recitation.grading.policy import FeedbackPolicy, WordGrading
+from shared.recitation.grading.policy import FeedbackPolicy, FitLimits, WordGrading
 from shared.recitation.live.transcript import heard_tokens, join_words
 from shared.recitation.reference.normalise import bones, same_word, skeleton
 from shared.recitation.reference.opening_letters import OPENINGS, opening_at
@@ -46,6 +46,10 @@ class TextGrader:
     @property
     def replaced_share(self) -> float:
         return 1.0
+
+    @property
+    def fit_limits(self) -> FitLimits:
+        return self._policy.word_fit
 
     @property
     def settle_units(self) -> int:
@@ -113,6 +117,12 @@ class TextGrader:
 
     def extra(self, units: Sequence[HeardToken]) -> str | None:
         return " ".join(unit.text for unit in units)
+
+    def saved_position(self, position: int) -> int:
+        return position
+
+    def position(self, saved: int) -> int:
+        return saved
 
     def expected(self, index: int) -> str:
         return self._passage.words[index].spelling

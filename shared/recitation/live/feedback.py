@@ -6,7 +6,10 @@ from typing import Literal
 
 import msgspec
 
-WordStatus = Literal["correct", "minor_mistake", "wrong", "missing", "pending"]
+WordStatus = Literal["correct", "minor_mistake", "wrong", "missing", "pending", "not_judged"]
+"""`not_judged`: it was not heard because audio was lost there; it may have been right or wrong."""
+
+NoticeCode = Literal["not_this_passage", "too_quiet"]
 
 
 class WordFeedback(msgspec.Struct, frozen=True, gc=False):
@@ -36,11 +39,20 @@ class Repeat(msgspec.Struct, frozen=True, array_like=True, gc=False):
     resumed: int
 
 
+class Gap(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Audio of which nothing is known, ms of the session. `word`: the first one (index) that may be in it."""
+
+    start_ms: int
+    end_ms: int
+    word: int = 0
+
+
 class Feedback(msgspec.Struct, frozen=True, gc=False):
     """The whole passage as it stands. `words` has one entry per reference word, always.
 
     `pointer` is the index of the word expected next (the number of words once all are said);
-    `completed` says that the last word has been recited.
+    `completed` says that the last word has been recited. `gaps`: audio that was lost. `notice`: why hardly
+    anything is judged, if that is so.
     """
 
     words: tuple[WordFeedback, ...]
@@ -49,3 +61,5 @@ class Feedback(msgspec.Struct, frozen=True, gc=False):
     repeats: tuple[Repeat, ...] = ()
     pointer: int = 0
     completed: bool = False
+    gaps: tuple[Gap, ...] = ()
+    notice: NoticeCode | None = None

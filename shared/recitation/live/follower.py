@@ -17,7 +17,8 @@ from shared.recitation.grading.policy import DEFAULT, FeedbackPolicy
 from shared.recitation.grading.smoothing import UNTOUCHED
 from shared.recitation.grading.sound_grader import SoundGrader
 from shared.recitation.grading.text_grader import TextGrader
-from shared.recitation.live.feedback import Feedback, WordFeedback
+from shared.recitation.live.audio_gaps import add_gap
+from shared.recitation.live.feedback import Feedback, Gap, WordFeedback
 from shared.recitation.live.snapshot import PackedWordTracker, pack, unpack
 from shared.recitation.live.transcript import Transcript, TranscriptState
 from shared.recitation.live.word_tracker import TrackerUpdate, WordTracker
@@ -44,6 +45,7 @@ class _Snapshot(msgspec.Struct, frozen=True, array_like=True):
     update: TrackerUpdate
     sounds: PackedWordTracker[HeardSound] | None
     words: PackedWordTracker[HeardToken] | None
+    missed: list[Gap] = []
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -70,6 +72,8 @@ class Follower:
         self._sounds: WordTracker[HeardSound] | None = None
         self._spoken: WordTracker[HeardToken] | None = None
         self._update = _NO_UPDATE
+        self._missed: list[Gap] = []
+        """Gaps before anything was heard."""
         self._feedback = [WordFeedback(word.index, word.display, word.verse.key) for word in passage.words]
 
     def hear(self, hearing: Hearing) -> Feedback:
@@ -78,6 +82,15 @@ class Follower:
         tracker = self._tracker_for(hearing)
         if tracker is not None:
             self._show(tracker, tracker.hear(hearing))
+        return self.feedback()
+
+    def miss(self, start_ms: int, end_ms: int) -> Feedback:
+        """Audio [start_ms, end_ms) that will never be heard: words in it are not judged."""
+        tracker = self._sounds or self._spoken
+        if tracker is None:
+            self._missed = add_gap(self._missed, Gap(start_ms, end_ms), self._policy.gaps)
+        else:
+            tracker.miss(start_ms, end_ms)
         return self.feedback()
 
     def finish(self) -> Feedback:
@@ -96,24 +109,32 @@ class Follower:
             repeats=self._update.repeats,
             pointer=self._update.pointer,
             completed=self._update.completed,
+            gaps=self._gaps(),
+            notice=self._update.notice,
         )
+
+    def _gaps(self) -> tuple[Gap, ...]:
+        tracker = self._sounds or self._spoken
+        return tuple(self._missed if tracker is None else tracker.state.gaps)
 
     def _tracker_for(self, hearing: Hearing) -> WordTracker[Any] | None:
         if self._sounds is None and self._spoken is None:
             if hearing.phones:
                 self._sounds = self._sound_tracker(None)
+                self._sounds.state.gaps = self._missed
             elif hearing.phones is None and (hearing.text or hearing.words):
                 self._spoken = self._word_tracker(None)
+                self._spoken.state.gaps = self._missed
         return self._sounds or self._spoken
 
     def _sound_tracker(self, saved: PackedWordTracker[HeardSound] | None) -> WordTracker[HeardSound]:
         grader = SoundGrader(self._passage, self._policy)
-        state = None if saved is None else unpack(saved, grader.expected)
+        state = None if saved is None else unpack(saved, grader)
         return WordTracker(grader, self._policy, len(self._passage.words), state)
 
     def _word_tracker(self, saved: PackedWordTracker[HeardToken] | None) -> WordTracker[HeardToken]:
         grader = TextGrader(self._passage, self._policy)
-        state = None if saved is None else unpack(saved, grader.expected)
+        state = None if saved is None else unpack(saved, grader)
         return WordTracker(grader, self._policy, len(self._passage.words), state)
 
     def _show(self, tracker: WordTracker[Any], update: TrackerUpdate) -> None:
@@ -147,8 +168,9 @@ class Follower:
             str(self._passage.range),
             self._transcript.state(),
             self._update,
-            None if self._sounds is None else pack(self._sounds.state, self._sounds.expected),
-            None if self._spoken is None else pack(self._spoken.state, self._spoken.expected),
+            None if self._sounds is None else pack(self._sounds.state, self._sounds.grader),
+            None if self._spoken is None else pack(self._spoken.state, self._spoken.grader),
+            self._missed,
         )
         packed = _encoder.encode(state)
         if len(packed) <= _SMALL:
@@ -182,6 +204,7 @@ class Follower:
         follower = cls(passage, policy)
         follower._transcript = Transcript(policy.transcript_words, saved.transcript)
         follower._update = saved.update
+        follower._missed = saved.missed
         if saved.sounds is not None:
             follower._sounds = follower._sound_tracker(saved.sounds)
         if saved.words is not None:

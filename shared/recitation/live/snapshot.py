@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
 import msgspec
 
-from shared.recitation.grading.grader import Verdict
-from shared.recitation.grading.smoothing import WordState
-from shared.recitation.live.feedback import Repeat, WordStatus
+from shared.recitation.grading.grader import Grader, Verdict
+from shared.recitation.grading.passage_fit import FitState
+from shared.recitation.grading.smoothing import NOT_JUDGED, WordState
+from shared.recitation.live.feedback import Gap, Repeat, WordStatus
 from shared.recitation.live.word_tracker import WordTrackerState
 
 U = TypeVar("U")
-Expected = Callable[[int], str]
-"""The reference word at an index, in the engine's terms."""
 
 _STATUSES: Final[tuple[WordStatus, ...]] = ("pending", "correct", "minor_mistake", "wrong", "missing")
 _AS_EXPECTED: Final = "="
@@ -23,7 +21,12 @@ PackedWord = tuple[int, bool, Verdict | bool | None, int | None, int]
 
 
 class PackedWordTracker(msgspec.Struct, Generic[U], frozen=True, array_like=True):
-    """A `WordTrackerState` without what can be looked up or is there twice."""
+    """A `WordTrackerState` without what can be looked up or is there twice.
+
+    Fields are only ever added at the end, with a default: so the version before reads what this one writes,
+    and this one what that one wrote. `start` is a `Grader.saved_position`. Words that are not judged are
+    apart, as the version before has no such state; it takes them for words that were not reached.
+    """
 
     units: list[U]
     fresh: int
@@ -36,23 +39,31 @@ class PackedWordTracker(msgspec.Struct, Generic[U], frozen=True, array_like=True
     reach: int
     floor: int
     furthest: int
+    fit: FitState = FitState()
+    gaps: list[Gap] = []
+    not_judged: list[int] = []
 
 
-def pack(state: WordTrackerState[U], expected: Expected) -> PackedWordTracker[U]:
+def pack(state: WordTrackerState[U], grader: Grader[U]) -> PackedWordTracker[U]:
     """The packed state; `unpack` gives back exactly the same."""
+    expected = grader.expected
     settled = {index: _short(verdict, expected(index)) for index, verdict in state.settled.items()}
     words: dict[int, PackedWord] = {}
+    not_judged: list[int] = []
     for index, word in state.words.items():
         verdict: Verdict | bool | None = word.verdict
         if word.verdict is not None:
             same = word.verdict == state.settled.get(index)
             verdict = _AS_SETTLED if same else _short(word.verdict, expected(index))
-        words[index] = (_STATUSES.index(word.status), word.final, verdict, word.suggested, word.agreed)
+        if word.status == "not_judged":
+            not_judged.append(index)
+        else:
+            words[index] = (_STATUSES.index(word.status), word.final, verdict, word.suggested, word.agreed)
     return PackedWordTracker(
         state.units,
         state.fresh,
         state.end_ms,
-        state.start,
+        grader.saved_position(state.start),
         settled,
         words,
         state.extras,
@@ -60,13 +71,17 @@ def pack(state: WordTrackerState[U], expected: Expected) -> PackedWordTracker[U]
         state.reach,
         state.floor,
         state.furthest,
+        state.fit,
+        state.gaps,
+        not_judged,
     )
 
 
-def unpack(packed: PackedWordTracker[U], expected: Expected) -> WordTrackerState[U]:
+def unpack(packed: PackedWordTracker[U], grader: Grader[U]) -> WordTrackerState[U]:
     """The state a packed one was made of."""
+    expected = grader.expected
     settled = {index: _full(verdict, expected(index)) for index, verdict in packed.settled.items()}
-    words = {}
+    words = dict.fromkeys(packed.not_judged, NOT_JUDGED)
     for index, (status, final, verdict, suggested, agreed) in packed.words.items():
         full = _full(verdict, expected(index)) if isinstance(verdict, Verdict) else None
         known = settled[index] if verdict is _AS_SETTLED else full
@@ -75,7 +90,7 @@ def unpack(packed: PackedWordTracker[U], expected: Expected) -> WordTrackerState
         packed.units,
         packed.fresh,
         packed.end_ms,
-        packed.start,
+        grader.position(packed.start),
         settled,
         words,
         packed.extras,
@@ -83,6 +98,8 @@ def unpack(packed: PackedWordTracker[U], expected: Expected) -> WordTrackerState
         packed.reach,
         packed.floor,
         packed.furthest,
+        packed.fit,
+        packed.gaps,
     )
 
 

@@ -15,11 +15,13 @@ from shared.hearing import Hearing
 from shared.recitation.alignment.visits import PathEvents, Visit, read_path
 from shared.recitation.alignment.viterbi import Path, ViterbiAligner
 from shared.recitation.grading.grader import WRONG, Grader, Verdict
+from shared.recitation.grading.passage_fit import FitState, measure_fit, settled_fit
 from shared.recitation.grading.policy import FeedbackPolicy
 from shared.recitation.grading.smoothing import UNTOUCHED, Evidence, WordState, next_state
 from shared.recitation.grading.stray_sounds import strays, strays_still_open
 from shared.recitation.grading.verdicts import Verdicts, judge_visits, keep_better
-from shared.recitation.live.feedback import Repeat
+from shared.recitation.live.audio_gaps import add_gap, end_last_gap, unheard_words, without_cut_words
+from shared.recitation.live.feedback import Gap, NoticeCode, Repeat
 
 U = TypeVar("U")
 
@@ -42,6 +44,8 @@ class WordTrackerState(msgspec.Struct, Generic[U], array_like=True):
     """Every word before this one is final."""
     furthest: int = -1
     """No word after this one has ever been judged."""
+    fit: FitState = FitState()
+    gaps: list[Gap] = []
 
 
 class TrackerUpdate(msgspec.Struct, frozen=True, gc=False):
@@ -52,6 +56,7 @@ class TrackerUpdate(msgspec.Struct, frozen=True, gc=False):
     repeats: tuple[Repeat, ...]
     pointer: int
     completed: bool
+    notice: NoticeCode | None = None
 
 
 class WordTracker(Generic[U]):
@@ -71,6 +76,7 @@ class WordTracker(Generic[U]):
     def hear(self, hearing: Hearing) -> TrackerUpdate:
         """Take the next window."""
         state = self.state
+        state.gaps = end_last_gap(state.gaps, hearing.start_ms)
         new = self._grader.units(hearing)
         keep, follows = self._grader.join(state.units[state.fresh :], new, (hearing.start_ms, state.end_ms))
         state.fresh += keep
@@ -78,13 +84,20 @@ class WordTracker(Generic[U]):
         state.end_ms = max(state.end_ms, hearing.end_ms)
         return self._align_and_judge(done=False)
 
+    def miss(self, start_ms: int, end_ms: int) -> None:
+        """Audio that will never be heard: what may have been recited in it is not judged."""
+        state = self.state
+        known = state.words.get(state.furthest, UNTOUCHED).status == "correct"
+        gap = Gap(max(start_ms, state.end_ms), end_ms, max(0, state.furthest + known))
+        state.gaps = add_gap(state.gaps, gap, self._policy.gaps)
+
     def finish(self) -> TrackerUpdate:
         """Nothing more will come: decide what was still open."""
         return self._align_and_judge(done=True)
 
-    def expected(self, index: int) -> str:
-        """The reference word `index` in the engine's terms (sounds or spelling)."""
-        return self._grader.expected(index)
+    @property
+    def grader(self) -> Grader[U]:
+        return self._grader
 
     def expected_as(self, index: int, heard: str) -> str:
         """The same, in the pronunciation that is nearest to what was heard."""
@@ -103,10 +116,14 @@ class WordTracker(Generic[U]):
         path = self._path(units)
         events = read_path(self._grader.reference, path)
         verdicts = self._judge(events, units, done)
+        fit = measure_fit(self._grader, events, verdicts, units, self.state.fit)
+        verdicts = without_cut_words(fit.believed(verdicts), self.state.gaps, self._policy.gap_edge_ms)
         judged = self._best(verdicts)
         reach = max([self.state.reach, *(i for i, j in judged.items() if done or j.grade != WRONG)])
-        changed = self._smooth(judged, reach, done)
+        changed = self._smooth(judged, reach, done, fit.doubtful)
         update = self._update(events, verdicts, units, path, changed, reach)
+        if fit.another_passage if done else fit.doubt_is_certain:
+            update = msgspec.structs.replace(update, notice="not_this_passage")
         if not done:
             self._settle(events, verdicts, path, units, [size for _, size in composed])
         return update
@@ -165,25 +182,30 @@ class WordTracker(Generic[U]):
         start, stop = (reference.required[at] for at in reference.bounds(visit.word))
         return (reference.required[visit.matched[-1][0] + 1] - start) * 3 < (stop - start) * 2
 
-    def _smooth(self, judged: dict[int, Verdict], reach: int, done: bool) -> tuple[int, ...]:
+    def _smooth(self, judged: dict[int, Verdict], reach: int, done: bool, doubtful: bool) -> tuple[int, ...]:
         state = self.state
+        unheard = unheard_words(state.gaps, judged.keys() | state.settled.keys()) if state.gaps else set()
         state.furthest = max(state.furthest, reach, *judged, -1)
-        open_words = {i for i in range(state.floor, state.furthest + 1) if not self._is_final(i)}
+        open_words = {i for i in range(state.floor, state.furthest + 1) if not self._is_closed(i)}
         changed = []
         for index in sorted(open_words | judged.keys()):
             verdict = judged.get(index) or state.settled.get(index)
             past = done or reach - index >= self._policy.settle_words
             before = state.words.get(index, UNTOUCHED)
-            after = next_state(before, Evidence(verdict, past, index < reach), self._policy.agreeing_windows)
+            passed_over = index < reach and not doubtful
+            evidence = Evidence(verdict, past, passed_over, index in unheard)
+            after = next_state(before, evidence, self._policy.agreeing_windows)
             if after != before:
                 state.words[index] = after
                 changed.append(index)
-        while self._is_final(state.floor):
+        while self._is_closed(state.floor):
             state.floor += 1
         return tuple(changed)
 
-    def _is_final(self, index: int) -> bool:
-        return self.state.words.get(index, UNTOUCHED).final
+    def _is_closed(self, index: int) -> bool:
+        """Whether the word's state stays unless it is recited again."""
+        state = self.state.words.get(index, UNTOUCHED)
+        return state.final or state.status == "not_judged"
 
     # -- reporting -----------------------------------------------------------------------------
     def _update(
@@ -246,6 +268,7 @@ class WordTracker(Generic[U]):
         if border is None:
             return
         state, kept = self.state, self._policy.remarks
+        state.fit = settled_fit(self._grader, events, verdicts, border, state.fit)
         for index, verdict in verdicts.best(border).items():
             keep_better(state.settled, index, verdict)
             if verdict.grade != WRONG:

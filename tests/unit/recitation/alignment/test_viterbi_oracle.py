@@ -179,7 +179,7 @@ def _sounds(verses: str, wrong: float, chance: random.Random) -> list[HeardSound
 @pytest.mark.parametrize("verses", ["112", "113:1-4"])
 def test_sounds(verses: str, wrong: float) -> None:
     chance = random.Random(f"{verses} {wrong}")
-    reference, _units = sound_reference(passage(verses).range)
+    reference = sound_reference(passage(verses).range).units
     units = _sounds(verses, wrong, chance)[:60]
     aligner = ViterbiAligner(reference, SOUND_MOVES, 0, 0, reference.words)
     for heard in range(10, len(units) + 1, 25):
@@ -201,7 +201,7 @@ def test_words(wrong: float) -> None:
 
 def test_a_good_recitation_needs_no_whole_rows() -> None:
     text = passage("78:1-16")
-    reference, _units = sound_reference(text.range)
+    reference = sound_reference(text.range).units
     said = [sound for word in text.words for sound in word.phones][:60]
     units = [heard_sound(Phone(s, at * 100, at * 100 + 80)) for at, s in enumerate(said)]
     start = next(at for at, index in enumerate(reference.word_index) if index == 0)

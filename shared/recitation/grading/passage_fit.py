@@ -1,0 +1,159 @@
+"""Whether what is heard is this passage at all: by runs of its words, one after the other.
+
+Some words of any passage can be found in noise, in sound at a wrong sample rate or in another passage. But
+they are found one by one, here and there; whoever recites the passage says its words in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import msgspec
+
+from shared.recitation.alignment.visits import PathEvents, Visit
+from shared.recitation.grading.grader import WRONG, Grader
+from shared.recitation.grading.policy import FitLimits
+from shared.recitation.grading.verdicts import Verdicts
+
+U = TypeVar("U")
+
+
+class FitState(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Of the settled units: how many were heard, and how many of them in long runs; in all, and lately (older
+    ones count less). The run that may go on in the open units: its last reference word, units and words."""
+
+    heard: int = 0
+    fitting: int = 0
+    lately_heard: int = 0
+    lately_fitting: int = 0
+    word: int = -1
+    units: int = 0
+    words: int = 0
+
+
+@dataclass(slots=True)
+class Run:
+    """Accepted visits to words that follow each other: their places among the visits, what they add up to."""
+
+    word: int
+    last_unit: int
+    units: int
+    words: int
+    visits: list[Visit]
+    earlier_units: int = 0
+    """Of `units`, those settled before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How the open units fit, the settled ones considered. `runs`: only the long ones."""
+
+    runs: tuple[Run, ...]
+    heard: int
+    fitting: int
+    lately_heard: int
+    lately_fitting: int
+    limits: FitLimits
+
+    @property
+    def doubtful(self) -> bool:
+        """What was heard lately is hardly this passage: only words in long runs can be believed."""
+        enough = self.lately_heard >= self.limits.least_units
+        return enough and self.lately_fitting < self.limits.least_share * self.lately_heard
+
+    @property
+    def another_passage(self) -> bool:
+        """The same of all that was heard, and there was enough of it to say so."""
+        enough = self.heard >= self.limits.certain_units
+        return enough and self.fitting < self.limits.least_share * self.heard
+
+    @property
+    def doubt_is_certain(self) -> bool:
+        """The reciter may be told so."""
+        return self.doubtful and self.lately_heard >= self.limits.certain_units
+
+    def believed(self, verdicts: Verdicts) -> Verdicts:
+        """The verdicts that count: all, or in doubt only those on words in long runs."""
+        if not self.doubtful:
+            return verdicts
+        last_units = {visit.last_unit for run in self.runs for visit in run.visits}
+        return Verdicts(
+            tuple(entry for entry in verdicts.entries if entry.last_unit in last_units), verdicts.explained
+        )
+
+
+def measure_fit(
+    grader: Grader[U], events: PathEvents, verdicts: Verdicts, units: Sequence[U], state: FitState
+) -> Fit:
+    """How far the open units, after those of `state`, are runs of the passage's words."""
+    runs, formulas = _runs(grader, events.visits, verdicts, state)
+    long, fitting = _long(runs, state, grader.fit_limits)
+    heard = len(units) - formulas
+    return Fit(
+        tuple(long),
+        state.heard + heard,
+        state.fitting + fitting,
+        state.lately_heard + heard,
+        state.lately_fitting + fitting,
+        grader.fit_limits,
+    )
+
+
+def settled_fit(
+    grader: Grader[U], events: PathEvents, verdicts: Verdicts, border: int, state: FitState
+) -> FitState:
+    """The state once the units before `border` are settled; a border is the first unit of a visit."""
+    limits = grader.fit_limits
+    visits = [visit for visit in events.visits if visit.last_unit < border]
+    runs, formulas = _runs(grader, visits, verdicts, state)
+    _, fitting = _long(runs, state, limits)
+    heard = border - formulas
+    lately_heard, lately_fitting = state.lately_heard + heard, state.lately_fitting + fitting
+    while lately_heard > limits.lately_units:
+        lately_heard, lately_fitting = lately_heard // 2, lately_fitting // 2
+    totals = (state.heard + heard, state.fitting + fitting, lately_heard, lately_fitting)
+    if not runs or border - runs[-1].last_unit - 1 > limits.gap_units:
+        return FitState(*totals)
+    return FitState(*totals, runs[-1].word, runs[-1].units, runs[-1].words)
+
+
+def _long(runs: Sequence[Run], state: FitState, limits: FitLimits) -> tuple[list[Run], int]:
+    """The long ones of these runs, and how many of their units have not been counted as such before."""
+    long = [run for run in runs if run.units >= limits.run_units and run.words >= limits.run_words]
+    was_long = state.units >= limits.run_units and state.words >= limits.run_words
+    return long, sum(run.units - (run.earlier_units if was_long else 0) for run in long)
+
+
+def _runs(
+    grader: Grader[U], visits: Sequence[Visit], verdicts: Verdicts, state: FitState
+) -> tuple[list[Run], int]:
+    """All runs, and how many units belong to optional formulas, which say nothing of the passage."""
+    limits, word_index = grader.fit_limits, grader.reference.word_index
+    accepted = {(entry.index, entry.last_unit) for entry in verdicts.entries if entry.verdict.grade != WRONG}
+    runs: list[Run] = []
+    formulas = 0
+    if state.word >= 0:
+        runs.append(Run(state.word, -1, state.units, state.words, [], state.units))
+    for visit in visits:
+        index = word_index[visit.word]
+        if index is None:
+            formulas += len(visit.matched)
+        if index is None or (index, visit.last_unit) not in accepted:
+            continue
+        last = runs[-1] if runs else None
+        if last is None or not _follows(visit, last, limits):
+            last = Run(visit.word, visit.last_unit, 0, 0, [])
+            runs.append(last)
+        last.word, last.last_unit = visit.word, visit.last_unit
+        last.units += len(visit.matched)
+        last.words += 1
+        last.visits.append(visit)
+    return runs, formulas
+
+
+def _follows(visit: Visit, run: Run, limits: FitLimits) -> bool:
+    """Whether a visit goes on with a run; one word between may be wrong or left out."""
+    ahead = visit.word - run.word
+    return 1 <= ahead <= limits.gap_words + 1 and visit.first_unit - run.last_unit - 1 <= limits.gap_units

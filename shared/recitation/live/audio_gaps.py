@@ -1,0 +1,54 @@
+"""Audio that was lost: which words may have been recited in it, and which may have been cut by it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from shared.recitation.grading.grader import CORRECT, Verdict
+from shared.recitation.grading.verdicts import Verdicts
+from shared.recitation.live.feedback import Gap
+
+
+def add_gap(gaps: Sequence[Gap], gap: Gap, most: int) -> list[Gap]:
+    """One more gap, later than all others; touching ones are one, and so are the first two of too many."""
+    if gap.end_ms <= gap.start_ms:
+        return list(gaps)
+    if gaps and gap.start_ms <= gaps[-1].end_ms:
+        return [*gaps[:-1], Gap(gaps[-1].start_ms, max(gaps[-1].end_ms, gap.end_ms), gaps[-1].word)]
+    if len(gaps) >= most:
+        return [Gap(gaps[0].start_ms, gaps[1].end_ms, gaps[0].word), *gaps[2:], gap]
+    return [*gaps, gap]
+
+
+def end_last_gap(gaps: list[Gap], heard_from_ms: int) -> list[Gap]:
+    """The next window overlaps the lost one: what it hears is no gap."""
+    if not gaps or gaps[-1].end_ms <= heard_from_ms:
+        return gaps
+    last = gaps[-1]
+    if heard_from_ms <= last.start_ms:
+        return gaps[:-1]
+    return [*gaps[:-1], Gap(last.start_ms, heard_from_ms, last.word)]
+
+
+def unheard_words(gaps: Sequence[Gap], judged: Collection[int]) -> set[int]:
+    """Words without a verdict between the last one recited before a gap and the first one after it."""
+    unheard: set[int] = set()
+    for gap in gaps:
+        after = min((index for index in judged if index >= gap.word), default=gap.word)
+        unheard.update(range(gap.word, after))
+    return unheard
+
+
+def without_cut_words(verdicts: Verdicts, gaps: Sequence[Gap], edge_ms: int) -> Verdicts:
+    """No mistake is found in a word that a gap may have cut."""
+    if not gaps:
+        return verdicts
+    kept = tuple(entry for entry in verdicts.entries if not _cut(entry.verdict, gaps, edge_ms))
+    return Verdicts(kept, verdicts.explained)
+
+
+def _cut(verdict: Verdict, gaps: Sequence[Gap], edge_ms: int) -> bool:
+    start_ms, end_ms = verdict.start_ms, verdict.end_ms
+    if verdict.grade == CORRECT or start_ms is None or end_ms is None:
+        return False
+    return any(start_ms < gap.end_ms + edge_ms and end_ms > gap.start_ms - edge_ms for gap in gaps)
