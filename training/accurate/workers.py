@@ -1,0 +1,108 @@
+"""The training run in several one-thread processes that average their gradients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import distributed
+from torch.multiprocessing.spawn import spawn
+
+from asr_worker.ctc import CtcHead
+from asr_worker.features import FeatureConfig, log_mel
+from training.accurate.learn import Head, Plan, Run
+from training.accurate.network import Ears, Sizes, begun
+from training.accurate.pretrained import ENCODER, Front, fit_front, whisper_variables
+from training.accurate.speech import Speech
+from training.accurate.windows import Cutter
+from training.audio import Floats
+from training.restore import restore
+from training.workers import free_port
+
+FINE = FeatureConfig(n_mels=80, hop_length=160)
+COARSE = FeatureConfig(n_mels=80, hop_length=320)
+FRONT_WINDOW = 48_000
+FRONT_STEPS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What every worker needs to know."""
+
+    work: Path
+    teacher: Path
+    start: Path
+    checkpoint: Path
+    plan: Plan
+    processes: int
+
+
+def begin(work: Path, teacher: Path, layers: int, file: Path) -> None:
+    """Write the weights that training starts from: Whisper's encoder behind fitted convolutions."""
+    variables = whisper_variables()
+    ears = begun(variables, teacher, layers)
+    speech = Speech.open(work)
+    rng = np.random.default_rng(1)
+    pairs = []
+    for _ in range(60):
+        pieces: list[Floats] = []
+        while len(pieces) < 8:
+            piece = speech.samples(int(rng.integers(len(speech.clips))))[:FRONT_WINDOW]
+            if piece.size == FRONT_WINDOW:
+                pieces.append(piece * np.float32(10.0 ** rng.uniform(-1.2, 0.3)))
+        coarse, fine = (
+            np.stack([log_mel(piece, config)[:, : FRONT_WINDOW // config.hop_length] for piece in pieces])
+            for config in (COARSE, FINE)
+        )
+        pairs.append((coarse, fine))
+    off = fit_front(ears.encoder, Front(variables), pairs, FRONT_STEPS)
+    print(f"front: {off:.4f} of the variance of Whisper's convolutions is lost", flush=True)
+    save_start(ears, file)
+
+
+def save_start(ears: Ears, file: Path) -> None:
+    """Weights to begin with, in one move."""
+    partial = file.with_suffix(".partial")
+    torch.save({"ears": ears.state_dict(), "layers": ears.sizes.encoder_layers}, partial)
+    partial.replace(file)
+
+
+def load(file: Path, teacher: Path, averaged: bool = False) -> Ears:
+    """The network of a checkpoint or of the start."""
+    state = torch.load(file, weights_only=True)
+    text = restore(teacher).shape
+    if "bridge.weight" not in state["ears"]:
+        text = replace(text, memory_width=ENCODER.d_model)
+    ears = Ears(Sizes(state["layers"], text))
+    ears.load_state_dict(state["ears"])
+    if averaged and "averaged" in state:
+        for weight, mean in zip(ears.parameters(), state["averaged"], strict=True):
+            weight.data.copy_(mean)
+    return ears
+
+
+def _work(rank: int, job: Job, port: int) -> None:
+    torch.set_num_threads(1)
+    if job.processes > 1:
+        address = f"tcp://127.0.0.1:{port}"
+        distributed.init_process_group("gloo", init_method=address, rank=rank, world_size=job.processes)
+    torch.manual_seed(job.plan.seed)
+    ears = load(job.start, job.teacher)
+    stored = CtcHead.load(job.teacher / "ctc_head.npz")
+    head = Head(torch.from_numpy(stored.weight), torch.from_numpy(stored.bias))
+    run = Run(ears, job.plan, head, job.checkpoint, lead=rank == 0)
+    run.learn(Cutter(Speech.open(job.work), job.plan.seed * 1000 + 10 * run.progress.step + rank))
+
+
+def train(job: Job) -> None:
+    """Run one training job to its end; resumes from its checkpoint."""
+    share = replace(job.plan, seconds_per_step=job.plan.seconds_per_step / job.processes)
+    job = replace(job, plan=share)
+    if job.processes == 1:
+        _work(0, job, 0)
+        return
+    start: Any = spawn
+    start(_work, (job, free_port()), nprocs=job.processes)
