@@ -21,8 +21,8 @@ CODECS = (
     ("aac", "adts", (16_000, 24_000), 16_000),
 )
 """Encoder, container, bits per second, sampling rate."""
-DELAY = {"aac": 1024}
-"""Samples by which a container without a header for it comes out late."""
+DELAY = {"aac": 1024, "libopencore_amrnb": 80}
+"""Samples at 16 kHz by which a codec comes out late where its container does not tell."""
 
 
 def _encoded(samples: Floats, codec: str, container: str, bits: int, rate: int) -> bytes:
@@ -51,8 +51,9 @@ def _decoded(data: bytes) -> Floats:
 def code(samples: Floats, rng: Rng) -> Floats:
     """Through a random codec of :data:`CODECS` and back; as long as before."""
     codec, container, rates, rate = CODECS[rng.integers(len(CODECS))]
+    bits = rates[int(rng.random() * len(rates))]
     peak = max(1.0, float(np.abs(samples).max()))
-    heard = _decoded(_encoded(samples / peak, codec, container, int(rng.choice(rates)), rate)) * peak
+    heard = _decoded(_encoded(samples / peak, codec, container, bits, rate)) * peak
     heard = heard[DELAY.get(codec, 0) :][: samples.size]
     kept = np.zeros(samples.size, dtype=np.float32)
     kept[: heard.size] = heard
