@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from asr_worker.ctc import CtcHead
+from asr_worker.engines.ctc_head import CtcHead
 from training.accurate.pretrained import ENCODER, load_encoder
 from training.export import HEAD_FILE
 from training.restore import (

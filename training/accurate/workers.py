@@ -11,7 +11,7 @@ import torch
 from torch import distributed
 from torch.multiprocessing.spawn import spawn
 
-from asr_worker.ctc import CtcHead
+from asr_worker.engines.ctc_head import CtcHead
 from asr_worker.features import FeatureConfig, log_mel
 from training.accurate.learn import Head, Plan, Run
 from training.accurate.network import Ears, Sizes, begun

@@ -10,7 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from asr_worker.ctc import CtcHead  # noqa: E402
+from asr_worker.engines.ctc_head import CtcHead  # noqa: E402
 from training.accurate.export import export  # noqa: E402
 from training.accurate.network import Ears, Sizes, exported  # noqa: E402
 from training.export import HEAD_FILE  # noqa: E402
