@@ -118,11 +118,14 @@ class Averaged:
         self._live = list(student.parameters())
         self.weights = [weight.detach().clone() for weight in self._live]
 
-    def follow(self, step: int) -> None:
-        """Move towards the live weights, now and then; faster while training is young."""
+    def follow(self, step: int, youth: float = 1.0) -> None:
+        """Move towards the live weights, now and then; faster while training is young.
+
+        The memory is the last ``youth`` of all steps so far, and at most that of ``AVERAGE_SHARE``.
+        """
         if step % AVERAGE_EVERY:
             return
-        share = max(AVERAGE_SHARE, AVERAGE_EVERY / (step + AVERAGE_EVERY))
+        share = max(AVERAGE_SHARE, AVERAGE_EVERY / (youth * step + AVERAGE_EVERY))
         torch._foreach_lerp_(self.weights, [weight.detach() for weight in self._live], share)
 
 

@@ -21,6 +21,7 @@ from training.accurate.workers import Job, begin, load, save_start, train
 from training.curve import drawn, read_log
 from training.evaluate import evaluate
 from training.export import card, swap
+from training.unheard import UNHEARD_SURAS
 
 SYNTHETIC_CLIPS = 6000
 SEED = 200_000
@@ -94,7 +95,7 @@ def main() -> None:
     options = _options()
     work: Path = options.work
     work.mkdir(parents=True, exist_ok=True)
-    unheard = () if options.all_suras else speech.UNSEEN_SURAS
+    unheard = () if options.all_suras else UNHEARD_SURAS
     listed = list(speech.jobs(options.data, options.synthetic, SEED, unheard))
     speech.prepare(work / "speech", listed, options.teacher, options.processes)
     start, checkpoint = work / "start.pt", work / "learn.pt"

@@ -23,6 +23,8 @@ from training.tokens import END, IGNORED, Target
 
 LOSSES = ("posterior", "state", "sounds", "text")
 """Columns of the log after step, minutes and hours of audio heard."""
+AVERAGED_SHARE = 0.1
+"""Share of the steps so far that the averaged weights remember: pretrained weights change fast at first."""
 REPORT_EVERY = 25
 SAVE_EVERY_S = 150.0
 
@@ -212,7 +214,7 @@ class Run:
         workers = distributed.get_world_size() if distributed.is_initialized() else 1
         progress.heard_s += batch.features.shape[0] * batch.features.shape[2] * 0.02 * workers
         if self.lead:
-            self.averaged.follow(progress.step)
+            self.averaged.follow(progress.step, AVERAGED_SHARE)
             self._report(found)
 
     def _report(self, found: Losses) -> None:

@@ -9,6 +9,7 @@ alike and no distorted copy takes up disk.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -27,11 +28,10 @@ from training.audio import SAMPLE_RATE, Floats
 from training.cache import Source
 from training.corpus import symbol_ids
 from training.passages import Letters, Said, phrase, verse
+from training.unheard import UNHEARD_SURAS
 
 FRAME_S = 0.04
 FRAME = round(FRAME_S * SAMPLE_RATE)
-UNSEEN_SURAS = (97, 100, 102, 103, 105, 106, 108, 111)
-"""Left out of all training, real and synthetic, to measure text that was never heard."""
 TEACHER_WINDOW, TEACHER_MARGIN = round(8.0 * SAMPLE_RATE), round(1.0 * SAMPLE_RATE)
 PART_CLIPS = 1000
 POOR_FIT = -1.2
@@ -172,10 +172,10 @@ def _heard(job: Job) -> Heard:
     return pcm, states.astype(np.float16), clip
 
 
-def jobs(data: Path, synthetic: int, seed: int, unheard: Collection[int] = UNSEEN_SURAS) -> Iterator[Job]:
+def jobs(data: Path, synthetic: int, seed: int, unheard: Collection[int] = UNHEARD_SURAS) -> Iterator[Job]:
     """Reciters, shuffled, then synthetic voices, without the held-out reciters and suras."""
     texts = Letters(data / "text" / "quran-simple.txt")
-    recited = [clip for clip in manifest.recited(data) if not clip.held_out and clip.sura not in UNSEEN_SURAS]
+    recited = [clip for clip in manifest.recited(data) if not clip.held_out and clip.sura not in unheard]
     for place in np.random.default_rng(seed).permutation(len(recited)):
         clip = recited[place]
         source = Source(clip.ref, clip.reciter, partial(audio.read, clip.path))
@@ -187,16 +187,30 @@ def jobs(data: Path, synthetic: int, seed: int, unheard: Collection[int] = UNSEE
 
 
 def prepare(folder: Path, listed: Sequence[Job], teacher: Path, processes: int = 2) -> None:
-    """Write the parts of a store that are not there yet."""
+    """Write the parts of a store that are not there yet, or that hold other clips."""
     with ProcessPoolExecutor(processes, initializer=_start, initargs=(teacher,)) as pool:
         for number, first in enumerate(range(0, len(listed), PART_CLIPS)):
-            part = folder / f"part{number:03d}"
-            if not (part / "clips.json").exists():
+            part, wanted = folder / f"part{number:03d}", listed[first : first + PART_CLIPS]
+            if _holds(part) != _fingerprint(wanted):
                 part.mkdir(parents=True, exist_ok=True)
-                _write(part, pool.map(_heard, listed[first : first + PART_CLIPS], chunksize=8))
+                _write(part, _fingerprint(wanted), pool.map(_heard, wanted, chunksize=8))
 
 
-def _write(part: Path, heard: Iterable[Heard]) -> None:
+def _fingerprint(wanted: Sequence[Job]) -> str:
+    names = "\n".join(f"{job.source.voice} {job.source.key}" for job in wanted)
+    return hashlib.sha256(names.encode()).hexdigest()[:16]
+
+
+def _holds(part: Path) -> str | None:
+    """The fingerprint of a complete part."""
+    listing = part / "clips.json"
+    if not listing.exists():
+        return None
+    found: str | None = json.loads(listing.read_text(encoding="utf-8")).get("fingerprint")
+    return found
+
+
+def _write(part: Path, fingerprint: str, heard: Iterable[Heard]) -> None:
     """One part; its list appears only when it is complete."""
     clips: list[dict[str, object]] = []
     samples = rows = width = 0
@@ -208,7 +222,7 @@ def _write(part: Path, heard: Iterable[Heard]) -> None:
             states_file.write(states.tobytes())
             clips.append(asdict(clip) | {"start": samples, "first_state": rows})
             samples, rows, width = samples + pcm.size, rows + len(states), states.shape[1]
-    listing = json.dumps({"d_model": width, "clips": clips}, ensure_ascii=False)
+    listing = json.dumps({"fingerprint": fingerprint, "d_model": width, "clips": clips}, ensure_ascii=False)
     partial = part / "clips.partial"
     partial.write_text(listing, encoding="utf-8")
     partial.replace(part / "clips.json")
