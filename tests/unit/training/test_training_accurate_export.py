@@ -18,9 +18,7 @@ from training.passages import SYMBOLS  # noqa: E402
 from training.student import Shape  # noqa: E402
 from training.tokens import TOKEN_ID, VOCABULARY  # noqa: E402
 
-TEXT = Shape(
-    symbols=len(SYMBOLS), vocabulary=len(VOCABULARY), d_model=64, heads=4, ffn=96, decoder_layers=1
-)
+TEXT = Shape(symbols=len(SYMBOLS), vocabulary=len(VOCABULARY), d_model=64, heads=4, ffn=96, decoder_layers=1)
 
 
 @pytest.fixture(scope="module")
