@@ -196,8 +196,11 @@ def distort(samples: Floats, rng: Rng) -> Distorted:
     return Distorted(spoil(samples, rng), rate)
 
 
-def spoil(samples: Floats, rng: Rng) -> Floats:
-    """What a room, a microphone, a phone's own processing and a codec do, in that order."""
+def spoil(samples: Floats, rng: Rng, severity: float = 1.0) -> Floats:
+    """What a room, a microphone, a phone's own processing and a codec do, in that order.
+
+    ``severity`` (0-1) scales how likely each is.
+    """
     chain = (
         (0.25, echo),
         (0.5, room),
@@ -208,11 +211,10 @@ def spoil(samples: Floats, rng: Rng) -> Floats:
         (0.35, compress),
         (0.1, clip_peaks),
         (0.3, code),
-        (1.0, set_level),
     )
     if samples.size < SAMPLE_RATE // 10:
         return samples
     for chance, effect in chain:
-        if rng.random() < chance:
+        if rng.random() < severity * chance:
             samples = effect(samples, rng)
-    return samples
+    return set_level(samples, rng)

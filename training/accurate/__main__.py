@@ -63,8 +63,8 @@ def _plan(options: argparse.Namespace) -> Plan:
         peak_rate=options.rate,
         dtype=options.dtype,
         # A model that was trained before has nothing more to learn from the teacher.
-        first_teaching=1.0 if taught else 0.0,
-        least_teaching=USUAL.least_teaching if taught else 0.0,
+        first_teaching=USUAL.first_teaching if taught else 0.0,
+        last_teaching=USUAL.last_teaching if taught else 0.0,
     )
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from asr_worker.engines.ctc_head import CtcHead
 from asr_worker.features import log_power
 from training.accurate.speech import FRAME_S, Speech, Spoken
 from training.audio import SAMPLE_RATE
@@ -33,6 +34,8 @@ LENGTHS = ((0.07, 0.8, 1.5), (0.55, 1.5, 3.5), (0.25, 3.5, 6.0), (0.125, 6.0, 10
 NOISE_SHARE = 0.03
 CLEAN_SHARE = 0.12
 """Windows of which the waveform is left as it was recorded."""
+SEVERITY = (0.15, 0.95)
+"""Mostly less than all that can happen to a recording: the network learns more from what can be heard."""
 PRE_ROLL_S = 1.0
 GRAIN = 800
 SPARE_S = 0.25
@@ -95,8 +98,10 @@ def _chances(clips: Sequence[Spoken]) -> Doubles:
 class Cutter:
     """Cuts windows out of a store, without end."""
 
-    def __init__(self, speech: Speech, seed: int) -> None:
+    def __init__(self, speech: Speech, head: CtcHead, seed: int) -> None:
+        """``head`` is the teacher's: it tells which of its states hear a sound."""
         self._speech = speech
+        self._head = head
         self._rng = np.random.default_rng(seed)
         self._noise = NoiseTable(FEATURES.n_mels, seed)
         self._chances = _chances(speech.clips)
@@ -151,7 +156,7 @@ class Cutter:
             rate = samples.size / wanted
             samples = shift_pitch(samples, rate)
         if rng.random() >= CLEAN_SHARE:
-            samples = spoil(samples, rng)
+            samples = spoil(samples, rng, float(rng.uniform(*SEVERITY)))
         speed = tempo * rate
         return self._filled(window, pieces, samples, skipped_s, tempo, speed)
 
@@ -265,7 +270,23 @@ class Cutter:
             & (centres_s < piece.starts_s + piece.length_s)
             & (np.arange(len(centres_s)) * 2 < window.live)
         )
-        rows = ((centres_s[frames] - piece.starts_s + piece.clip_s) / FRAME_S).astype(np.int64)
-        last = clip.first_state + -(-clip.samples // round(FRAME_S * SAMPLE_RATE)) - 1
-        window.states[frames] = self._speech.parts[index].states[np.minimum(clip.first_state + rows, last)]
+        in_clip = (centres_s[frames] - piece.starts_s + piece.clip_s) / FRAME_S
+        window.states[frames] = self._taught(index, in_clip, speed)
         window.taught[frames] = True
+
+    def _taught(self, index: int, rows: Doubles, speed: float) -> NDArray[np.float16]:
+        """The teacher's states around fractional rows of a clip.
+
+        A sound is heard in one or two rows. Where a window goes faster than the clip, a row would be
+        skipped now and then, and the sound with it: of the rows that a frame covers, the one that is
+        less silent is taken.
+        """
+        clip, states = self._speech.clips[index], self._speech.parts[index].states
+        last = -(-clip.samples // round(FRAME_S * SAMPLE_RATE)) - 1
+        first = np.clip((rows - speed / 2 + 0.5).astype(np.int64), 0, last)
+        second = np.clip(np.minimum(first + 1, (rows + speed / 2 - 0.5).astype(np.int64)), first, last)
+        low, high = states[clip.first_state + first], states[clip.first_state + second]
+        blank = self._head.blank
+        later = self._head.log_probs(high)[:, blank] < self._head.log_probs(low)[:, blank]
+        chosen: NDArray[np.float16] = np.where(later[:, None], high, low)
+        return chosen

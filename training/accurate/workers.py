@@ -94,7 +94,7 @@ def _work(rank: int, job: Job, port: int) -> None:
     stored = CtcHead.load(job.teacher / "ctc_head.npz")
     head = Head(torch.from_numpy(stored.weight), torch.from_numpy(stored.bias))
     run = Run(ears, job.plan, head, job.checkpoint, lead=rank == 0)
-    run.learn(Cutter(Speech.open(job.work), job.plan.seed * 1000 + 10 * run.progress.step + rank))
+    run.learn(Cutter(Speech.open(job.work), stored, job.plan.seed * 1000 + 10 * run.progress.step + rank))
 
 
 def train(job: Job) -> None:

@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
+from asr_worker.engines.ctc_head import CtcHead
 from training.accurate.speech import FRAME_S, Part, Speech, Spoken
 from training.accurate.windows import Cutter
 from training.audio import SAMPLE_RATE
@@ -15,6 +16,9 @@ from training.tokens import IGNORED, text_of
 SYMBOLS = 20
 FRAMES_A_SOUND = 4
 FRAME = round(FRAME_S * SAMPLE_RATE)
+HEAD = CtcHead(
+    np.eye(SYMBOLS, dtype=np.float32), np.zeros(SYMBOLS, np.float32), tuple(map(str, range(SYMBOLS))), 0, 40
+)
 
 
 def speech(texts: bool = True, clips: int = 6, voice: str = "somebody") -> Speech:
@@ -49,7 +53,7 @@ def speech(texts: bool = True, clips: int = 6, voice: str = "somebody") -> Speec
 
 @pytest.fixture
 def cutter() -> Cutter:
-    return Cutter(speech(), seed=4)
+    return Cutter(speech(), HEAD, seed=4)
 
 
 def test_a_batch_has_one_length_and_everything_for_each_window(cutter: Cutter) -> None:
@@ -89,13 +93,13 @@ def test_words_are_written_where_most_of_them_is_inside(cutter: Cutter) -> None:
 
 
 def test_unknown_letters_carry_no_loss() -> None:
-    cutter = Cutter(speech(texts=False), seed=5)
+    cutter = Cutter(speech(texts=False), HEAD, seed=5)
     batch = cutter.batch(40.0)
     for sounds, target in zip(batch.sounds, batch.targets, strict=True):
         assert not sounds or set(target.outputs) == {IGNORED}
 
 
 def test_the_same_seed_cuts_the_same_windows() -> None:
-    first, second = (Cutter(speech(), seed=6).batch(20.0) for _ in range(2))
+    first, second = (Cutter(speech(), HEAD, seed=6).batch(20.0) for _ in range(2))
     assert np.array_equal(first.features, second.features)
     assert first.sounds == second.sounds
