@@ -287,6 +287,8 @@ class Cutter:
         second = np.clip(np.minimum(first + 1, (rows + speed / 2 - 0.5).astype(np.int64)), first, last)
         low, high = states[clip.first_state + first], states[clip.first_state + second]
         blank = self._head.blank
-        later = self._head.log_probs(high)[:, blank] < self._head.log_probs(low)[:, blank]
-        chosen: NDArray[np.float16] = np.where(later[:, None], high, low)
+        silence_low, silence_high = (
+            self._head.log_probs(rows.astype(np.float32))[:, blank] for rows in (low, high)
+        )
+        chosen: NDArray[np.float16] = np.where((silence_high < silence_low)[:, None], high, low)
         return chosen
