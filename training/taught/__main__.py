@@ -1,8 +1,12 @@
-"""From recordings to the accurate model: ``python -m training.accurate --data DIR --out models/NAME``.
+"""A model taught by another one: ``python -m training.taught --data DIR --out models/NAME``.
+
+Without more, the accurate model: Whisper base's encoder taught by the fast model. With ``--start-from`` an
+exported model is trained on; with ``--teacher`` it is taught by another one, so
+``--start-from models/rattil-tiny --teacher models/rattil-base`` makes a better fast model of the same cost.
 
 Stages, each leaving files in the work folder so that a stopped run goes on where it was: speech (samples
-and what the teacher hears in them), start (Whisper base's encoder), learn, export, evaluate. The curve
-of the run is ``learn.svg`` in the work folder. Hours and machine: ``training/README.md``.
+and what the teacher hears in them), start, learn, export, evaluate. The curve of the run is ``learn.svg``
+in the work folder. Hours and machine: ``training/README.md``.
 """
 
 from __future__ import annotations
@@ -13,14 +17,14 @@ import shutil
 from pathlib import Path
 
 from training import manifest
-from training.accurate import speech
-from training.accurate.export import export
-from training.accurate.learn import LOSSES, Plan
-from training.accurate.network import exported
-from training.accurate.workers import Job, begin, load, save_start, train
 from training.curve import drawn, read_log
 from training.evaluate import evaluate
 from training.export import card, swap
+from training.taught import speech
+from training.taught.export import export
+from training.taught.learn import LOSSES, Plan
+from training.taught.network import exported, load, save
+from training.taught.workers import Job, begin, train
 from training.unheard import UNHEARD_SURAS
 
 SYNTHETIC_CLIPS = 6000
@@ -30,7 +34,7 @@ USUAL = Plan()
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m training.accurate",
+        prog="python -m training.taught",
         description=__doc__,
         formatter_class=argparse.RawTextHelpFormatter,
     )
@@ -39,15 +43,23 @@ def _options() -> argparse.Namespace:
         "--data", type=Path, default=data, required=data is None, help="recordings (RATTIL_DATA)"
     )
     parser.add_argument("--out", type=Path, default=Path("models/rattil-base"))
-    parser.add_argument("--work", type=Path, default=Path(".run/accurate"), help="speech, checkpoints, curve")
+    parser.add_argument("--work", type=Path, default=Path(".run/taught"), help="speech, checkpoints, curve")
     parser.add_argument("--teacher", type=Path, default=Path("models/rattil-tiny"), help="a phoneme model")
-    parser.add_argument("--start-from", type=Path, help="a model made by this command: train it on")
+    parser.add_argument("--start-from", type=Path, help="an exported model to train on, not Whisper base")
     parser.add_argument("--layers", type=int, default=6, help="of Whisper's encoder, the first ones")
     parser.add_argument("--minutes", type=float, default=USUAL.minutes, help="of training, all runs together")
     parser.add_argument("--rate", type=float, default=USUAL.peak_rate, help="highest learning rate")
     parser.add_argument("--processes", type=int, default=2, help="one core each")
     parser.add_argument(
         "--dtype", choices=("float32", "bfloat16"), default=USUAL.dtype, help="bfloat16 pays with AMX"
+    )
+    parser.add_argument(
+        "--teaching",
+        type=float,
+        nargs=2,
+        default=(USUAL.first_teaching, USUAL.last_teaching),
+        metavar=("FIRST", "LAST"),
+        help="weight of the teacher against the true sounds, at the beginning and at the end",
     )
     parser.add_argument("--synthetic", type=int, default=SYNTHETIC_CLIPS, help="clips to synthesise")
     parser.add_argument("--all-suras", action="store_true", help="train on the suras kept for measuring, too")
@@ -57,14 +69,12 @@ def _options() -> argparse.Namespace:
 
 
 def _plan(options: argparse.Namespace) -> Plan:
-    taught = options.start_from is None
     return Plan(
         minutes=options.minutes,
         peak_rate=options.rate,
         dtype=options.dtype,
-        # A model that was trained before has nothing more to learn from the teacher.
-        first_teaching=USUAL.first_teaching if taught else 0.0,
-        last_teaching=USUAL.last_teaching if taught else 0.0,
+        first_teaching=options.teaching[0],
+        last_teaching=options.teaching[1],
     )
 
 
@@ -72,7 +82,7 @@ def _begin(options: argparse.Namespace, file: Path) -> None:
     if options.start_from is None:
         begin(options.work / "speech", options.teacher, options.layers, file)
     else:
-        save_start(exported(options.start_from), file)
+        save(exported(options.start_from), file)
 
 
 def _publish(options: argparse.Namespace, checkpoint: Path) -> None:
@@ -80,7 +90,7 @@ def _publish(options: argparse.Namespace, checkpoint: Path) -> None:
     name = options.out.name
     fresh = options.out.with_name(f"{name}.new")
     marks = manifest.fingerprint(clip for clip in manifest.recited(options.data) if not clip.held_out)
-    ears = load(checkpoint, options.teacher, averaged=True).eval()
+    ears = load(checkpoint, averaged=True).eval()
     export(ears, fresh, card(name, options.version, marks, {}))
     results = evaluate(fresh, options.data, options.limit)
     shutil.rmtree(fresh)

@@ -1,18 +1,16 @@
-"""Writes the accurate model as a directory that CTranslate2 loads; the bridge goes into the decoder."""
+"""Writes a taught model as a directory that CTranslate2 loads; a bridge goes into the decoder."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from training.accurate.network import Ears
-from training.accurate.pretrained import ENCODER
 from training.export import set_decoder, set_encoder, specification, write_model
 from training.student import Block, Decoder
+from training.taught.network import Ears
 
 
 @torch.no_grad()
@@ -37,8 +35,7 @@ def export(
     ears: Ears, folder: Path, description: Mapping[str, object], quantization: str | None = "int8"
 ) -> None:
     """Write all files of the model into ``folder``, replacing what is there; float32 without a type."""
-    encoder = replace(ENCODER, encoder_layers=ears.sizes.encoder_layers)
-    spec = specification(encoder, ears.sizes.text)
+    spec = specification(ears.sizes.encoder, ears.sizes.text)
     set_encoder(spec.encoder, ears.encoder)
     set_decoder(spec.decoder, folded(ears))
     write_model(spec, ears.ctc, folder, description, quantization)

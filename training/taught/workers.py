@@ -13,13 +13,12 @@ from torch.multiprocessing.spawn import spawn
 
 from asr_worker.engines.ctc_head import CtcHead
 from asr_worker.features import FeatureConfig, log_mel
-from training.accurate.learn import Head, Plan, Run
-from training.accurate.network import Ears, Sizes, begun
-from training.accurate.pretrained import ENCODER, Front, fit_front, whisper_variables
-from training.accurate.speech import Speech
-from training.accurate.windows import Cutter
 from training.audio import Floats
-from training.restore import restore
+from training.taught.learn import Head, Plan, Run
+from training.taught.network import begun, load, save
+from training.taught.pretrained import Front, fit_front, whisper_variables
+from training.taught.speech import Speech
+from training.taught.windows import Cutter
 from training.workers import free_port
 
 FINE = FeatureConfig(n_mels=80, hop_length=160)
@@ -60,28 +59,7 @@ def begin(work: Path, teacher: Path, layers: int, file: Path) -> None:
         pairs.append((coarse, fine))
     off = fit_front(ears.encoder, Front(variables), pairs, FRONT_STEPS)
     print(f"front: {off:.4f} of the variance of Whisper's convolutions is lost", flush=True)
-    save_start(ears, file)
-
-
-def save_start(ears: Ears, file: Path) -> None:
-    """Weights to begin with, in one move."""
-    partial = file.with_suffix(".partial")
-    torch.save({"ears": ears.state_dict(), "layers": ears.sizes.encoder_layers}, partial)
-    partial.replace(file)
-
-
-def load(file: Path, teacher: Path, averaged: bool = False) -> Ears:
-    """The network of a checkpoint or of the start."""
-    state = torch.load(file, weights_only=True)
-    text = restore(teacher).shape
-    if "bridge.weight" not in state["ears"]:
-        text = replace(text, memory_width=ENCODER.d_model)
-    ears = Ears(Sizes(state["layers"], text))
-    ears.load_state_dict(state["ears"])
-    if averaged and "averaged" in state:
-        for weight, mean in zip(ears.parameters(), state["averaged"], strict=True):
-            weight.data.copy_(mean)
-    return ears
+    save(ears, file)
 
 
 def _work(rank: int, job: Job, port: int) -> None:
@@ -90,7 +68,7 @@ def _work(rank: int, job: Job, port: int) -> None:
         address = f"tcp://127.0.0.1:{port}"
         distributed.init_process_group("gloo", init_method=address, rank=rank, world_size=job.processes)
     torch.manual_seed(job.plan.seed)
-    ears = load(job.start, job.teacher)
+    ears = load(job.start)
     stored = CtcHead.load(job.teacher / "ctc_head.npz")
     head = Head(torch.from_numpy(stored.weight), torch.from_numpy(stored.bias))
     run = Run(ears, job.plan, head, job.checkpoint, lead=rank == 0)

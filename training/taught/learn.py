@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn import functional
 
-from training.accurate.network import Ears
-from training.accurate.windows import Batch, Cutter
 from training.learn import Averaged, average_gradients, padded, sounds_loss
+from training.taught.network import Ears, save
+from training.taught.windows import Batch, Cutter
 from training.tokens import END, IGNORED, Target
 
 LOSSES = ("posterior", "state", "sounds", "text")
@@ -237,16 +237,11 @@ class Run:
 
     def save(self) -> None:
         """Write a checkpoint in one move."""
-        partial = self.file.with_suffix(".partial")
         progress = self.progress
-        torch.save(
-            {
-                "ears": self.ears.state_dict(),
-                "averaged": self.averaged.weights,
-                "optimiser": self.optimiser.state_dict(),
-                "progress": [progress.step, progress.spent_minutes, progress.heard_s],
-                "layers": self.ears.sizes.encoder_layers,
-            },
-            partial,
+        save(
+            self.ears,
+            self.file,
+            averaged=self.averaged.weights,
+            optimiser=self.optimiser.state_dict(),
+            progress=[progress.step, progress.spent_minutes, progress.heard_s],
         )
-        partial.replace(self.file)

@@ -12,9 +12,9 @@ import pytest
 from asr_worker.engines.model_files import ModelNotUsable, bundled
 from cli.sample_files import load_samples
 from training import audio
-from training.accurate.speech import FRAME, Job, Speech, prepare
 from training.cache import Source
 from training.passages import verse
+from training.taught.speech import FRAME, Job, Speech, prepare
 
 
 def fatiha(first: int, last: int) -> list[Job]:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from asr_worker.engines.ctc_head import CtcHead
-from training.accurate.speech import FRAME_S, Part, Speech, Spoken
-from training.accurate.windows import Cutter
 from training.audio import SAMPLE_RATE
+from training.taught.speech import FRAME_S, Part, Speech, Spoken
+from training.taught.windows import Cutter
 from training.tokens import IGNORED, text_of
 
 SYMBOLS = 20

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from asr_worker.engines.ctc_head import CtcHead
 from asr_worker.features import log_power
-from training.accurate.speech import FRAME_S, Speech, Spoken
 from training.audio import SAMPLE_RATE
 from training.augment import DIGITAL_SILENCE, augment
 from training.cache import FEATURES
 from training.distort import shift_pitch, spoil
 from training.noise import NoiseTable, coloured
+from training.taught.speech import FRAME_S, Speech, Spoken
 from training.tokens import Target, target
 from training.voices import SYNTHETIC_PREFIX
 
