@@ -1,7 +1,8 @@
 """How a model hears what it was never trained on: ``python -m training.strangers MODEL --data DIR``.
 
 Held-out reciters saying suras that were trained on with other voices, and suras that never were; phone
-recordings by length of passage; and how many words are called correct when another sura is recited than
+recordings by length of passage; the held-out reciters with pitch and formants raised, for want of women
+and children; and how many words are called correct when another sura is recited than
 the one that is followed (a share that should be near zero: nobody said those words).
 """
 
@@ -30,6 +31,7 @@ from training.audio import Floats
 from training.manifest import Clip
 from training.mistakes import joined as in_a_row
 from training.passages import verse
+from training.stretch import raised
 from training.unheard import UNHEARD_SURAS
 
 ACCUSED = ("wrong", "missing")
@@ -37,6 +39,7 @@ LENGTHS_S = (3.0, 6.0, 12.0, 30.0)
 """Borders between the groups of phone recordings."""
 OTHER_SURAS = ((78, 1, 10), (83, 1, 10), (89, 1, 8), (97, 1, 5), (112, 1, 4), (2, 255, 257))
 """Passages that are followed while another sura is recited."""
+RAISED = (("voice 20 % higher, about a woman's", 1.2), ("voice 40 % higher, about a child's", 1.4))
 LONGEST_STRANGER_S = 40.0
 """So much of another sura is recited against a passage, verse after verse."""
 
@@ -111,6 +114,13 @@ def groups(data: Path, limit: int) -> Iterator[tuple[str, Clip]]:
         yield f"phones: {longest}", clip
 
 
+def _evenly(data: Path, limit: int) -> Iterator[Clip]:
+    """At most ``limit`` verses of each held-out reciter."""
+    for reciter in manifest.HELD_OUT:
+        clips = [clip for clip in manifest.recited(data) if clip.reciter == reciter]
+        yield from clips[:: max(1, -(-len(clips) // limit))]
+
+
 def strangers(data: Path, reciter: str) -> Iterator[tuple[VerseRange, Floats]]:
     """A passage to follow, and what is recited instead: verses of another sura."""
     by_sura: dict[int, list[Clip]] = {}
@@ -139,6 +149,10 @@ def measure(
     tallies: dict[str, Tally] = {}
     for group, clip in groups(data, limit):
         hear(listener, clip, audio.read(clip.path), tallies.setdefault(group, Tally()), policy)
+    for name, ratio in RAISED:
+        for clip in _evenly(data, limit // 2):
+            tally = tallies.setdefault(f"{clip.reciter}: {name}", Tally())
+            hear(listener, clip, raised(audio.read(clip.path), ratio), tally, policy)
     figures = {group: tally.rates() for group, tally in tallies.items()}
     for reciter in manifest.HELD_OUT:
         words = correct = 0
