@@ -22,7 +22,7 @@ class WorkerSettings(BusSettings, HttpSettings):
         default=BUNDLED,
         validation_alias=AliasChoices("ASR_MODEL", "STREAM_MODEL"),
         description="A CTranslate2 Whisper directory, a Whisper name (small, large-v3, …), "
-        "a Hugging Face id of a converted model, or the bundled model's name.",
+        "a Hugging Face id of a converted model, or a bundled model's name (rattil-tiny, rattil-base).",
     )
     engine: Literal["ctranslate2", "faster-whisper", "scripted"] = Field(
         default="ctranslate2",

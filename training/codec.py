@@ -16,8 +16,13 @@ CODECS = (
     ("libopus", "ogg", (6_000, 8_000, 12_000, 16_000), 16_000),
     ("libmp3lame", "mp3", (16_000, 24_000, 32_000), 16_000),
     ("libopus", "ogg", (6_000, 8_000, 12_000), 8_000),
+    ("libopencore_amrnb", "amr", (4_750, 5_900, 7_950, 12_200), 8_000),
+    ("pcm_mulaw", "wav", (64_000,), 8_000),
+    ("aac", "adts", (16_000, 24_000), 16_000),
 )
 """Encoder, container, bits per second, sampling rate."""
+DELAY = {"aac": 1024, "libopencore_amrnb": 80}
+"""Samples at 16 kHz by which a codec comes out late where its container does not tell."""
 
 
 def _encoded(samples: Floats, codec: str, container: str, bits: int, rate: int) -> bytes:
@@ -46,8 +51,10 @@ def _decoded(data: bytes) -> Floats:
 def code(samples: Floats, rng: Rng) -> Floats:
     """Through a random codec of :data:`CODECS` and back; as long as before."""
     codec, container, rates, rate = CODECS[rng.integers(len(CODECS))]
+    bits = rates[int(rng.random() * len(rates))]
     peak = max(1.0, float(np.abs(samples).max()))
-    heard = _decoded(_encoded(samples / peak, codec, container, int(rng.choice(rates)), rate)) * peak
+    heard = _decoded(_encoded(samples / peak, codec, container, bits, rate)) * peak
+    heard = heard[DELAY.get(codec, 0) :][: samples.size]
     kept = np.zeros(samples.size, dtype=np.float32)
-    kept[: heard.size] = heard[: samples.size]
+    kept[: heard.size] = heard
     return kept

@@ -17,7 +17,7 @@ from torch import nn
 from asr_worker.engines.ctc_head import CtcHead
 from training.cache import FEATURES
 from training.passages import SYMBOLS
-from training.student import Attention, Block, Student
+from training.student import Attention, Block, Decoder, Encoder, Shape, Student
 from training.tokens import PROMPT, SPACE, SPECIALS, TIMESTAMPS, TOKEN_ID, UNKNOWN, VOCABULARY
 
 Floats = NDArray[np.float32]
@@ -29,77 +29,81 @@ MAX_SECONDS = 10.0
 HEAD_FILE = "ctc_head.npz"
 
 
-def _array(values: Any) -> Floats:
+def array(values: Any) -> Floats:
     """A copy: quantisation works in place and must not reach the student's own weights."""
     return np.array(values.detach().float().numpy(), dtype=np.float32, order="C", copy=True)
 
 
-def _set_linear(spec: Any, *parts: nn.Linear) -> None:
+def set_linear(spec: Any, *parts: nn.Linear) -> None:
     """One matrix of several linear layers side by side; a missing bias is zero."""
-    spec.weight = np.concatenate([_array(part.weight) for part in parts])
+    spec.weight = np.concatenate([array(part.weight) for part in parts])
     spec.bias = np.concatenate(
         [
-            _array(part.bias) if part.bias is not None else np.zeros(part.out_features, np.float32)
+            array(part.bias) if part.bias is not None else np.zeros(part.out_features, np.float32)
             for part in parts
         ]
     )
 
 
-def _set_norm(spec: Any, norm: nn.LayerNorm) -> None:
-    spec.gamma, spec.beta = _array(norm.weight), _array(norm.bias)
+def set_norm(spec: Any, norm: nn.LayerNorm) -> None:
+    spec.gamma, spec.beta = array(norm.weight), array(norm.bias)
 
 
-def _set_attention(spec: Any, attention: Attention, norm: nn.LayerNorm, cross: bool) -> None:
-    _set_norm(spec.layer_norm, norm)
+def set_attention(spec: Any, attention: Attention, norm: nn.LayerNorm, cross: bool) -> None:
+    set_norm(spec.layer_norm, norm)
     query, key, value = attention.query, attention.key, attention.value
     if cross:
-        _set_linear(spec.linear[0], query)
-        _set_linear(spec.linear[1], key, value)
+        set_linear(spec.linear[0], query)
+        set_linear(spec.linear[1], key, value)
     else:
-        _set_linear(spec.linear[0], query, key, value)
-    _set_linear(spec.linear[-1], attention.out)
+        set_linear(spec.linear[0], query, key, value)
+    set_linear(spec.linear[-1], attention.out)
 
 
-def _set_block(spec: Any, block: nn.Module) -> None:
+def set_block(spec: Any, block: nn.Module) -> None:
     if not isinstance(block, Block):
         raise TypeError(f"expected a transformer block, got {type(block).__name__}")
-    _set_attention(spec.self_attention, block.attention, block.attention_norm, cross=False)
+    set_attention(spec.self_attention, block.attention, block.attention_norm, cross=False)
     if block.cross is not None and block.cross_norm is not None:
-        _set_attention(spec.attention, block.cross, block.cross_norm, cross=True)
-    _set_norm(spec.ffn.layer_norm, block.ffn_norm)
-    _set_linear(spec.ffn.linear_0, block.widen)
-    _set_linear(spec.ffn.linear_1, block.narrow)
+        set_attention(spec.attention, block.cross, block.cross_norm, cross=True)
+    set_norm(spec.ffn.layer_norm, block.ffn_norm)
+    set_linear(spec.ffn.linear_0, block.widen)
+    set_linear(spec.ffn.linear_1, block.narrow)
 
 
-def _specification(student: Student) -> Any:
-    shape = student.shape
-    untyped: Any = WhisperSpec
-    spec = untyped(shape.encoder_layers, shape.heads, shape.decoder_layers, shape.heads)
-    encoder, decoder = student.encoder, student.decoder
+def set_encoder(spec: Any, encoder: Encoder) -> None:
+    """Convolutions, positions and layers of an encoder."""
     for name in ("conv1", "conv2"):
         convolution: nn.Conv1d = getattr(encoder, name)
-        target = getattr(spec.encoder, name)
-        target.weight, target.bias = _array(convolution.weight), _array(convolution.bias)
-    spec.encoder.position_encodings.encodings = _array(encoder.positions)
-    _set_norm(spec.encoder.layer_norm, encoder.norm)
-    for layer, block in zip(spec.encoder.layer, encoder.blocks, strict=True):
-        _set_block(layer, block)
-    spec.decoder.embeddings.weight = _array(decoder.tokens.weight)
-    spec.decoder.projection.weight = _array(decoder.tokens.weight)
-    spec.decoder.position_encodings.encodings = _array(decoder.positions)
-    _set_norm(spec.decoder.layer_norm, decoder.norm)
-    for layer, block in zip(spec.decoder.layer, decoder.blocks, strict=True):
-        _set_block(layer, block)
-    return spec
+        target = getattr(spec, name)
+        target.weight, target.bias = array(convolution.weight), array(convolution.bias)
+    spec.position_encodings.encodings = array(encoder.positions)
+    set_norm(spec.layer_norm, encoder.norm)
+    for layer, block in zip(spec.layer, encoder.blocks, strict=True):
+        set_block(layer, block)
 
 
-def _configure(spec: Any, student: Student) -> None:
+def set_decoder(spec: Any, decoder: Decoder) -> None:
+    """Letters, positions and layers of a decoder."""
+    spec.embeddings.weight = array(decoder.tokens.weight)
+    spec.projection.weight = array(decoder.tokens.weight)
+    spec.position_encodings.encodings = array(decoder.positions)
+    set_norm(spec.layer_norm, decoder.norm)
+    for layer, block in zip(spec.layer, decoder.blocks, strict=True):
+        set_block(layer, block)
+
+
+def specification(encoder: Shape, decoder: Shape) -> Any:
+    """An empty Whisper of these sizes, with Rattil's vocabulary."""
+    untyped: Any = WhisperSpec
+    spec = untyped(encoder.encoder_layers, encoder.heads, decoder.decoder_layers, decoder.heads)
     spec.register_vocabulary(list(VOCABULARY))
     spec.config.suppress_ids = [TOKEN_ID[UNKNOWN]] + [TOKEN_ID[name] for name in SPECIALS[1:]]
     spec.config.suppress_ids_begin = [TOKEN_ID[SPACE]]
     spec.config.lang_ids = []
-    last = student.shape.decoder_layers - 1
-    spec.config.alignment_heads = [(last, head) for head in range(student.shape.heads)]
+    last = decoder.decoder_layers - 1
+    spec.config.alignment_heads = [(last, head) for head in range(decoder.heads)]
+    return spec
 
 
 def tokenizer() -> Tokenizer:
@@ -160,15 +164,23 @@ def export(
     student: Student, folder: Path, description: Mapping[str, object], quantization: str | None = "int8"
 ) -> None:
     """Write all files of the model into ``folder``, replacing what is there; float32 without a type."""
+    spec = specification(student.shape, student.shape)
+    set_encoder(spec.encoder, student.encoder)
+    set_decoder(spec.decoder, student.decoder)
+    write_model(spec, student.ctc, folder, description, quantization)
+
+
+def write_model(
+    spec: Any, ctc: nn.Linear, folder: Path, description: Mapping[str, object], quantization: str | None
+) -> None:
+    """A filled specification and its phoneme head as a model directory."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    spec = _specification(student)
-    _configure(spec, student)
     spec.validate()
     spec.optimize(quantization=quantization)
     spec.save(str(folder))
     tokenizer().save(str(folder / "tokenizer.json"), pretty=False)
-    head = CtcHead(_array(student.ctc.weight).T.copy(), _array(student.ctc.bias), SYMBOLS, 0, FRAME_MS)
+    head = CtcHead(array(ctc.weight).T.copy(), array(ctc.bias), SYMBOLS, 0, FRAME_MS)
     head.save(folder / HEAD_FILE)
     write_json(folder / "preprocessor_config.json", _preprocessor())
     write_json(folder / "model.json", dict(description))

@@ -12,7 +12,7 @@ from threading import Thread
 
 import numpy as np
 import torch
-from torch import Tensor, distributed
+from torch import Tensor, distributed, nn
 from torch.nn import functional
 
 from training.student import Student
@@ -73,16 +73,21 @@ def losses(student: Student, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
     frame = functional.cross_entropy(
         frame_logits.flatten(0, 1), torch.from_numpy(batch.labels).flatten(), label_smoothing=0.05
     )
-    counts = torch.tensor([len(row) for row in batch.sounds])
-    ctc = functional.ctc_loss(
-        ctc_logits.log_softmax(-1).transpose(0, 1),
-        padded(batch.sounds, 0),
-        torch.full((len(batch.sounds),), ctc_logits.shape[1]),
+    return frame, sounds_loss(ctc_logits, batch.sounds), text
+
+
+def sounds_loss(scores: Tensor, sounds: Sequence[Sequence[int]]) -> Tensor:
+    """CTC loss for each true sound, ``scores [batch, frames, symbols]``."""
+    counts = torch.tensor([len(row) for row in sounds])
+    total: Tensor = functional.ctc_loss(
+        scores.log_softmax(-1).transpose(0, 1),
+        padded(sounds, 0),
+        torch.full((len(sounds),), scores.shape[1]),
         counts,
         reduction="sum",
         zero_infinity=True,
-    ) / max(1, int(counts.sum()))
-    return frame, ctc, text
+    )
+    return total / max(1, int(counts.sum()))
 
 
 def _optimiser(student: Student, plan: Plan) -> torch.optim.AdamW:
@@ -109,15 +114,18 @@ def _feed(cutter: Cutter, seconds: float, ahead: int = 6) -> Queue[Batch]:
 class Averaged:
     """A running mean of the weights over the last few hundred steps: what gets exported."""
 
-    def __init__(self, student: Student) -> None:
+    def __init__(self, student: nn.Module) -> None:
         self._live = list(student.parameters())
         self.weights = [weight.detach().clone() for weight in self._live]
 
-    def follow(self, step: int) -> None:
-        """Move towards the live weights, now and then; faster while training is young."""
+    def follow(self, step: int, youth: float = 1.0) -> None:
+        """Move towards the live weights, now and then; faster while training is young.
+
+        The memory is the last ``youth`` of all steps so far, and at most that of ``AVERAGE_SHARE``.
+        """
         if step % AVERAGE_EVERY:
             return
-        share = max(AVERAGE_SHARE, AVERAGE_EVERY / (step + AVERAGE_EVERY))
+        share = max(AVERAGE_SHARE, AVERAGE_EVERY / (youth * step + AVERAGE_EVERY))
         torch._foreach_lerp_(self.weights, [weight.detach() for weight in self._live], share)
 
 
@@ -141,7 +149,7 @@ def save(
     partial.replace(file)
 
 
-def _average_gradients(student: Student) -> None:
+def average_gradients(student: nn.Module) -> None:
     """Mean of the workers' gradients, in every worker."""
     if not distributed.is_initialized():
         return
@@ -206,7 +214,7 @@ def learn(student: Student, cutter: Cutter, plan: Plan, file: Path, lead: bool =
         loss = plan.frame_weight * frame + plan.ctc_weight * ctc + plan.text_weight * text
         optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
-        _average_gradients(student)
+        average_gradients(student)
         norm = torch.nn.utils.clip_grad_norm_(student.parameters(), 2.0)
         if torch.isfinite(norm):
             optimiser.step()

@@ -109,7 +109,7 @@ def _faded(samples: Floats) -> Floats:
     return faded
 
 
-def _joined(*parts: Floats) -> Floats:
+def joined(*parts: Floats) -> Floats:
     """Verses one after the other, with a pause between them."""
     pause = np.zeros(round(PAUSE_S * SAMPLE_RATE), np.float32)
     return np.concatenate([piece for part in parts for piece in (part, pause)])
@@ -128,7 +128,7 @@ class Scene:
         """The three verses, the middle one edited, with its mistaken words."""
         return Case(
             VerseRange.of(self.here.sura, self.before.aya, self.after.aya),
-            _joined(self.before.samples, edited, self.after.samples),
+            joined(self.before.samples, edited, self.after.samples),
             frozenset((self.here.aya, word) for word in wrong),
         )
 
@@ -164,7 +164,7 @@ def skip_word(scene: Scene, rng: Rng) -> Case | None:
     """A word inside the verse left out."""
     word, here = _inner_word(scene, rng), scene.here
     edited = np.concatenate([here.part(1, word - 1), here.part(word + 1, len(here.words))])
-    case = scene.without(_joined(scene.before.samples, edited, scene.after.samples), word)
+    case = scene.without(joined(scene.before.samples, edited, scene.after.samples), word)
     return case if case.mistaken else None
 
 
@@ -196,7 +196,7 @@ def stop_early(scene: Scene, rng: Rng) -> Case:
     word, here = _inner_word(scene, rng), scene.here
     unsaid = [(here.aya, at) for at in range(word + 1, len(here.words) + 1)]
     unsaid += [(scene.after.aya, at) for at in range(1, len(scene.after.words) + 1)]
-    samples = _joined(scene.before.samples, here.part(1, word))
+    samples = joined(scene.before.samples, here.part(1, word))
     return Case(scene.case(samples).verses, samples, unsaid=frozenset(unsaid))
 
 
@@ -205,7 +205,7 @@ def skip_verse(scene: Scene, rng: Rng) -> Case | None:
     before, here, after = scene.before, scene.here, scene.after
     if max(shared(after.words, before.words), shared(after.words, here.words)) >= LIKE_SHARE:
         return None
-    case = scene.without(_joined(before.samples, after.samples), *range(1, len(here.words) + 1))
+    case = scene.without(joined(before.samples, after.samples), *range(1, len(here.words) + 1))
     return case if case.mistaken else None
 
 

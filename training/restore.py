@@ -16,7 +16,7 @@ from torch import nn
 from asr_worker.engines.ctc_head import CtcHead
 from cli.modelling.weights import read_weights
 from training.export import HEAD_FILE
-from training.student import Attention, Block, Shape, Student, sinusoids
+from training.student import Attention, Block, Decoder, Encoder, Shape, Student
 
 Floats = NDArray[np.float32]
 Variables = dict[str, Floats]
@@ -24,29 +24,38 @@ Variables = dict[str, Floats]
 
 def restore(folder: Path) -> Student:
     """The student of an exported model directory. Raises `ModelNotUsable` for another kind of model."""
-    stored = read_weights(folder / "model.bin").as_float32()
-    # Equal arrays are written once, under the name of the first.
-    aliases = {name: stored.variables[target] for name, target in stored.aliases.items()}
-    variables = stored.variables | aliases
-    head = CtcHead.load(folder / HEAD_FILE)
-    tokens, width = variables["decoder/embeddings/weight"].shape
-    student = Student(
-        Shape(
-            symbols=len(head.symbols),
-            vocabulary=tokens,
-            d_model=width,
-            heads=int(variables["encoder/num_heads"]),
-            ffn=len(variables["encoder/layer_0/ffn/linear_0/weight"]),
-            encoder_layers=_layers(variables, "encoder"),
-            decoder_layers=_layers(variables, "decoder"),
-        )
-    )
-    with torch.no_grad():
-        _fill(student, variables)
-        for linear in (student.ctc, student.frame):
-            _copy(linear.weight, np.ascontiguousarray(head.weight.T))
-            _copy(linear.bias, head.bias)
+    variables, head = stored(folder)
+    student = Student(shape_of(variables, head))
+    fill_encoder(student.encoder, variables)
+    fill_decoder(student.decoder, variables)
+    for linear in (student.ctc, student.frame):
+        fill_head(linear, head)
     return student
+
+
+def stored(folder: Path) -> tuple[Variables, CtcHead]:
+    """All weights of an exported model as float32, and its phoneme head."""
+    weights = read_weights(folder / "model.bin").as_float32()
+    # Equal arrays are written once, under the name of the first.
+    aliases = {name: weights.variables[target] for name, target in weights.aliases.items()}
+    return weights.variables | aliases, CtcHead.load(folder / HEAD_FILE)
+
+
+def shape_of(variables: Variables, head: CtcHead, part: str = "encoder") -> Shape:
+    """Sizes of the network; width and heads are those of one part, where the two differ."""
+    tokens, decoder_width = variables["decoder/embeddings/weight"].shape
+    width = len(variables[f"{part}/layer_norm/gamma"])
+    encoder_width = len(variables["encoder/layer_norm/gamma"])
+    return Shape(
+        symbols=len(head.symbols),
+        vocabulary=tokens,
+        d_model=width,
+        heads=int(variables[f"{part}/num_heads"]),
+        ffn=len(variables[f"{part}/layer_0/ffn/linear_0/weight"]),
+        encoder_layers=_layers(variables, "encoder"),
+        decoder_layers=_layers(variables, "decoder"),
+        memory_width=0 if encoder_width == decoder_width else encoder_width,
+    )
 
 
 def as_checkpoint(student: Student, file: Path) -> None:
@@ -94,29 +103,55 @@ def _layers(variables: Variables, part: str) -> int:
     )
 
 
-def _fill(student: Student, variables: Variables) -> None:
-    encoder, decoder = student.encoder, student.decoder
-    for name in ("conv1", "conv2"):
-        convolution: nn.Conv1d = getattr(encoder, name)
-        _copy(convolution.weight, variables[f"encoder/{name}/weight"])
-        _copy(convolution.bias, variables[f"encoder/{name}/bias"])
-    encoder.positions.copy_(sinusoids(student.shape.source_positions, student.shape.d_model))
+@torch.no_grad()
+def fill_encoder(encoder: Encoder, variables: Variables) -> None:
+    """Copy the stored encoder, its positions included."""
+    fill_convolutions(encoder, variables)
+    _copy(encoder.positions, variables["encoder/position_encodings/encodings"])
+    _layers_of(encoder, variables, "encoder")
+
+
+@torch.no_grad()
+def fill_decoder(decoder: Decoder, variables: Variables) -> None:
+    """Copy the stored decoder."""
     _copy(decoder.tokens.weight, variables["decoder/embeddings/weight"])
     _copy(decoder.positions, variables["decoder/position_encodings/encodings"])
-    for part, module in (("encoder", encoder), ("decoder", decoder)):
-        _norm(module.norm, variables, f"{part}/layer_norm")
-        for index, block in enumerate(module.blocks):
-            _block(block, variables, f"{part}/layer_{index}")
+    _layers_of(decoder, variables, "decoder")
 
 
-def _block(block: nn.Module, variables: Variables, name: str) -> None:
+@torch.no_grad()
+def fill_head(linear: nn.Linear, head: CtcHead) -> None:
+    """Copy a stored phoneme head."""
+    _copy(linear.weight, np.ascontiguousarray(head.weight.T))
+    _copy(linear.bias, head.bias)
+
+
+@torch.no_grad()
+def fill_convolutions(module: nn.Module, variables: Variables) -> None:
+    """Copy the two stored convolutions."""
+    for name in ("conv1", "conv2"):
+        convolution: nn.Conv1d = getattr(module, name)
+        assert convolution.bias is not None
+        _copy(convolution.weight, variables[f"encoder/{name}/weight"])
+        _copy(convolution.bias, variables[f"encoder/{name}/bias"])
+
+
+def _layers_of(module: Encoder | Decoder, variables: Variables, part: str) -> None:
+    fill_norm(module.norm, variables, f"{part}/layer_norm")
+    for index, block in enumerate(module.blocks):
+        fill_block(block, variables, f"{part}/layer_{index}")
+
+
+@torch.no_grad()
+def fill_block(block: nn.Module, variables: Variables, name: str) -> None:
+    """Copy one stored layer."""
     assert isinstance(block, Block)
     _attention(block.attention, variables, f"{name}/self_attention")
-    _norm(block.attention_norm, variables, f"{name}/self_attention/layer_norm")
+    fill_norm(block.attention_norm, variables, f"{name}/self_attention/layer_norm")
     if block.cross is not None and block.cross_norm is not None:
         _attention(block.cross, variables, f"{name}/attention")
-        _norm(block.cross_norm, variables, f"{name}/attention/layer_norm")
-    _norm(block.ffn_norm, variables, f"{name}/ffn/layer_norm")
+        fill_norm(block.cross_norm, variables, f"{name}/attention/layer_norm")
+    fill_norm(block.ffn_norm, variables, f"{name}/ffn/layer_norm")
     _linears(variables, f"{name}/ffn/linear_0", block.widen)
     _linears(variables, f"{name}/ffn/linear_1", block.narrow)
 
@@ -142,7 +177,9 @@ def _linears(variables: Variables, name: str, *parts: nn.Linear) -> None:
             _copy(part.bias, bias)
 
 
-def _norm(norm: nn.LayerNorm, variables: Variables, name: str) -> None:
+@torch.no_grad()
+def fill_norm(norm: nn.LayerNorm, variables: Variables, name: str) -> None:
+    """Copy a stored layer norm."""
     _copy(norm.weight, variables[f"{name}/gamma"])
     _copy(norm.bias, variables[f"{name}/beta"])
 

@@ -28,6 +28,8 @@ class Shape:
     source_positions: int = 1500
     """Encoder frames of 40 ms: 60 s, since stock callers always pad to 3,000 feature frames."""
     target_positions: int = 448
+    memory_width: int = 0
+    """Width of the encoder that the decoder listens to; 0: its own."""
 
 
 def sinusoids(length: int, channels: int) -> Tensor:
@@ -45,12 +47,12 @@ class Attention(nn.Module):
     fast on a CPU as ``scaled_dot_product_attention`` with its backward pass.
     """
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, memory_width: int = 0) -> None:
         super().__init__()
         self.heads = shape.heads
         self.query = nn.Linear(shape.d_model, shape.d_model)
-        self.key = nn.Linear(shape.d_model, shape.d_model, bias=False)
-        self.value = nn.Linear(shape.d_model, shape.d_model)
+        self.key = nn.Linear(memory_width or shape.d_model, shape.d_model, bias=False)
+        self.value = nn.Linear(memory_width or shape.d_model, shape.d_model)
         self.out = nn.Linear(shape.d_model, shape.d_model)
 
     def _projected(self, states: Tensor, *layers: nn.Linear) -> tuple[Tensor, ...]:
@@ -84,7 +86,7 @@ class Block(nn.Module):
         super().__init__()
         self.attention = Attention(shape)
         self.attention_norm = nn.LayerNorm(shape.d_model)
-        self.cross = Attention(shape) if decodes else None
+        self.cross = Attention(shape, shape.memory_width) if decodes else None
         self.cross_norm = nn.LayerNorm(shape.d_model) if decodes else None
         self.widen = nn.Linear(shape.d_model, shape.ffn)
         self.narrow = nn.Linear(shape.ffn, shape.d_model)

@@ -63,7 +63,7 @@ def _work(rank: int, job: Job, port: int) -> None:
     learn(student, cutter, job.plan, job.checkpoint, lead=rank == 0)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -78,4 +78,4 @@ def train(job: Job) -> None:
         _work(0, job, 0)
     else:
         start: Any = spawn
-        start(_work, (job, _free_port()), nprocs=job.processes)
+        start(_work, (job, free_port()), nprocs=job.processes)

@@ -12,7 +12,9 @@ from shared.audio.formats import SAMPLE_RATE
 from shared.errors import RattilError
 
 BUNDLED = "rattil-tiny"
-"""The model that comes with the source, in `models/`."""
+"""The model that comes with the source, in `models/`, and is taken by default."""
+ACCURATE = "rattil-base"
+"""The larger one that hears phones and halls better, in `models/`, too."""
 
 WHISPER_WINDOW_S = 30.0
 """The only context length that stock Whisper checkpoints were trained with."""
@@ -90,13 +92,13 @@ def read_card(directory: Path) -> ModelCard:
 
 
 def locate(model: str) -> Path:
-    """The directory of a model given as a path, as the bundled model's name, as `whisper-base`, or as a
+    """The directory of a model given as a path, as a bundled model's name, as `whisper-base`, or as a
     Whisper name or Hugging Face id (downloaded by faster-whisper on first use).
 
     Raises `ModelNotUsable` with what to do.
     """
-    if model == BUNDLED:
-        return checked(bundled())
+    if model in (BUNDLED, ACCURATE):
+        return checked(bundled(model))
     path = Path(model).expanduser()
     if path.exists():
         return checked(path)
@@ -110,14 +112,14 @@ def locate(model: str) -> Path:
     return checked(_downloaded(model))
 
 
-def bundled() -> Path:
-    """The bundled model's directory: beside the packages in a checkout, else below the working directory."""
-    places = [Path(__file__).resolve().parents[2] / "models" / BUNDLED, Path.cwd() / "models" / BUNDLED]
+def bundled(name: str = BUNDLED) -> Path:
+    """A bundled model's directory: beside the packages in a checkout, else below the working directory."""
+    places = [Path(__file__).resolve().parents[2] / "models" / name, Path.cwd() / "models" / name]
     for place in places:
         if (place / "model.bin").is_file():
             return place
     raise ModelNotUsable(
-        f"the bundled model is not at {places[0]}; run from a checkout, "
+        f"the bundled model {name} is not at {places[0]}; run from a checkout, "
         "or set ASR_MODEL to a model's path or name"
     )
 

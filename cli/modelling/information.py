@@ -32,6 +32,7 @@ class ModelFacts(msgspec.Struct, frozen=True):
     encoder_layers: int
     decoder_layers: int
     width: int
+    decoder_width: int
     vocabulary: int
     mels: int
     hop_ms: float
@@ -48,8 +49,8 @@ def facts(directory: Path) -> ModelFacts:
     """Read a model directory. Raises `ModelNotUsable` when it is none."""
     card = read_card(checked(directory))
     weights = read_weights(directory / "model.bin")
-    vocabulary, width = weights.variables["decoder/embeddings/weight"].shape
-    mels = weights.variables["encoder/conv1/weight"].shape[1]
+    vocabulary, decoder_width = weights.variables["decoder/embeddings/weight"].shape
+    width, mels = weights.variables["encoder/conv1/weight"].shape[:2]
     features = feature_config(directory, int(mels))
     head = load_head(directory, card)
     return ModelFacts(
@@ -62,6 +63,7 @@ def facts(directory: Path) -> ModelFacts:
         encoder_layers=_layers(weights, "encoder"),
         decoder_layers=_layers(weights, "decoder"),
         width=int(width),
+        decoder_width=int(decoder_width),
         vocabulary=int(vocabulary),
         mels=int(mels),
         hop_ms=features.hop_length * 1000 / features.sample_rate,

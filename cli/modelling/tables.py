@@ -23,7 +23,8 @@ def facts_table(facts: ModelFacts) -> Table:
         "path": facts.path,
         "kind": kind,
         "parameters": f"{facts.parameters / 1e6:.1f} M, stored as {facts.stored_as}",
-        "layers": f"encoder {facts.encoder_layers}, decoder {facts.decoder_layers}, width {facts.width}",
+        "layers": f"encoder {facts.encoder_layers} of width {facts.width}, "
+        f"decoder {facts.decoder_layers} of width {facts.decoder_width}",
         "features": f"{facts.mels} mel bands every {facts.hop_ms:g} ms",
         "vocabulary": f"{facts.vocabulary} tokens",
         "script": facts.script,

@@ -169,6 +169,7 @@ def test_info_says_what_the_bundled_model_is(tmp_path: Path) -> None:
     facts = json.loads((tmp_path / "facts.json").read_bytes())
     assert facts["name"] == "rattil-tiny"
     assert facts["head"]["symbols"] > 60
+    assert (facts["width"], facts["decoder_width"]) == (256, 256)
     assert sum(facts["files"].values()) < 15_000_000
 
 

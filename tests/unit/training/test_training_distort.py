@@ -7,7 +7,18 @@ import pytest
 
 from training.audio import SAMPLE_RATE, Floats
 from training.codec import CODECS, code
-from training.distort import compress, distort, echo, room, set_level, shift_pitch
+from training.distort import (
+    add_bursts,
+    compress,
+    distort,
+    echo,
+    fft_size,
+    room,
+    set_level,
+    shift_pitch,
+    spoil,
+    suppress_noise,
+)
 
 
 def bursts() -> Floats:
@@ -106,3 +117,37 @@ def test_a_scrap_of_audio_is_left_alone() -> None:
     made = distort(scrap, np.random.default_rng(0))
     assert made.rate == 1.0
     assert made.samples is scrap
+
+
+def test_transform_sizes_are_the_next_products_of_two_three_and_five() -> None:
+    assert [fft_size(least) for least in (1, 2, 7, 1000, 48_001, 71_681)] == [1, 2, 8, 1000, 48_600, 72_000]
+
+
+def test_suppression_turns_steady_noise_down_and_leaves_speech_where_it_was() -> None:
+    rng = np.random.default_rng(5)
+    speech = bursts()
+    noisy = speech + 0.01 * rng.standard_normal(speech.size).astype(np.float32)
+    heard = suppress_noise(noisy, rng)
+    between = np.arange(speech.size) % 4000 > 1800
+    assert heard.size == speech.size
+    assert lag(speech, heard) == 0
+    assert heard[between].std() < 0.6 * noisy[between].std()
+    assert heard[~between].std() > 0.7 * noisy[~between].std()
+
+
+def test_bursts_are_short_and_added() -> None:
+    samples = bursts()
+    heard = add_bursts(samples, np.random.default_rng(6))
+    changed = np.abs(heard - samples) > 1e-6
+    assert 0 < changed.mean() < 1.0
+
+
+def test_spoiling_keeps_the_length() -> None:
+    rng = np.random.default_rng(7)
+    for size in (100, 1601, 48_017):
+        samples = 0.1 * rng.standard_normal(size).astype(np.float32)
+        for _ in range(20):
+            heard = spoil(samples, rng)
+            assert heard.size == size
+            assert heard.dtype == np.float32
+            assert np.isfinite(heard).all()

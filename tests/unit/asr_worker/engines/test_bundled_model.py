@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from asr_worker.capacity.practice_audio import syllables
 from asr_worker.engines.ctranslate2 import CTranslate2Engine
 from asr_worker.engines.engine import EngineItem, EngineOutput
-from asr_worker.engines.model_files import BUNDLED, ModelNotUsable, bundled, locate
+from asr_worker.engines.model_files import ACCURATE, BUNDLED, ModelNotUsable, bundled, locate
 from asr_worker.engines.model_parts import ComputeOptions
 from asr_worker.engines.rescoring import Rescoring
 from asr_worker.engines.voice_gate import VoiceGate
@@ -62,6 +62,42 @@ def test_the_bundled_model_hears_the_same_alone_and_in_a_batch(bundled_engine: C
     ]
     heard = sum(len(output.phones or ()) for output in together)
     assert heard > 5 * len(items), "a window of 2.5 s of recitation has more than a few sounds"
+
+
+@pytest.fixture(scope="module")
+def accurate_engine() -> Iterator[CTranslate2Engine]:
+    try:
+        bundled(ACCURATE)
+    except ModelNotUsable as absent:
+        pytest.skip(absent.message)
+    engine = CTranslate2Engine(locate(ACCURATE), ComputeOptions("cpu", "auto", 1))
+    yield engine
+    engine.close()
+
+
+def test_both_models_hear_the_same_features_and_sounds(
+    bundled_engine: CTranslate2Engine, accurate_engine: CTranslate2Engine
+) -> None:
+    fast, accurate = bundled_engine.capabilities, accurate_engine.capabilities
+    assert accurate.model == ACCURATE
+    assert (accurate.features, accurate.phones, accurate.word_times) == (fast.features, True, True)
+    assert accurate.script == fast.script
+    assert accurate_engine._ctc is not None
+    assert bundled_engine._ctc is not None
+    assert accurate_engine._ctc.symbols == bundled_engine._ctc.symbols
+
+
+def test_the_accurate_model_hears_the_same_alone_and_in_a_batch(accurate_engine: CTranslate2Engine) -> None:
+    together = _decode(accurate_engine, *_windows())
+    alone = [_decode(accurate_engine, item)[0] for item in _windows()]
+    assert [output.text for output in together] == [output.text for output in alone]
+    assert sum(len(output.phones or ()) for output in together) > 5 * len(together)
+    assert any(output.text for output in together)
+
+
+def test_a_bundled_model_that_is_not_there_is_refused_by_its_name() -> None:
+    with pytest.raises(ModelNotUsable, match=r"rattil-huge is not at .*models/rattil-huge"):
+        bundled("rattil-huge")
 
 
 @pytest.fixture(scope="module")

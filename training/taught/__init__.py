@@ -1,0 +1,1 @@
+"""Models taught by another model on distorted speech: the accurate one, and the fast one after it."""
