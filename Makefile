@@ -6,9 +6,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
-CODE := gateway asr_worker session_router shared cli benchmarks training tests
+CODE := gateway asr_worker session_router shared cli benchmarks deploy training tests
 
-.PHONY: help install demo run test check lint types rules format samples settings clean
+.PHONY: help install demo run test check lint types rules format samples settings manifests clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ format: $(DEV_STAMP) ## format and sort imports
 
 settings: $(STAMP) ## write docs/configuration.md from the settings classes
 	$(BIN)/python -m cli.settings_table
+
+manifests: $(STAMP) ## render the Helm chart with every values file, write deploy/k8s/base, validate all
+	$(BIN)/python -m deploy.manifests
 
 samples: $(STAMP) ## make the demo's recitations again (needs espeak-ng)
 	$(BIN)/python -m training.samples
