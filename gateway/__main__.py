@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from gateway.admission.adaptive_window import AdaptiveWindow, adaptive_policy
 from gateway.admission.lease_keeper import LeaseKeeper
 from gateway.admission.router_client import Admission, HttpAdmission, OpenAdmission
-from gateway.app import build_app
+from gateway.app import build_admin, build_app
 from gateway.auth.api_keys import Authenticator
 from gateway.connection.ended_connections import EndedConnections, relax_collector
 from gateway.connection.registry import ConnectionRegistry
@@ -27,7 +27,7 @@ from shared.bus.redis_sessions import RedisSessionStore
 from shared.bus.redis_suitability import SuitabilityWatch, require_suitable
 from shared.clock import SystemClock
 from shared.errors import UnsuitableRedis
-from shared.service.http_server import run, serve
+from shared.service.http_server import run, serve, served_beside
 from shared.service.logging import configure_logging, get_logger
 from shared.service.metrics import create_registry
 from shared.service.running import running
@@ -50,7 +50,11 @@ def main(argv: list[str] | None = None) -> None:
 
 
 async def _serve(settings: GatewaySettings) -> None:
-    async with open_ports(settings) as ports:
+    async with AsyncExitStack() as stack:
+        ports = await stack.enter_async_context(open_ports(settings))
+        if settings.admin_port:
+            admin = served_beside(build_admin(ports), settings.admin_host, settings.admin_port)
+            await stack.enter_async_context(admin)
         relax_collector()
         await serve(
             build_app(ports),

@@ -50,3 +50,9 @@ def build_app(ports: GatewayPorts) -> ASGIApp:
     ]
     handlers = {HTTPException: on_http_error}
     return TransportFinder(Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers))
+
+
+def build_admin(ports: GatewayPorts) -> ASGIApp:
+    """What probes and Prometheus ask, on a port of its own: no key, and nothing for clients."""
+    routes: list[BaseRoute] = [*health.routes(ports), *metrics.open_routes(ports)]
+    return Starlette(routes=routes, exception_handlers={HTTPException: on_http_error})

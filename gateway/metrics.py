@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from shared.service.metrics import LATENCY_BUCKETS_MS
+from shared.service.metrics import latency_histogram
 
 
 class GatewayMetrics:
@@ -71,12 +71,11 @@ class GatewayMetrics:
         self.finals = Counter(
             "rattil_gateway_finals_total", "Final reports, by outcome.", ["outcome"], registry=registry
         )
-        self.latency = Histogram(
-            "rattil_gateway_latency_ms",
-            "From the end of a window to its event, ms, by stage.",
+        self.latency = latency_histogram(
+            registry,
+            "rattil_gateway_latency_seconds",
+            "From the end of a window to its event, by stage: queued, inference, total.",
             ["stage"],
-            buckets=LATENCY_BUCKETS_MS,
-            registry=registry,
         )
 
         self.decoding = Histogram(
@@ -88,9 +87,9 @@ class GatewayMetrics:
         )
 
         # Looked up once: these count with every window.
-        self.queued_ms = self.latency.labels("queued")
-        self.inference_ms = self.latency.labels("inference")
-        self.total_ms = self.latency.labels("total")
+        self.queued = self.latency.labels("queued")
+        self.inference = self.latency.labels("inference")
+        self.total = self.latency.labels("total")
         self.results = self.outcomes.labels("result", "")
 
     def count_outcome(self, outcome: str, code: str) -> None:

@@ -25,6 +25,17 @@ class GatewaySettings(TranscriptionSettings, UploadSettings):
     port: int = Field(
         default=8000, validation_alias="PORT", ge=0, le=65535, description="Port; 0 takes a free one."
     )
+    admin_host: str = Field(
+        default="127.0.0.1", validation_alias="ADMIN_HOST", description="Address of ADMIN_PORT."
+    )
+    admin_port: int = Field(
+        default=0,
+        validation_alias="ADMIN_PORT",
+        ge=0,
+        le=65535,
+        description="A second port with /health, /ready and /metrics, where no API key is asked for: for "
+        "probes and Prometheus, never for clients; 0: none. On PORT, /metrics needs a key if there are API_KEYS.",
+    )
     router_url: str = Field(
         default="",
         validation_alias="ROUTER_URL",

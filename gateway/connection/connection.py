@@ -301,9 +301,10 @@ class Connection:
             return
         if self._plan.adaptive:
             self._ports.adaptive.observe(latency.total_ms)
-        metrics.queued_ms.observe(latency.queued_ms)
-        metrics.inference_ms.observe(latency.inference_ms)
-        metrics.total_ms.observe(latency.total_ms)
+        metrics.queued.observe(latency.queued_ms / 1000)
+        metrics.inference.observe(latency.inference_ms / 1000)
+        trace_id = f"{self._core.identity.connection_id}-{event.seq}"
+        metrics.total.observe(latency.total_ms / 1000, {"trace_id": trace_id})
 
     def _now_ms(self) -> int:
         return int(self._ports.clock.monotonic() * 1000)
