@@ -29,6 +29,8 @@ class WorkerMetrics:
             ["outcome", "code"],
             registry=registry,
         )
+        for outcome, code in (("result", ""), ("dropped", "poison"), ("dropped", "expired")):
+            self.outcomes.labels(outcome, code)
         self.duplicates = Counter(
             "rattil_worker_duplicate_commits",
             "Results that were not needed: another was first, or the session was gone.",

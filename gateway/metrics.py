@@ -91,6 +91,22 @@ class GatewayMetrics:
         self.inference = self.latency.labels("inference")
         self.total = self.latency.labels("total")
         self.results = self.outcomes.labels("result", "")
+        self._start_at_zero()
+
+    def _start_at_zero(self) -> None:
+        """The rate of a counter that appears with its first event misses that event: show it before."""
+        for code in ("timeout", "expired", "poison", "state_lost"):
+            self.outcomes.labels("dropped", code)
+        self.outcomes.labels("error", "asr_failed")
+        for how in ("new", "resumed", "lost"):
+            self.sessions.labels(how)
+        for reason in ("bus_unavailable", "queue_full"):
+            self.retries.labels(reason)
+        for code in ("no_capacity", "draining"):
+            self.refusals.labels(code)
+        for close in ("left", "1000", "1011"):
+            self.closes.labels(close)
+        self.finals.labels("report")
 
     def count_outcome(self, outcome: str, code: str) -> None:
         """One segment's terminal outcome other than a result, shown to its client."""

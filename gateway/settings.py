@@ -34,7 +34,7 @@ class GatewaySettings(TranscriptionSettings, UploadSettings):
         ge=0,
         le=65535,
         description="A second port with /health, /ready and /metrics, where no API key is asked for: for "
-        "probes and Prometheus, never for clients; 0: none. On PORT, /metrics needs a key if there are API_KEYS.",
+        "probes and Prometheus, never for clients; 0: none. With API_KEYS, /metrics on PORT needs a key.",
     )
     router_url: str = Field(
         default="",

@@ -57,6 +57,10 @@ class RouterMetrics:
         self.refresh_failures = Counter(
             "rattil_router_refresh_failures", "Refreshes that Redis did not allow", registry=registry
         )
+        for outcome in ("leased", "no_capacity"):
+            self.admissions.labels(outcome)
+        for how in ("died", "left"):
+            self.workers_gone.labels(how)
         self._pools = {
             name: Gauge(f"rattil_router_pool_{name}", text, ["pool"], registry=registry)
             for name, text in _POOL_GAUGES.items()

@@ -1,6 +1,6 @@
 """`make manifests`: renders the chart with every values file, writes what is generated, checks everything.
 
-Writes what `deploy/k8s` takes from the chart, and the table of values in the chart's README.
+Writes the dashboards, what `deploy/k8s` takes from the chart, and the table of its values.
 `--check` writes nothing and fails if a file is not what would be written.
 """
 
@@ -10,6 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from deploy.dashboards import boards
 from deploy.manifests import plain
 from deploy.manifests.chart import VALUES_FILES, ChartRefused, lint, read_values, render
 from deploy.manifests.policy import violations
@@ -23,19 +24,15 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; fail where a file would change")
     check_only = parser.parse_args().check
     found: list[str] = []
+    # The dashboards first: the chart holds them.
+    for path, text in boards.files().items():
+        found += _settle(path, text, check_only)
+    for path, text in {**plain.files(), README: readme()}.items():
+        found += _settle(path, text, check_only)
     for path in VALUES_FILES:
         wrong = check_values(path)
         print(f"{'WRONG' if wrong else 'ok':<6}{path.name}")
         found += [f"{path.name}: {line}" for line in wrong]
-    for path, text in {**plain.files(), README: readme()}.items():
-        if path.is_file() and path.read_text(encoding="utf-8") == text:
-            continue
-        if check_only:
-            found.append(f"{path}: not what the chart says; run `make manifests`")
-        else:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-            print(f"wrote {path.name}")
     print("\n".join(found) or f"all objects satisfy Kubernetes {' and '.join(KUBERNETES)}, and the policy")
     return 1 if found else 0
 
@@ -53,6 +50,18 @@ def check_values(path: Path) -> list[str]:
         for version in KUBERNETES:
             found += [f"Kubernetes {version}: {line}" for line in problems(item, version)]
     return found
+
+
+def _settle(path: Path, text: str, check_only: bool) -> list[str]:
+    """Write what a file should hold; with `check_only`, say that it does not."""
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return []
+    if check_only:
+        return [f"{path}: not what it should be; run `make manifests`"]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    print(f"wrote {path.name}")
+    return []
 
 
 if __name__ == "__main__":

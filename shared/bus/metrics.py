@@ -18,6 +18,8 @@ class BusMetrics:
             ["reason"],
             registry=registry,
         )
+        for reason in ("full", "fenced", "lost", "unavailable"):
+            self.refused.labels(reason)
         self.writes_waiting = Gauge(
             "rattil_bus_writes_waiting",
             "Script runs queued in this process for a shard (bound: PipelineLimits.max_waiting).",
