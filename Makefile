@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 CODE := gateway asr_worker session_router shared cli benchmarks deploy training tests
 
-.PHONY: help install demo run test check lint types rules format samples settings manifests clean
+.PHONY: help install demo run test check lint types rules format samples settings manifests images clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -64,6 +64,10 @@ settings: $(STAMP) ## write docs/configuration.md and docs/metrics.md from the c
 
 manifests: $(STAMP) ## render the Helm chart with every values file, write deploy/k8s/base, validate all
 	$(BIN)/python -m deploy.manifests
+
+images: $(STAMP) ## build the container images (needs docker): pins the bases by digest first
+	$(BIN)/python -m deploy.images pin
+	$(BIN)/python -m deploy.images build
 
 samples: $(STAMP) ## make the demo's recitations again (needs espeak-ng)
 	$(BIN)/python -m training.samples
