@@ -15,6 +15,9 @@ CHART = Path(__file__).parent.parent / "helm" / "rattil"
 VALUES_FILES = sorted((CHART / "ci").glob("*.yaml"))
 """The matrix: one file per way of running Rattil."""
 
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml where there is one: ten times as quick."""
+
 _INFO = 1
 """Helm's severity of a remark (no icon); above it are warnings and errors."""
 
@@ -40,7 +43,8 @@ def lint(values: Mapping[str, Any], kube_version: str) -> list[str]:
 
 def render(values: Mapping[str, Any], name: str = "rattil", namespace: str = "rattil") -> list[Manifest]:
     """All objects of a release, in a stable order. Raises `ChartRefused`."""
-    return [item for text in _texts(values, name, namespace) for item in yaml.safe_load_all(text) if item]
+    texts = _texts(values, name, namespace)
+    return [item for text in texts for item in yaml.load_all(text, _LOADER) if item]
 
 
 def notes(values: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ _PRODUCTION_VALUES = {
 _DEV_VALUES = {"redis": {"dev": {"enabled": True}}, "tests": {"enabled": False}}
 
 
+@cache
 def files() -> dict[Path, str]:
     """Path to content of everything that is rendered."""
     return {
