@@ -104,8 +104,8 @@ class GatewayMetrics:
             self.retries.labels(reason)
         for code in ("no_capacity", "draining"):
             self.refusals.labels(code)
-        for close in ("left", "1000", "1011"):
-            self.closes.labels(close)
+        for reason in ("left", "done", "internal"):
+            self.closes.labels(reason)
         self.finals.labels("report")
 
     def count_outcome(self, outcome: str, code: str) -> None:

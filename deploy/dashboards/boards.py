@@ -217,8 +217,8 @@ ERRORS = Dashboard(
         Panel(
             "Connections ended",
             "reqps",
-            [Query("sum by (code) (rate(rattil_gateway_closes_total{$here}$rate))", "{{code}}")],
-            "By close code (docs/protocol.md); left: the client went.",
+            [Query("sum by (reason) (rate(rattil_gateway_closes_total{$here}$rate))", "{{reason}}")],
+            "done: the recitation ended; left: the client went; internal: a bug.",
         ),
         Panel(
             "Messages refused",

@@ -23,6 +23,8 @@ GROUPS: list[dict[str, Any]] = yaml.safe_load(RULES.read_text(encoding="utf-8"))
 ALERTS = [rule for group in GROUPS for rule in group["rules"] if "alert" in rule]
 RECORDED = {rule["record"] for group in GROUPS for rule in group["rules"] if "record" in rule}
 OF_PROMETHEUS = {"process_start_time_seconds", "process_cpu_seconds_total", "process_resident_memory_bytes"}
+ADDED_LABELS = {"namespace", "instance", "job", "le"}
+"""What Prometheus and histograms add."""
 METRIC = re.compile(r"\b(?:rattil|process)_[a-z0-9_]+\b|\brattil:[a-z0-9_:]+\b")
 
 each_alert = pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["alert"])
@@ -63,6 +65,36 @@ def test_queries_ask_for_metrics_that_the_services_export() -> None:
         for panel in board.panels:
             asked |= {name for query in panel.queries for name in METRIC.findall(query.promql)}
     assert asked <= exported() | RECORDED | OF_PROMETHEUS
+
+
+def test_queries_use_labels_that_the_metrics_have() -> None:
+    wrong = []
+    for expr in all_queries():
+        used = {name for name in METRIC.findall(expr) if name.startswith("rattil_")}
+        known = {label for name in used for label in labels_of()[name]} | ADDED_LABELS
+        asked = {
+            word.strip() for group in re.findall(r"(?:by|on) \(([^)]*)\)", expr) for word in group.split(",")
+        }
+        asked |= set(re.findall(r"(\w+)\s*(?:=~|!=|=)\s*\"", expr))
+        if used and not asked <= known:
+            wrong.append((expr, asked - known))
+    assert wrong == []
+
+
+def all_queries() -> list[str]:
+    """Every expression of the rules and of the dashboards."""
+    rules = [str(rule["expr"]) for group in GROUPS for rule in group["rules"]]
+    return rules + [q.expr for board in BOARDS.values() for panel in board.panels for q in panel.queries]
+
+
+def labels_of() -> dict[str, tuple[str, ...]]:
+    """Series to its own labels."""
+    found: dict[str, tuple[str, ...]] = {}
+    for registry in registries().values():
+        for family in families(registry):
+            for end in ("", "_bucket", "_sum", "_count"):
+                found[f"{family.name}{end}"] = family.labels
+    return found
 
 
 def exported() -> set[str]:
