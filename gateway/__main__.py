@@ -19,9 +19,11 @@ from gateway.metrics import GatewayMetrics
 from gateway.offline.arq_client import ArqVerifier
 from gateway.offline.upload_decoder import open_decoder
 from gateway.settings import GatewaySettings
+from gateway.usage.meter import UsageMeter
+from gateway.usage.store import RedisUsage
 from gateway.vad.silero import SileroDetector
 from shared.bus.metrics import BusMetrics
-from shared.bus.redis_connections import ConnectionLimits, RedisConnections
+from shared.bus.redis_connections import ConnectionLimits, RedisConnections, open_client
 from shared.bus.redis_feed import RedisResultFeed
 from shared.bus.redis_sessions import RedisSessionStore
 from shared.bus.redis_suitability import SuitabilityWatch, require_suitable
@@ -93,6 +95,10 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
         stack.push_async_callback(decoder.close)
         encoder = open_encoder(settings)
         stack.callback(encoder.close)
+        control = open_client(settings.control_url, ConnectionLimits(max_connections=4))
+        stack.push_async_callback(control.aclose, close_connection_pool=True)
+        usage = UsageMeter(RedisUsage(control, settings.usage_days), SystemClock(), metrics)
+        await stack.enter_async_context(running(usage.run(settings.usage_flush_s), "usage"))
         speech = SileroDetector()
         stack.push_async_callback(speech.close)
         yield GatewayPorts(
@@ -111,6 +117,7 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
             decoder=decoder,
             encoder=encoder,
             speech=speech,
+            usage=usage,
         )
 
 

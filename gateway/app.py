@@ -15,7 +15,7 @@ from gateway.dependencies import GatewayPorts
 from gateway.dialects.recite import dialect as recite
 from gateway.dialects.transcriptions import dialect as transcriptions
 from gateway.dialects.verify import dialect as verify_ws
-from gateway.http import health, metrics, page, sessions, verify, verses
+from gateway.http import health, metrics, page, sessions, usage, verify, verses
 from gateway.http.answers import no_such_socket, on_http_error
 from gateway.transport.websocket import TransportFinder
 from shared.ids import PoolName
@@ -43,6 +43,7 @@ def build_app(ports: GatewayPorts) -> ASGIApp:
         *verify.routes(ports),
         *verses.routes(),
         *sessions.routes(ports),
+        *usage.routes(ports),
         *health.routes(ports),
         *metrics.routes(ports),
         WebSocketRoute("/{path:path}", no_such_socket),

@@ -78,11 +78,28 @@ class GatewayMetrics:
             ["stage"],
         )
 
-        self.decoding = Histogram(
-            "rattil_gateway_decoding_ms",
-            "Decoding of uploads, ms, by what became of them; the wait for a process included.",
+        self.decoding = latency_histogram(
+            registry,
+            "rattil_gateway_decoding_seconds",
+            "Decoding of uploads, by what became of them; the wait for a process included.",
             ["outcome"],
-            buckets=LATENCY_BUCKETS_MS,
+        )
+        self.usage_audio = Counter(
+            "rattil_usage_audio_seconds_total",
+            "Accepted audio, by tenant and pool.",
+            ["tenant", "pool"],
+            registry=registry,
+        )
+        self.usage_sessions = Counter(
+            "rattil_usage_sessions_total",
+            "Sessions and uploads, by tenant and pool.",
+            ["tenant", "pool"],
+            registry=registry,
+        )
+        self.usage_words = Counter(
+            "rattil_usage_words_total",
+            "Words judged or transcribed in finished sessions, by tenant and pool.",
+            ["tenant", "pool"],
             registry=registry,
         )
 
@@ -107,6 +124,12 @@ class GatewayMetrics:
         for reason in ("left", "done", "internal"):
             self.closes.labels(reason)
         self.finals.labels("report")
+
+    def count_usage(self, tenant: str, pool: str, audio_s: float, sessions: int, words: int) -> None:
+        """What a tenant has used; its bill is made from `gateway.usage`, not from these."""
+        self.usage_audio.labels(tenant, pool).inc(audio_s)
+        self.usage_sessions.labels(tenant, pool).inc(sessions)
+        self.usage_words.labels(tenant, pool).inc(words)
 
     def count_outcome(self, outcome: str, code: str) -> None:
         """One segment's terminal outcome other than a result, shown to its client."""

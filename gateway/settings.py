@@ -244,6 +244,21 @@ class GatewaySettings(TranscriptionSettings, UploadSettings):
         description="On SIGTERM sessions are moved over this time.",
     )
 
+    usage_flush_s: float = Field(
+        default=10.0,
+        validation_alias="USAGE_FLUSH_S",
+        ge=0.1,
+        le=600,
+        description="How often usage is added up in Redis, seconds; a killed gateway forgets so much.",
+    )
+    usage_days: int = Field(
+        default=92,
+        validation_alias="USAGE_DAYS",
+        ge=1,
+        le=3660,
+        description="Days that usage is kept for GET /v1/usage.",
+    )
+
     # -- who ---------------------------------------------------------------------------------------
     api_keys: str = Field(
         default="",

@@ -230,6 +230,8 @@ class Connection:
     async def _finish(self) -> None:
         event = await self._plan.report(self._core)
         self._ports.metrics.finals.labels("report" if isinstance(event, Finished) else event.code).inc()
+        if isinstance(event, Finished):
+            self._ports.usage.count(self._core.identity.tenant, self._core.identity.pool, words=event.words)
         self._show(event)
         await self._forget()
         raise EndConnection(self._reason_at_end)

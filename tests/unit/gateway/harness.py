@@ -27,6 +27,8 @@ from gateway.metrics import GatewayMetrics
 from gateway.offline.upload_decoder import open_decoder
 from gateway.session.endpointer import FRAME
 from gateway.settings import GatewaySettings
+from gateway.usage.meter import UsageMeter
+from gateway.usage.store import MemoryUsage
 from gateway.vad.detector import TakeProbabilities
 from shared.bus.ports import Claim, ResultFeed, SessionStore, WorkQueue
 from shared.clock import SystemClock
@@ -294,6 +296,7 @@ class Gateway:
             decoder=open_decoder(settings, gateway_metrics),
             encoder=open_encoder(settings),
             speech=LoudnessDetector(),
+            usage=UsageMeter(MemoryUsage(), SystemClock(), gateway_metrics),
         )
         self.app = Starlette(
             routes=[
