@@ -29,9 +29,8 @@ async def test_batches_add_up_by_day_tenant_and_pool(store: UsageStore) -> None:
     await store.add(UsageBatch("one", MONDAY, {ACME: Used(100, 1, 7), OTHER: Used(9, 1, 1)}))
     await store.add(UsageBatch("two", MONDAY, {ACME: Used(50, 0, 3), fast: Used(8, 1, 0)}))
     await store.add(UsageBatch("three", TUESDAY, {ACME: Used(1, 1, 1)}))
-    assert await store.read("acme", [MONDAY]) == {
-        MONDAY: {"default": Used(150, 1, 10), "fast": Used(8, 1, 0)}
-    }
+    monday = {"default": Used(150, 1, 10), "fast": Used(8, 1, 0)}
+    assert await store.read("acme", [MONDAY]) == {MONDAY: monday}
     assert await store.read("acme", [MONDAY, TUESDAY]) == {
         MONDAY: monday,
         TUESDAY: {"default": Used(1, 1, 1)},
