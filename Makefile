@@ -6,9 +6,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
-CODE := gateway asr_worker session_router shared cli benchmarks training tests
+CODE := gateway asr_worker session_router shared cli benchmarks deploy training tests
 
-.PHONY: help install demo run test check lint types rules format samples settings clean
+.PHONY: help install demo run test check lint types rules format samples settings manifests images clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -58,8 +58,16 @@ format: $(DEV_STAMP) ## format and sort imports
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
-settings: $(STAMP) ## write docs/configuration.md from the settings classes
+settings: $(STAMP) ## write docs/configuration.md and docs/metrics.md from the code
 	$(BIN)/python -m cli.settings_table
+	$(BIN)/python -m cli.metrics_table
+
+manifests: $(STAMP) ## render the Helm chart with every values file, write deploy/k8s/base, validate all
+	$(BIN)/python -m deploy.manifests
+
+images: $(STAMP) ## build the container images (needs docker): pins the bases by digest first
+	$(BIN)/python -m deploy.images pin
+	$(BIN)/python -m deploy.images build
 
 samples: $(STAMP) ## make the demo's recitations again (needs espeak-ng)
 	$(BIN)/python -m training.samples

@@ -19,6 +19,7 @@ from asr_worker.offline.arq_jobs import JobPolicy, RedisUploads, VerifyJobs
 from asr_worker.offline.verify import Verifier
 from asr_worker.settings import WorkerSettings
 from asr_worker.worker import Worker, WorkerPolicy
+from shared.bus.metrics import BusMetrics
 from shared.bus.ports import WorkQueue
 from shared.bus.redis_connections import ConnectionLimits, RedisConnections, open_client
 from shared.bus.redis_queue import RedisWorkQueue
@@ -72,15 +73,16 @@ async def redis_worker(settings: WorkerSettings, executor: EngineExecutor) -> As
     connections = RedisConnections(settings.redis_url, connection_limits)
     control = open_client(settings.control_url, ConnectionLimits(max_connections=4))
     metrics = WorkerMetrics(create_registry())
+    bus_metrics = BusMetrics(metrics.registry)
     try:
         await require_suitable(connections)
-        queue = RedisWorkQueue(connections, PoolName(settings.pool), worker_id, limits)
+        queue = RedisWorkQueue(connections, PoolName(settings.pool), worker_id, limits, bus_metrics)
         worker, heartbeat = build_worker(
             settings, standing, queue, RedisRegistration(control), executor, metrics, clock
         )
         jobs = None
         if settings.jobs:
-            store = RedisSessionStore(connections, limits)
+            store = RedisSessionStore(connections, limits, bus_metrics)
             verifier = Verifier(executor, store, RedisUploads(control), clock, settings.job_batch)
             jobs = VerifyJobs(settings.control_url, verifier, _job_policy(settings), metrics, clock)
         yield Parts(worker, heartbeat, jobs, standing, metrics)

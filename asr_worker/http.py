@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from shared.service.metrics import CONTENT_TYPE, exposition
+from shared.service.metrics import negotiated
 
 
 class Condition(Protocol):
@@ -41,8 +41,9 @@ def build_http(condition: Condition, registry: CollectorRegistry) -> Starlette:
     async def ready(_request: Request) -> Response:
         return JSONResponse({"ready": condition.ready}, 200 if condition.ready else 503)
 
-    async def metrics(_request: Request) -> Response:
-        return Response(exposition(registry), media_type=CONTENT_TYPE)
+    async def metrics(request: Request) -> Response:
+        text, content_type = negotiated(registry, request.headers.get("accept", ""))
+        return Response(text, media_type=content_type)
 
     return Starlette(
         routes=[Route("/health", health), Route("/ready", ready), Route("/metrics", metrics)],

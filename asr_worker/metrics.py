@@ -29,6 +29,8 @@ class WorkerMetrics:
             ["outcome", "code"],
             registry=registry,
         )
+        for outcome, code in (("result", ""), ("dropped", "poison"), ("dropped", "expired")):
+            self.outcomes.labels(outcome, code)
         self.duplicates = Counter(
             "rattil_worker_duplicate_commits",
             "Results that were not needed: another was first, or the session was gone.",
@@ -41,13 +43,13 @@ class WorkerMetrics:
             registry=registry,
         )
         self.queued = latency_histogram(
-            registry, "rattil_worker_queued_ms", "From the gateway's push to the worker's claim, ms."
+            registry, "rattil_worker_queued_seconds", "From the gateway's push to the worker's claim."
         )
         self.batched = latency_histogram(
-            registry, "rattil_worker_batch_ms", "From the claim to the start of decoding, ms."
+            registry, "rattil_worker_batching_seconds", "From the claim to the start of decoding."
         )
         self.inference = latency_histogram(
-            registry, "rattil_worker_inference_ms", "Engine time of one batch, ms."
+            registry, "rattil_worker_inference_seconds", "Engine time of one batch."
         )
         self.audio = Counter("rattil_worker_audio_seconds", "Audio decoded, s.", registry=registry)
         self.busy = Counter("rattil_worker_engine_seconds", "Engine time spent, s.", registry=registry)
@@ -63,7 +65,7 @@ class WorkerMetrics:
         self.jobs = Counter(
             "rattil_worker_jobs", "Verify jobs, by how they ended.", ["code"], registry=registry
         )
-        self.job_ms = latency_histogram(registry, "rattil_worker_job_ms", "Time of one verify job, ms.")
+        self.job = latency_histogram(registry, "rattil_worker_job_seconds", "Time of one verify job.")
         self.in_flight = Gauge(
             "rattil_worker_in_flight_segments", "Segments taken and not yet answered.", registry=registry
         )
@@ -74,8 +76,8 @@ class WorkerMetrics:
             registry=registry,
         )
         self.latency_p95 = Gauge(
-            "rattil_worker_latency_p95_ms",
-            "95th percentile of the last seconds from push to result, ms; 0: too few segments to tell.",
+            "rattil_worker_latency_p95_seconds",
+            "95th percentile of the last seconds from push to result; 0: too few segments to tell.",
             registry=registry,
         )
         self.engine_busy = Gauge(
@@ -97,9 +99,9 @@ class WorkerMetrics:
         self.answered += 1
         self.failures += result.outcome == "error"
         self.outcomes.labels(result.outcome, result.code).inc()
-        self.queued.observe(result.timings.queued_ms)
+        self.queued.observe(result.timings.queued_ms / 1000)
         if result.outcome == "result":
-            self.batched.observe(result.timings.batch_ms)
+            self.batched.observe(result.timings.batch_ms / 1000)
             if self._observer is not None:
                 timings = result.timings
                 self._observer.answered(timings.queued_ms, timings.batch_ms + timings.inference_ms)
@@ -107,7 +109,7 @@ class WorkerMetrics:
     def decoded(self, size: int, audio_s: float, inference_ms: int) -> None:
         """Count one batch."""
         self.batch_size.observe(size)
-        self.inference.observe(inference_ms)
+        self.inference.observe(inference_ms / 1000)
         self.audio.inc(audio_s)
         self.busy.inc(inference_ms / 1000)
         if self._observer is not None:

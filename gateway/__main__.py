@@ -10,7 +10,7 @@ from functools import partial
 from gateway.admission.adaptive_window import AdaptiveWindow, adaptive_policy
 from gateway.admission.lease_keeper import LeaseKeeper
 from gateway.admission.router_client import Admission, HttpAdmission, OpenAdmission
-from gateway.app import build_app
+from gateway.app import build_admin, build_app
 from gateway.auth.api_keys import Authenticator
 from gateway.connection.ended_connections import EndedConnections, relax_collector
 from gateway.connection.registry import ConnectionRegistry
@@ -21,10 +21,12 @@ from gateway.offline.arq_client import ArqVerifier
 from gateway.offline.upload_decoder import open_decoder
 from gateway.settings import GatewaySettings
 from gateway.transport.uvicorn_frames import FrameLimits, FrameProtocol
+from gateway.usage.meter import UsageMeter
+from gateway.usage.store import RedisUsage
 from gateway.vad.silero import SileroDetector
 from shared.bus.metrics import BusMetrics
 from shared.bus.redis_addresses import parse_urls
-from shared.bus.redis_connections import ConnectionLimits, RedisConnections
+from shared.bus.redis_connections import ConnectionLimits, RedisConnections, open_client
 from shared.bus.redis_feed import RedisResultFeed
 from shared.bus.redis_sessions import RedisSessionStore
 from shared.bus.redis_suitability import SuitabilityWatch, require_suitable
@@ -38,6 +40,7 @@ from shared.service.http_server import (
     WebSockets,
     run,
     serve,
+    served_beside,
 )
 from shared.service.logging import configure_logging, get_logger
 from shared.service.metrics import create_registry
@@ -62,8 +65,12 @@ def main(argv: list[str] | None = None) -> None:
 
 async def _serve(settings: GatewaySettings) -> None:
     shards = len(parse_urls(settings.redis_url))
-    async with open_ports(settings) as ports:
+    async with AsyncExitStack() as stack:
+        ports = await stack.enter_async_context(open_ports(settings))
         _say_who_may_enter(ports)
+        if settings.admin_port:
+            admin = served_beside(build_admin(ports), settings.admin_host, settings.admin_port)
+            await stack.enter_async_context(admin)
         relax_collector()
         await serve(
             build_app(ports),
@@ -122,6 +129,10 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
         stack.push_async_callback(decoder.close)
         encoder = open_encoder(settings)
         stack.callback(encoder.close)
+        control = open_client(settings.control_url, ConnectionLimits(max_connections=4))
+        stack.push_async_callback(control.aclose, close_connection_pool=True)
+        usage = UsageMeter(RedisUsage(control, settings.usage_days), SystemClock(), metrics)
+        await stack.enter_async_context(running(usage.run(settings.usage_flush_s), "usage"))
         speech = SileroDetector()
         stack.push_async_callback(speech.close)
         yield GatewayPorts(
@@ -145,6 +156,7 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
             decoder=decoder,
             encoder=encoder,
             speech=speech,
+            usage=usage,
         )
 
 

@@ -16,7 +16,7 @@ from gateway.dialects.committed_lines import dialect as committed_lines
 from gateway.dialects.recite import dialect as recite
 from gateway.dialects.transcriptions import dialect as transcriptions
 from gateway.dialects.verify import dialect as verify_ws
-from gateway.http import health, metrics, page, sessions, verify, verses
+from gateway.http import health, metrics, page, sessions, usage, verify, verses
 from gateway.http.answers import no_such_socket, on_http_error
 from gateway.transport.entry_check import EntryCheck
 from gateway.transport.websocket import TransportFinder
@@ -46,6 +46,7 @@ def build_app(ports: GatewayPorts) -> ASGIApp:
         *verify.routes(ports),
         *verses.routes(),
         *sessions.routes(ports),
+        *usage.routes(ports),
         *health.routes(ports),
         *metrics.routes(ports),
         WebSocketRoute("/{path:path}", no_such_socket),
@@ -55,3 +56,9 @@ def build_app(ports: GatewayPorts) -> ASGIApp:
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
     policy = ports.settings.entry_policy()
     return TransportFinder(EntryCheck(app, policy, ports.metrics.count_refused_entry))
+
+
+def build_admin(ports: GatewayPorts) -> ASGIApp:
+    """What probes and Prometheus ask, on a port of its own: no key, and nothing for clients."""
+    routes: list[BaseRoute] = [*health.routes(ports), *metrics.open_routes(ports)]
+    return Starlette(routes=routes, exception_handlers={HTTPException: on_http_error})

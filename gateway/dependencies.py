@@ -14,6 +14,7 @@ from gateway.connection.window_encoder import PlainEncoder, WindowEncoder
 from gateway.metrics import GatewayMetrics
 from gateway.offline.arq_client import BatchVerifier
 from gateway.settings import GatewaySettings
+from gateway.usage.meter import UsageMeter
 from gateway.vad.detector import SpeechDetector
 from gateway.vad.silero import SileroDetector
 from shared.audio.decoder_pool import AudioDecoder
@@ -29,6 +30,7 @@ class GatewayPorts:
     `batch`: final reports. `connections`: live connections, their limit, and the drain.
     `workers_ready`: how many workers are ready; raises `Unavailable` when nobody can say. `decoder`:
     decodes uploads. `encoder`: how audio is encoded for the bus. `speech`: where speech is in the audio.
+    `usage`: what tenants use.
     """
 
     settings: GatewaySettings
@@ -44,5 +46,6 @@ class GatewayPorts:
     connections: ConnectionRegistry
     workers_ready: Callable[[], Awaitable[int]]
     decoder: AudioDecoder
+    usage: UsageMeter
     encoder: WindowEncoder = field(default_factory=PlainEncoder)
     speech: SpeechDetector = field(default_factory=SileroDetector)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from shared.service.metrics import LATENCY_BUCKETS_MS
+from shared.service.metrics import latency_histogram
 
 
 class GatewayMetrics:
@@ -77,27 +77,65 @@ class GatewayMetrics:
         self.finals = Counter(
             "rattil_gateway_finals_total", "Final reports, by outcome.", ["outcome"], registry=registry
         )
-        self.latency = Histogram(
-            "rattil_gateway_latency_ms",
-            "From the end of a window to its event, ms, by stage.",
+        self.latency = latency_histogram(
+            registry,
+            "rattil_gateway_latency_seconds",
+            "From the end of a window to its event, by stage: queued, inference, total.",
             ["stage"],
-            buckets=LATENCY_BUCKETS_MS,
-            registry=registry,
         )
 
-        self.decoding = Histogram(
-            "rattil_gateway_decoding_ms",
-            "Decoding of uploads, ms, by what became of them; the wait for a process included.",
+        self.decoding = latency_histogram(
+            registry,
+            "rattil_gateway_decoding_seconds",
+            "Decoding of uploads, by what became of them; the wait for a process included.",
             ["outcome"],
-            buckets=LATENCY_BUCKETS_MS,
+        )
+        self.usage_audio = Counter(
+            "rattil_usage_audio_seconds_total",
+            "Accepted audio, by tenant and pool.",
+            ["tenant", "pool"],
+            registry=registry,
+        )
+        self.usage_sessions = Counter(
+            "rattil_usage_sessions_total",
+            "Sessions and uploads, by tenant and pool.",
+            ["tenant", "pool"],
+            registry=registry,
+        )
+        self.usage_words = Counter(
+            "rattil_usage_words_total",
+            "Words judged or transcribed in finished sessions, by tenant and pool.",
+            ["tenant", "pool"],
             registry=registry,
         )
 
         # Looked up once: these count with every window.
-        self.queued_ms = self.latency.labels("queued")
-        self.inference_ms = self.latency.labels("inference")
-        self.total_ms = self.latency.labels("total")
+        self.queued = self.latency.labels("queued")
+        self.inference = self.latency.labels("inference")
+        self.total = self.latency.labels("total")
         self.results = self.outcomes.labels("result", "")
+        self._start_at_zero()
+
+    def _start_at_zero(self) -> None:
+        """The rate of a counter that appears with its first event misses that event: show it before."""
+        for code in ("timeout", "expired", "poison", "state_lost"):
+            self.outcomes.labels("dropped", code)
+        self.outcomes.labels("error", "asr_failed")
+        for how in ("new", "resumed", "lost"):
+            self.sessions.labels(how)
+        for reason in ("bus_unavailable", "queue_full"):
+            self.retries.labels(reason)
+        for code in ("no_capacity", "draining"):
+            self.refusals.labels(code)
+        for reason in ("left", "done", "internal"):
+            self.closes.labels(reason)
+        self.finals.labels("report")
+
+    def count_usage(self, tenant: str, pool: str, audio_s: float, sessions: int, words: int) -> None:
+        """What a tenant has used; its bill is made from `gateway.usage`, not from these."""
+        self.usage_audio.labels(tenant, pool).inc(audio_s)
+        self.usage_sessions.labels(tenant, pool).inc(sessions)
+        self.usage_words.labels(tenant, pool).inc(words)
 
     def count_refused_entry(self, code: str) -> None:
         """One request or socket that was not let in, or was closed for its manner."""

@@ -26,6 +26,17 @@ class GatewaySettings(TranscriptionSettings, UploadSettings, AccessSettings, Htt
     port: int = Field(
         default=8000, validation_alias="PORT", ge=0, le=65535, description="Port; 0 takes a free one."
     )
+    admin_host: str = Field(
+        default="127.0.0.1", validation_alias="ADMIN_HOST", description="Address of ADMIN_PORT."
+    )
+    admin_port: int = Field(
+        default=0,
+        validation_alias="ADMIN_PORT",
+        ge=0,
+        le=65535,
+        description="A second port with /health, /ready and /metrics, where no API key is asked for: for "
+        "probes and Prometheus, never for clients; 0: none. With API_KEYS, /metrics on PORT needs a key.",
+    )
     router_url: str = Field(
         default="",
         validation_alias="ROUTER_URL",
@@ -252,6 +263,21 @@ class GatewaySettings(TranscriptionSettings, UploadSettings, AccessSettings, Htt
         validation_alias="DRAIN_SECONDS",
         ge=0,
         description="On SIGTERM sessions are moved over this time.",
+    )
+
+    usage_flush_s: float = Field(
+        default=10.0,
+        validation_alias="USAGE_FLUSH_S",
+        ge=0.1,
+        le=600,
+        description="How often usage is added up in Redis, seconds; a killed gateway forgets so much.",
+    )
+    usage_days: int = Field(
+        default=92,
+        validation_alias="USAGE_DAYS",
+        ge=1,
+        le=3660,
+        description="Days that usage is kept for GET /v1/usage.",
     )
 
     @pydantic.model_validator(mode="after")

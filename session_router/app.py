@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -31,6 +30,7 @@ from shared.clock import Clock, SystemClock
 from shared.errors import RattilError
 from shared.service.http_json import bug_response, error_response, refusal_response
 from shared.service.logging import get_logger
+from shared.service.metrics import create_registry
 from shared.service.service_keys import ServiceKeys
 
 _log = get_logger(__name__)
@@ -53,7 +53,7 @@ class Router:
 
 def build_router(settings: RouterSettings, registry: Registry, backlog: BacklogGauge, clock: Clock) -> Router:
     """A router on any registry. The application's lifespan owns the reaper's task."""
-    metrics = RouterMetrics(CollectorRegistry())
+    metrics = RouterMetrics(create_registry())
     room = WaitingRoom()
     reaper = Reaper(registry, room, metrics, clock, settings.refresh_interval_s)
     admitter = Admitter(registry, reaper, room, settings.admission_rules, clock, metrics)

@@ -57,6 +57,10 @@ class RouterMetrics:
         self.refresh_failures = Counter(
             "rattil_router_refresh_failures", "Refreshes that Redis did not allow", registry=registry
         )
+        for outcome in ("leased", "no_capacity"):
+            self.admissions.labels(outcome)
+        for how in ("died", "left"):
+            self.workers_gone.labels(how)
         self._pools = {
             name: Gauge(f"rattil_router_pool_{name}", text, ["pool"], registry=registry)
             for name, text in _POOL_GAUGES.items()
@@ -79,9 +83,9 @@ class RouterMetrics:
             "orphaned_sessions": pool.orphans,
             "utilisation_ratio": pool.active / pool.capacity if pool.capacity else 0.0,
             "service_rate_segments": pool.service_rate,
-            "latency_p95_ms": pool.latency_p95_ms,
+            "latency_p95_seconds": pool.latency_p95_ms / 1000,
             "backlog_segments": backlog.depth,
-            "backlog_age_ms": backlog.oldest_age_ms,
+            "backlog_age_seconds": backlog.oldest_age_ms / 1000,
             "desired_replicas": desired,
         }
         for name, value in values.items():
@@ -101,8 +105,8 @@ _POOL_GAUGES = {
     "orphaned_sessions": "Leased sessions without a worker",
     "utilisation_ratio": "Leased sessions as a share of the session slots; above 1 when capacity fell",
     "service_rate_segments": "Segments per second the workers could decode in full batches",
-    "latency_p95_ms": "95th percentile from push to result of the slowest worker, ms",
+    "latency_p95_seconds": "95th percentile from push to result of the slowest worker",
     "backlog_segments": "Segments waiting or in work, all shards",
-    "backlog_age_ms": "Age of the oldest such segment, ms",
+    "backlog_age_seconds": "Age of the oldest such segment",
     "desired_replicas": "Workers the pool should have",
 }

@@ -102,7 +102,7 @@ class Heartbeat:
         report = self._report(self._rate())
         self._metrics.capacity.set(report.capacity)
         self._metrics.service_rate.set(report.service_rate)
-        self._metrics.latency_p95.set(report.latency_p95_ms)
+        self._metrics.latency_p95.set(report.latency_p95_ms / 1000)
         self._metrics.ready.set(report.status != "draining")
         try:
             self.leased = await self._registration.publish(report, MISSED_BEATS * self._every_s)

@@ -114,7 +114,7 @@ class VerifyJobs:
             reply = VerifyReply(code=error.code, message=error.message)
         took_ms = round((self._clock.monotonic() - began_s) * 1000)
         self._metrics.jobs.labels(reply.code).inc()
-        self._metrics.job_ms.observe(took_ms)
+        self._metrics.job.observe(took_ms / 1000)
         _log.info("job_done", job_id=ctx["job_id"], code=reply.code, took_ms=took_ms)
         return encode_reply(reply)
 

@@ -243,6 +243,8 @@ class Connection:
     async def _finish(self) -> None:
         event = await self._plan.report(self._core)
         self._ports.metrics.finals.labels("report" if isinstance(event, Finished) else event.code).inc()
+        if isinstance(event, Finished):
+            self._ports.usage.count(self._core.identity.tenant, self._core.identity.pool, words=event.words)
         self._show(event)
         self._reported = True
         await self._forget()
@@ -315,9 +317,10 @@ class Connection:
             return
         if self._plan.adaptive:
             self._ports.adaptive.observe(latency.total_ms)
-        metrics.queued_ms.observe(latency.queued_ms)
-        metrics.inference_ms.observe(latency.inference_ms)
-        metrics.total_ms.observe(latency.total_ms)
+        metrics.queued.observe(latency.queued_ms / 1000)
+        metrics.inference.observe(latency.inference_ms / 1000)
+        trace_id = f"{self._core.identity.connection_id}-{event.seq}"
+        metrics.total.observe(latency.total_ms / 1000, {"trace_id": trace_id})
 
     def _now_ms(self) -> int:
         return int(self._ports.clock.monotonic() * 1000)

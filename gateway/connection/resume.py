@@ -221,7 +221,10 @@ class SessionOpener:
 
     # -- both ----------------------------------------------------------------------------------------
     def _opened(self, core: SessionCore, *, resumed: bool, next_seq: int, gap: Gap | None) -> Opened:
-        self._ports.metrics.sessions.labels("resumed" if resumed else "lost" if gap else "new").inc()
+        how = "resumed" if resumed else "lost" if gap else "new"
+        self._ports.metrics.sessions.labels(how).inc()
+        if how == "new":
+            self._ports.usage.count(self._request.tenant, core.identity.pool, sessions=1)
         return Opened(
             session_id=core.identity.session_id,
             connection_id=self._connection_id,

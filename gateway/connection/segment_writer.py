@@ -45,6 +45,8 @@ class SegmentWriter:
         """Push one window. Raises `Fenced`, or `EndConnection` after the grace."""
         encoded = await self._ports.encoder.encode(window, self._core.identity.pool)
         pushed_ms = await self._push_or_reopen(window, encoded, now_ms)
+        identity = self._core.identity
+        self._ports.usage.count(identity.tenant, identity.pool, samples=len(window.fresh) // 2)
         if window.seq is not None:
             self._ports.metrics.segments.inc()
         elif window.silent:

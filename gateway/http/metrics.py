@@ -7,16 +7,34 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from gateway.dependencies import GatewayPorts
-from shared.service.metrics import CONTENT_TYPE, exposition
+from gateway.http.answers import Endpoint, answering_errors
+from shared.service.metrics import negotiated
 
 
 def routes(ports: GatewayPorts) -> list[Route]:
-    """Both views of this process's metrics."""
+    """Both views of this process's metrics, for those who have a key where keys are needed.
 
-    async def prometheus(_request: Request) -> Response:
-        return Response(exposition(ports.metrics.registry), media_type=CONTENT_TYPE)
+    What a service carries is nobody else's business; Prometheus asks the admin port or sends a key.
+    """
 
-    async def streaming(_request: Request) -> JSONResponse:
+    def with_key(endpoint: Endpoint) -> Endpoint:
+        async def checked(request: Request) -> Response:
+            ports.auth.tenant(request.headers, request.query_params)
+            return await endpoint(request)
+
+        return answering_errors(checked)
+
+    return [Route(route.path, with_key(route.endpoint)) for route in open_routes(ports)]
+
+
+def open_routes(ports: GatewayPorts) -> list[Route]:
+    """The same without a key: for the admin port."""
+
+    async def prometheus(request: Request) -> Response:
+        text, content_type = negotiated(ports.metrics.registry, request.headers.get("accept", ""))
+        return Response(text, media_type=content_type)
+
+    async def streaming(_request: Request) -> Response:
         return JSONResponse(
             {
                 "active_connections": ports.connections.count,

@@ -74,7 +74,7 @@ class VerifyEndpoint:
         try:
             tenant = self._ports.auth.tenant(request.headers, request.query_params)
             with self._limit.place(tenant, request.client.host if request.client else ""):
-                response = await self._verify(request)
+                response = await self._verify(request, tenant)
         except RattilError as error:
             self._outcomes.labels(error.code).inc()
             raise
@@ -85,13 +85,16 @@ class VerifyEndpoint:
         self._outcomes.labels("ok").inc()
         return response
 
-    async def _verify(self, request: Request) -> Response:
+    async def _verify(self, request: Request, tenant: str) -> Response:
         verses = verse_range(request)
         check_length(verses, self._ports.settings.max_passage_words)
         await asyncio.to_thread(load_passage, verses)  # refused before the upload is read
         recording = await read_upload(request, self._upload_limits)
         decoded = await self._ports.decoder.decode(recording)
         report = await self._ports.batch.verify_upload(decoded.pcm16, str(verses))
+        judged = sum(word.status != "pending" for word in report.word_analysis)
+        samples, pool = len(decoded.pcm16) // 2, self._ports.settings.asr_pool
+        self._ports.usage.count(tenant, pool, samples=samples, sessions=1, words=judged)
         warnings = [DAMAGED] if decoded.damaged else []
         return json_response(msgspec.to_builtins(report) | {"warnings": warnings})
 

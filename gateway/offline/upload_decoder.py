@@ -20,5 +20,5 @@ def open_decoder(settings: UploadSettings, metrics: GatewayMetrics) -> DecoderPo
         limits,
         processes=settings.decode_processes,
         timeout_s=settings.decode_timeout_s,
-        observe=lambda outcome, took_s: metrics.decoding.labels(outcome).observe(took_s * 1000),
+        observe=lambda outcome, took_s: metrics.decoding.labels(outcome).observe(took_s),
     )

@@ -104,9 +104,11 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The session is complete. `report`: what its dialect shows at the end."""
+    """The session is complete. `report`: what its dialect shows at the end.
+    `words`: how many were judged or transcribed."""
 
     report: object
+    words: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import msgspec
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -23,6 +22,7 @@ from shared.errors import BadRequest, BusUnavailable, Unavailable, UnknownSessio
 from shared.ids import PoolName, WorkerId, short_id
 from shared.protocol.workers import AdmitRequest, ReleaseRequest, RenewRequest, WorkerReport
 from shared.service.http_json import json_response, read_json, whole_number
+from shared.service.metrics import negotiated
 
 MAX_REQUEST_BYTES = 4096
 BYTES_PER_RENEWAL = 400
@@ -198,13 +198,14 @@ class RouterApi:
             raise Unavailable("the last refresh of the worker registry failed")
         return json_response(Health("ready"))
 
-    async def show_metrics(self, _request: Request) -> Response:
+    async def show_metrics(self, request: Request) -> Response:
         try:
             await self._pool_views()
         except BusUnavailable:
             # The counters are still worth showing, and refresh_failures says what is wrong.
             self._forget_pools(set())
-        return Response(generate_latest(self.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+        text, content_type = negotiated(self.metrics.registry, request.headers.get("accept", ""))
+        return Response(text, media_type=content_type)
 
     async def _pool_views(self) -> tuple[PoolView, ...]:
         """All pools now; keeps the pool gauges in step."""

@@ -93,6 +93,16 @@ def orphans(pool: PoolName) -> str:
     return f"router:pool:{pool}:orphans"
 
 
+def usage(day: str, tenant: str) -> str:
+    """Hash, control Redis, `USAGE_DAYS`: `<pool>|samples`, `|sessions`, `|words` of a tenant on a day."""
+    return f"usage:{day}:{tenant}"
+
+
+def usage_batch(name: str, tenant: str) -> str:
+    """String, control Redis, an hour: this batch of counts has been added."""
+    return f"usage:batch:{name}:{tenant}"
+
+
 UPLOAD_TTL_S = 180
 """Life of an uploaded recording beyond the time that its verify job may take: for its retries."""
 

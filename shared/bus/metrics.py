@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from shared.service.metrics import latency_histogram
+
 
 class BusMetrics:
     """`registry` None: counted, but not exposed (tests, scripts)."""
@@ -16,11 +18,19 @@ class BusMetrics:
             ["reason"],
             registry=registry,
         )
+        for reason in ("full", "fenced", "lost", "unavailable"):
+            self.refused.labels(reason)
         self.writes_waiting = Gauge(
             "rattil_bus_writes_waiting",
             "Script runs queued in this process for a shard (bound: PipelineLimits.max_waiting).",
             ["shard"],
             registry=registry,
+        )
+        self.script_seconds = latency_histogram(
+            registry,
+            "rattil_bus_script_seconds",
+            "From the call of a script to the answer of Redis, its wait in this process included, by script.",
+            ["script"],
         )
         self.channels = Gauge(
             "rattil_bus_channels", "Result channels followed on a shard.", ["shard"], registry=registry

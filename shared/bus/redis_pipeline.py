@@ -7,12 +7,13 @@ which a connection pool is not: a caller in a tight loop can keep others from ev
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from prometheus_client import Gauge
+from prometheus_client import Gauge, Histogram
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
@@ -42,10 +43,16 @@ class ScriptPipeline:
     """Runs scripts on one shard. Its tasks end by themselves when nothing waits: there is no close."""
 
     def __init__(
-        self, client: Redis, limits: PipelineLimits | None = None, waiting: Gauge | None = None
+        self,
+        client: Redis,
+        limits: PipelineLimits | None = None,
+        waiting: Gauge | None = None,
+        latency: Histogram | None = None,
     ) -> None:
+        """`waiting`: set to the runs that wait. `latency`: told of each answered run, by script."""
         self._client = client
         self._limits = limits or PipelineLimits()
+        self._latency = latency
         self._waiting: deque[_Run] = deque()
         self._lanes: set[asyncio.Task[None]] = set()
         if waiting is not None:
@@ -64,7 +71,11 @@ class ScriptPipeline:
             lane = asyncio.create_task(self._drain(), name="redis-script-lane")
             self._lanes.add(lane)
             lane.add_done_callback(self._lanes.discard)
-        return await run.reply
+        began_s = time.monotonic()
+        reply = await run.reply
+        if self._latency is not None:
+            self._latency.labels(script.name).observe(time.monotonic() - began_s)
+        return reply
 
     async def _drain(self) -> None:
         try:

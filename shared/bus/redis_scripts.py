@@ -24,6 +24,7 @@ class LuaScript:
     """
 
     def __init__(self, name: str, package: str = "shared.bus.lua", prelude: str = "") -> None:
+        self.name = name
         files = resources.files(package)
         parts = [f"{part}.lua" for part in (prelude, name) if part]
         self.source = b"".join(files.joinpath(part).read_bytes() for part in parts)

@@ -108,7 +108,12 @@ class RedisSessionStore:
         self._limits = limits or BusLimits()
         self._metrics = metrics or BusMetrics()
         self._scripts = tuple(
-            ScriptPipeline(shard.commands, pipelines, self._metrics.writes_waiting.labels(shard.index))
+            ScriptPipeline(
+                shard.commands,
+                pipelines,
+                self._metrics.writes_waiting.labels(shard.index),
+                self._metrics.script_seconds,
+            )
             for shard in connections.shards
         )
 

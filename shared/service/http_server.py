@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from functools import partial
 from typing import Any, cast
 
@@ -106,6 +106,32 @@ async def serve(
     failure = outcome[0]
     if isinstance(failure, Exception):
         raise failure
+
+
+@contextlib.asynccontextmanager
+async def served_beside(app: ASGIApp, host: str, port: int) -> AsyncIterator[None]:
+    """Serve a second application meanwhile, e.g. an admin port; it answers to the end of the block.
+
+    Raises `CannotListen`, `StartupFailed`.
+    """
+    with contextlib.closing(bind(host, port)) as listener:
+        limits = HttpLimits()
+        silent = SilentSockets(limits.max_silent_per_address)
+        gate = Gate(limits, silent, HttpMetrics(CollectorRegistry()))
+        server = _Server(_configure(app, gate, None, DEFAULT_WS_MAX_SIZE, shutdown_timeout_s=1))
+        started = asyncio.Event()
+        server.on_started = started.set
+        serving = asyncio.create_task(server.serve(sockets=[listener]), name="http-beside")
+        starting = asyncio.create_task(started.wait(), name="http-beside-start")
+        await asyncio.wait({serving, starting}, return_when=asyncio.FIRST_COMPLETED)
+        starting.cancel()
+        if serving.done():
+            await serving  # raises why it did not start
+        try:
+            yield
+        finally:
+            server.should_exit = True
+            await serving
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:

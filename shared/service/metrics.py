@@ -11,11 +11,14 @@ from prometheus_client import (
     PlatformCollector,
     ProcessCollector,
 )
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, choose_encoder, generate_latest
 
-LATENCY_BUCKETS_MS = (5, 10, 20, 35, 50, 75, 100, 150, 200, 300, 500, 800, 1_200, 2_000, 3_500, 5_000, 10_000)
-"""Upper bounds in ms for queued, batch, inference and total time. 300 and 800 are the thresholds of
-the adaptive window, so their shares can be read off; 5 s is the longest window."""
+LATENCY_BUCKETS_S = (
+    *(0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3),
+    *(0.4, 0.45, 0.5, 0.55, 0.6, 0.8, 1.2, 2.0, 3.5, 5.0, 10.0),
+)
+"""Upper bounds in seconds of every latency. 0.3 and 0.8 are the thresholds of the adaptive window, so
+that their shares can be read off; around the target of 0.5 they are close; 5 is the longest window."""
 
 BATCH_SIZE_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128)
 
@@ -36,8 +39,16 @@ def exposition(registry: CollectorRegistry) -> bytes:
     return generate_latest(registry)
 
 
+def negotiated(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
+    """The answer to `GET /metrics` and its content type: OpenMetrics, with exemplars, for who accepts it."""
+    encode, content_type = choose_encoder(accept)
+    return encode(registry), content_type
+
+
 def latency_histogram(
     registry: CollectorRegistry, name: str, description: str, labels: Sequence[str] = ()
 ) -> Histogram:
-    """A histogram of times in ms; `name` should end in `_ms`."""
-    return Histogram(name, description, labels, buckets=LATENCY_BUCKETS_MS, registry=registry)
+    """A histogram of times in seconds; `name` must end in `_seconds`."""
+    if not name.endswith("_seconds"):
+        raise ValueError(f"times are measured in seconds: {name} must end in _seconds")
+    return Histogram(name, description, labels, buckets=LATENCY_BUCKETS_S, registry=registry)

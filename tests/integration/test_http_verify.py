@@ -315,5 +315,5 @@ async def test_no_upload_opens_a_file_or_builds_a_large_filter(tmp_path: Path) -
         assert answer.status_code == 400
         assert refusal(answer)["code"] == "bad_audio"
         assert "private" not in refusal(answer)["message"]
-    assert 'rattil_gateway_decoding_ms_count{outcome="refused"} 3.0' in text
+    assert 'rattil_gateway_decoding_seconds_count{outcome="refused"} 3.0' in text
     assert running.batch.uploads == []

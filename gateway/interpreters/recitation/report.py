@@ -37,7 +37,8 @@ async def report_of(ports: GatewayPorts, core: SessionCore, passage: str) -> Fin
     except RattilError as error:
         _log.warning("final_failed", session_id=identity.session_id, code=error.code, error=error.message)
         return FinishFailed(error.code, error.for_client)
-    return Finished(report)
+    judged = sum(word.status not in ("pending", "not_judged") for word in report.word_analysis)
+    return Finished(report, judged)
 
 
 def _no_audio(ports: GatewayPorts, core: SessionCore) -> FinishFailed | None:

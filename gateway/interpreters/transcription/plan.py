@@ -75,4 +75,5 @@ class TranscriptionPlan:
     async def report(self, core: SessionCore) -> Finished:
         """The transcript is complete when every segment has its event: nothing else is asked."""
         assert isinstance(core.interpreter, TranscriptionInterpreter)
-        return Finished(Transcript(core.interpreter.transcript))
+        transcript = core.interpreter.transcript
+        return Finished(Transcript(transcript), len(transcript.split()))

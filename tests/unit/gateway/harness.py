@@ -28,6 +28,8 @@ from gateway.offline.upload_decoder import open_decoder
 from gateway.session.endpointer import FRAME
 from gateway.settings import GatewaySettings
 from gateway.transport.entry_check import EntryCheck
+from gateway.usage.meter import UsageMeter
+from gateway.usage.store import MemoryUsage
 from gateway.vad.detector import TakeProbabilities
 from shared.bus.ports import Claim, ResultFeed, SessionStore, WorkQueue
 from shared.clock import SystemClock
@@ -299,6 +301,7 @@ class Gateway:
             decoder=open_decoder(settings, gateway_metrics),
             encoder=open_encoder(settings),
             speech=LoudnessDetector(),
+            usage=UsageMeter(MemoryUsage(), SystemClock(), gateway_metrics),
         )
         app = Starlette(
             routes=[

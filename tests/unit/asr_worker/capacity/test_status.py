@@ -172,7 +172,7 @@ async def test_a_report_says_what_was_measured(setup: _Setup) -> None:
     assert report.service_rate > 300
     assert report.latency_p95_ms == 12.0
     exposed = generate_latest(setup.metrics.registry).decode()
-    assert "rattil_worker_latency_p95_ms 12.0" in exposed
+    assert "rattil_worker_latency_p95_seconds 0.012" in exposed
     assert f"rattil_worker_service_rate_segments {report.service_rate}" in exposed
     assert f"rattil_worker_capacity_sessions {report.capacity:.1f}" in exposed
 

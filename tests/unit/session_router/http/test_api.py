@@ -221,7 +221,7 @@ async def test_what_workers_measure_is_shown(new_bench: NewBench) -> None:
     assert (pool["service_rate"], pool["latency_p95_ms"]) == (400.0, 90.0)
     text = (await bench.client.get("/metrics")).text
     assert 'rattil_router_pool_utilisation_ratio{pool="default"} 0.05' in text
-    assert 'rattil_router_pool_latency_p95_ms{pool="default"} 90.0' in text
+    assert 'rattil_router_pool_latency_p95_seconds{pool="default"} 0.09' in text
 
 
 async def test_sessions_are_admitted_by_the_capacity_reported_last(new_bench: NewBench) -> None:

@@ -1,0 +1,1 @@
+"""How Rattil is run by others: images, charts, manifests, dashboards, alerts."""

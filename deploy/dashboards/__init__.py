@@ -1,0 +1,1 @@
+"""The Grafana dashboards, written from Python so that all look alike: `make manifests` makes the JSON."""

@@ -1,0 +1,33 @@
+# An ASR worker on CPUs, with the bundled model.
+# docker build -f deploy/docker/worker.Dockerfile -t rattil/worker .
+ARG PYTHON_IMAGE=docker.io/library/python:3.12-slim-bookworm
+
+FROM ${PYTHON_IMAGE} AS build
+WORKDIR /src
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+COPY pyproject.toml README.md LICENSE NOTICE ./
+COPY deploy/docker/requirements.py deploy/docker/constraints.txt ./
+RUN python -m venv /opt/venv \
+ && python requirements.py pyproject.toml worker > requirements.txt \
+ && /opt/venv/bin/pip install --constraint constraints.txt --requirement requirements.txt
+COPY shared shared
+COPY gateway gateway
+COPY session_router session_router
+COPY asr_worker asr_worker
+COPY cli cli
+RUN /opt/venv/bin/pip install --no-deps .
+
+FROM ${PYTHON_IMAGE}
+RUN groupadd --gid 10001 rattil && useradd --uid 10001 --gid rattil --no-create-home --shell /usr/sbin/nologin rattil
+COPY --from=build /opt/venv /opt/venv
+COPY models /app/models
+COPY deploy/docker/health.py /app/health.py
+ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+    WORKER_HTTP_HOST=0.0.0.0 WORKER_HTTP_PORT=8200 ASR_MODEL=rattil-tiny HF_HUB_OFFLINE=1 \
+    HEALTH_URL=http://127.0.0.1:8200/health
+WORKDIR /app
+USER 10001:10001
+EXPOSE 8200
+HEALTHCHECK --interval=15s --timeout=5s --start-period=300s --retries=4 CMD ["python", "/app/health.py"]
+ENTRYPOINT ["rattil"]
+CMD ["worker"]
