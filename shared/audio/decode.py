@@ -23,6 +23,7 @@ MAX_BYTES = 64 * 1024 * 1024
 which nobody should upload; 20 min of MP3 or Opus are below 30 MB."""
 MAX_SECONDS = 1200.0
 """Longest recording accepted unless told otherwise (20 min)."""
+TOO_MUCH_MEMORY = "the audio needs too much memory to decode; send wav, flac or mp3"
 _AT_ONCE = 4 * SAMPLE_RATE
 """Samples that are worked on at once."""
 _FULL_SCALE_SHARE = 99.9
@@ -43,7 +44,10 @@ def decode_audio(data: bytes, *, max_seconds: float = MAX_SECONDS, max_bytes: in
     Blocking and CPU-bound: call it in a thread.
     """
     check_size(len(data), max_bytes)
-    return decode_recording(data, max_seconds).pcm16
+    try:
+        return decode_recording(data, max_seconds).pcm16
+    except MemoryError as error:
+        raise BadAudio(TOO_MUCH_MEMORY) from error
 
 
 def decode_file(path: Path, *, max_seconds: float = MAX_SECONDS, max_bytes: int = MAX_BYTES) -> bytes:
@@ -71,7 +75,8 @@ def check_size(size: int, max_bytes: int) -> None:
 def decode_recording(data: bytes, max_seconds: float) -> Decoded:
     """As much of the recording as can be decoded, its mean removed.
 
-    Raises `BadAudio` if nothing can be decoded, or if it is too long.
+    Raises `BadAudio` if nothing can be decoded, or if it is too long; `MemoryError`, which
+    damage may lead to.
     """
     timeline = Timeline(max_seconds)
     pieces: list[Piece] = []

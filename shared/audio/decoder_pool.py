@@ -22,7 +22,7 @@ import msgspec
 
 import shared
 from shared.audio.containers import KNOWN
-from shared.audio.decode import Decoded, check_size
+from shared.audio.decode import TOO_MUCH_MEMORY, Decoded, check_size
 from shared.audio.decoder_process import Answer, Limits
 from shared.audio.formats import SAMPLE_RATE
 from shared.errors import BadAudio, Unavailable
@@ -125,7 +125,7 @@ class DecoderPool:
         if answer.outcome == "refused":
             return "refused", BadAudio(answer.message)
         if answer.outcome == "memory":
-            return "memory", BadAudio("the audio needs too much memory to decode; send wav, flac or mp3")
+            return "memory", BadAudio(TOO_MUCH_MEMORY)
         _log.warning("decoder_failed", error=answer.message)
         return "failed", _undecodable()
 

@@ -156,6 +156,24 @@ def test_a_gap_of_an_hour_is_no_silence() -> None:
     decoder.close()
 
 
+def test_a_decoder_that_does_not_come_back_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    released = threading.Event()
+
+    def never(*_arguments: object) -> Iterator[None]:
+        released.wait()
+        yield None
+
+    monkeypatch.setattr(container_stream, "STUCK_S", 0.1)
+    monkeypatch.setattr(container_stream, "decoded_frames", never)
+    decoder = StreamingDecoder(WEBM)
+    with pytest.raises(BadAudio, match="too long to decode"):
+        decoder.feed(DATA[WEBM])
+    with pytest.raises(BadAudio, match="too long to decode"):
+        decoder.feed(DATA[WEBM])
+    decoder.close()
+    released.set()
+
+
 def test_what_follows_the_end_is_refused_or_heard() -> None:
     decoder = StreamingDecoder(WEBM)
     decoder.feed(DATA[WEBM])

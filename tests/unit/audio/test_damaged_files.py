@@ -50,6 +50,15 @@ def test_what_is_damaged_is_said() -> None:
     assert decode_recording(AAC[: len(AAC) * 6 // 10], 60).damaged
 
 
+def test_damage_that_asks_for_memory_is_bad_audio(monkeypatch: pytest.MonkeyPatch) -> None:
+    def too_much(*_arguments: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("shared.audio.decode.decode_recording", too_much)
+    with pytest.raises(BadAudio, match="too much memory"):
+        decode_audio(AAC)
+
+
 @settings(deadline=None, max_examples=150, derandomize=True)
 @given(kind=st.sampled_from(sorted(FILES)), seed=st.integers(0, 2**32), amount=st.integers(1, 60))
 def test_any_damage_gives_samples_or_bad_audio(kind: str, seed: int, amount: int) -> None:
