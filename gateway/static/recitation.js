@@ -13,6 +13,9 @@ const LOST_WINDOW = new Set(['asr_failed', 'bad_audio', 'poison', 'expired', 'ti
 /** Nothing to tell the reciter: the status line says that it takes longer. */
 const SLOW = new Set(['server_busy', 'audio_too_fast', 'draining']);
 
+/** What the service hears in the sound, told as the page's own findings are. */
+const ABOUT_SOUND = new Set(['too_quiet', 'not_this_passage']);
+
 /**
  * @typedef {'waiting' | 'opening' | 'connecting' | 'reciting' | 'finishing' | 'over'} Phase
  * @typedef {{result: any | null, code: string | null}} Outcome  no result: judged live only, and why
@@ -230,7 +233,7 @@ export class Recitation {
 
   #partial(event) {
     this.busy = event.server_busy;
-    this.listener.onNotice('service', '');
+    this.listener.onNotice('service', ABOUT_SOUND.has(event.notice) ? event.notice : '');
     this.#show(this.judgement.take(event.word_feedback));
     this.pointer = event.pointer ?? lastHeard(this.judgement.words) + 1;
     this.listener.onPointer(this.pointer);
@@ -243,6 +246,7 @@ export class Recitation {
       const from = Math.max(0, ...this.judgement.words.map(({ end }) => end ?? 0));
       this.judgement.addGap({ from, to: this.seconds });
     } else if (SLOW.has(event.code)) this.busy = true;
+    else if (ABOUT_SOUND.has(event.code)) this.listener.onNotice('service', event.code);
     else if (!event.gap) {
       this.#trouble = event.code;
       this.listener.onNotice('service', event.code, { code: event.code });

@@ -4,12 +4,15 @@ import { isDeviation } from './client/judgement.js';
 import { $ } from './controls/dom.js';
 import { accessKey, keepUnfinished, preferences, unfinished } from './controls/preferences.js';
 import { keep } from './history/history.js';
+import { has } from './language/language.js';
 import { writePassage } from './passage/passage.js';
 import { Recitation } from './recitation.js';
 
 const KEEP_EVERY_MS = 700;
 const HESITATION_MS = 5000;
 const RETRY_SHOWN_FROM_MS = 1500;
+/** Refusals that end by themselves: the status line says when it is tried again. */
+const NO_PLACE = new Set(['no_capacity', 'no_worker', 'too_many_sessions']);
 const UNTOUCHED = { status: 'pending', final: false, heard: null, expected: null, start: null, end: null };
 
 export class Reciting {
@@ -232,9 +235,10 @@ export class Reciting {
     if (group === 'sound') this.bar.soundAmiss(Boolean(code) && code !== 'changed');
     if (!code) this.notice.clear(group);
     else if (group === 'sound') this.notice.tell('sound', `sound.${code}`, values, code === 'changed' ? 'info' : 'warn');
+    else if (has(`sound.${code}`)) this.notice.tell('service', `sound.${code}`);
     else if (code === 'gap') this.notice.tell('gap', 'notice.gap', values);
     else {
-      this.#full = code === 'no_capacity';
+      this.#full = NO_PLACE.has(code);
       this.notice.error(code, values);
     }
   }

@@ -11,6 +11,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from gateway.auth.api_keys import SUBPROTOCOL
 from gateway.http import page, verses
@@ -187,7 +188,13 @@ async def scripted(*scripts: Script, **settings: Any) -> AsyncIterator[ScriptedS
     stop, port = asyncio.Event(), asyncio.get_running_loop().create_future()
     serving = asyncio.create_task(
         serve(
-            Starlette(routes=routes), "127.0.0.1", 0, ready=port.set_result, stop=stop, shutdown_timeout_s=1
+            Starlette(routes=routes),
+            "127.0.0.1",
+            0,
+            ready=port.set_result,
+            stop=stop,
+            shutdown_timeout_s=1,
+            websockets=WebSocketsSansIOProtocol,
         ),
         name="scripted-service",
     )

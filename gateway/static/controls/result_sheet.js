@@ -54,7 +54,7 @@ export class ResultSheet {
     words.forEach((_, index) => { counts[status(index)] = (counts[status(index)] ?? 0) + 1; });
     const all = words.length - (counts.pending ?? 0) - (counts.not_judged ?? 0);
     const heard = all - (counts.missing ?? 0);
-    const elsewhere = outcome.result?.matches_passage === false;
+    const elsewhere = outcome.result?.notice === 'not_this_passage';
     this.#drawHead({ elsewhere, heard, all, counts, passage });
     $('result-counts').replaceChildren(...(elsewhere ? [] : COUNTED.filter((name) => counts[name]).map((name) => (
       element('li', { 'data-status': name }, element('span', { class: 'mark' }), text(`result.count.${name}`, { count: counts[name] }))

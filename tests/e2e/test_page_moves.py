@@ -1,0 +1,127 @@
+"""The page follows the reciter, never jumps while it is read, and opens without a network."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.browser import PHONE, SIDEWAYS, chromium, tab
+from tests.e2e.microphones import voice, write_wav
+from tests.e2e.scripted_service import Connection, scripted
+from tests.e2e.walking import WATCH, walk
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine"),
+]
+
+NABA_WORDS = 173
+CURRENT = "Number(document.querySelector('[aria-current]')?.dataset.index ?? -1)"
+
+
+@pytest.fixture
+def microphone(tmp_path: Path) -> Path:
+    return write_wav(voice(), tmp_path / "voice.wav")
+
+
+@pytest.mark.parametrize("size", [PHONE, SIDEWAYS])
+async def test_the_place_stays_in_view_through_a_whole_sura(size: tuple[int, int], microphone: Path) -> None:
+    script = walk(NABA_WORDS, a_time=3, every_s=0.4)
+    async with (
+        scripted(script) as service,
+        tab(f"{service.url}?verses=78", size=size, microphone=microphone) as page,
+    ):
+        await page.page.evaluate(WATCH)
+        await page.page.click("#main")
+        await page.until(f"{CURRENT} >= {NABA_WORDS - 3}", within_s=90)
+        seen = await page.page.evaluate("seen")
+    assert seen["frames"] > 100
+    assert seen["inView"] >= 0.98 * seen["frames"], seen
+    assert seen["reachable"] == seen["frames"], seen
+    assert seen["shift"] == 0, seen
+
+
+async def test_the_page_goes_back_with_a_reciter_who_begins_again(microphone: Path) -> None:
+    async def restart(connection: Connection) -> None:
+        await connection.ready()
+        await connection.heard(0.3)
+        await connection.partial(0, "c" * 100, pointer=100)
+
+    async with (
+        scripted(restart) as service,
+        tab(f"{service.url}?verses=78", microphone=microphone) as page,
+    ):
+        await page.page.click("#main")
+        await page.until(f"{CURRENT} === 100")
+        await page.until("scrollY > 300")
+        await service.connections[0].partial(1, "c" * 100, pointer=0)
+        await page.until(f"{CURRENT} === 0")
+        await page.until("scrollY < 60")
+
+
+async def test_the_page_does_not_move_under_a_reader(microphone: Path) -> None:
+    async with (
+        scripted(walk(60, a_time=2, every_s=0.3)) as service,
+        tab(f"{service.url}?verses=78", microphone=microphone) as page,
+    ):
+        await page.page.click("#main")
+        await page.until(f"{CURRENT} >= 8")
+        await page.page.mouse.move(200, 300)
+        await page.page.mouse.wheel(0, 2500)
+        await page.page.wait_for_selector("#come-back:not([hidden])")
+        before = await page.page.evaluate("scrollY")
+        await page.until(f"{CURRENT} >= 40")
+        after = await page.page.evaluate("scrollY")
+        await page.page.click("#come-back")
+        await page.page.wait_for_selector("#come-back", state="hidden")
+        await page.until(f"Math.abs(scrollY - {before}) > 200")
+    assert before == after
+
+
+async def test_after_the_first_visit_the_page_opens_without_a_network(microphone: Path) -> None:
+    kept = """(async () => {
+      const names = await caches.keys();
+      const page = names.find((name) => name.startsWith('rattil-page-'));
+      if (!page) return false;
+      const files = (await (await fetch('page.json')).json()).files;
+      return (await (await caches.open(page)).keys()).length === files.length;
+    })()"""
+    async with AsyncExitStack() as stack:
+        service_stack = await stack.enter_async_context(AsyncExitStack())
+        service = await service_stack.enter_async_context(scripted())
+        page = await stack.enter_async_context(
+            tab(f"{service.url}?verses=112", microphone=microphone, offline_page=True)
+        )
+        await page.until(kept)
+        await page.page.reload()  # the first visit that the service worker sees from its beginning
+        await page.page.wait_for_selector(".word")
+        await page.until("caches.open('rattil-text').then((text) => text.keys()).then((k) => k.length >= 2)")
+        await service_stack.aclose()
+        await page.page.reload()
+        await page.page.wait_for_selector(".word")
+        words = await page.page.locator(".word").count()
+        font = await page.page.evaluate("document.fonts.check('16px \"Rattil Quran\"', 'ب')")
+        basmala = await page.page.inner_text(".basmala")
+        manifest = await page.page.evaluate("document.querySelector('link[rel=manifest]').href")
+    assert words == 15
+    assert font
+    assert basmala.startswith("بِسْمِ")
+    assert manifest.endswith("manifest.webmanifest")
+
+
+async def test_a_reference_recitation_plays_and_marks_its_verse(tmp_path: Path) -> None:
+    for ayah in (1, 2):
+        write_wav(voice(1.0), tmp_path / f"11200{ayah}.wav")
+    async with (
+        scripted(reference_recitation=str(tmp_path)) as service,
+        tab(f"{service.url}?verses=112&mode=listen") as page,
+    ):
+        await page.page.wait_for_selector("#main[data-act=play]")
+        await page.page.click("#main")
+        await page.until("document.querySelector('.verse[data-playing]')?.dataset.ayah === '1'")
+        await page.until("document.querySelector('.verse[data-playing]')?.dataset.ayah === '2'")
+        await page.page.wait_for_selector("#notice:not([hidden])")  # there is no third verse
+        told = await page.page.inner_text("#notice-text")
+    assert "no reference recitation" in told
