@@ -15,6 +15,7 @@ from rich.console import Console
 from cli import model
 from cli.bench import NoBenchmarks, become_benchmark
 from cli.demo import demo as run_demo
+from cli.embedded_redis import MAX_MEMORY_MB
 from cli.processes import PortInUse
 from cli.recite import Exit, recite_and_report, target_of
 from cli.sound_source import pieces, read_file, standard_input
@@ -61,6 +62,14 @@ def up(
     stream: Annotated[
         bool, typer.Option("--stream", help="Serve committed lines over TCP, too (STREAM_PORT, 43007).")
     ] = False,
+    redis_mb: Annotated[
+        int,
+        typer.Option(
+            envvar="EMBEDDED_REDIS_MB",
+            min=16,
+            help="Memory of one embedded Redis, MB; new sessions are refused before it is used up.",
+        ),
+    ] = MAX_MEMORY_MB,
     verbose: Verbose = False,
 ) -> None:
     """Run a whole Rattil here: Redis, router, worker, gateway. Ctrl-C stops everything.
@@ -79,7 +88,8 @@ def up(
         ports = Ports.fixed(counts, host, port, router_port)
     except PortInUse as error:
         _fail(str(error), 1)
-    plan = Plan(counts, ports, host, redis_url, {"STREAM_ENABLED": "true"} if stream else {})
+    env = {"STREAM_ENABLED": "true"} if stream else {}
+    plan = Plan(counts, ports, host, redis_url, redis_mb, env)
     raise typer.Exit(asyncio.run(run_up(plan, Console(), verbose=verbose)))
 
 

@@ -25,6 +25,9 @@ from typing import IO
 
 from cli.ports import free_port
 
+MAX_MEMORY_MB = 1024
+"""Memory of one server, MB: nine sessions of an hour with their audio. At this limit it refuses writes."""
+
 _START_TIMEOUT_S = 10.0
 _STOP_TIMEOUT_S = 5.0
 _POLL_S = 0.01
@@ -57,12 +60,20 @@ def embedded_redis_binary() -> Path:
 class EmbeddedRedis:
     """One server process. Use as `with` or `async with`; `url` is valid while it runs.
 
-    `port` 0 takes a free one and keeps it over `restart`. Nothing is written to disk; only a restart
-    that keeps data saves it, for as long as the restart takes.
+    `max_memory_mb` bounds it. `port` 0 takes a free one and keeps it over `restart`. Nothing is written to
+    disk; only a restart that keeps data saves it, for as long as the restart takes.
     """
 
-    def __init__(self, *, port: int = 0, binary: Path | None = None, extra: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        binary: Path | None = None,
+        extra: tuple[str, ...] = (),
+        max_memory_mb: int = MAX_MEMORY_MB,
+    ) -> None:
         self._wanted_port = port
+        self._max_memory_mb = max_memory_mb
         self._binary = binary
         self._extra = extra
         # A name that nobody else has: what lies there is loaded at the start.
@@ -168,8 +179,9 @@ class EmbeddedRedis:
         binary = self._binary or embedded_redis_binary()
         self._close_log()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the server)
+        options = _options(self.port, self._saved, self._max_memory_mb)
         self._process = subprocess.Popen(
-            [str(binary), *_options(self.port, self._saved), *self._extra],
+            [str(binary), *options, *self._extra],
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
@@ -219,8 +231,9 @@ class EmbeddedRedis:
             self._log = None
 
 
-def _options(port: int, saved: Path) -> list[str]:
+def _options(port: int, saved: Path, max_memory_mb: int) -> list[str]:
     settings = {
+        "maxmemory": f"{max_memory_mb}mb",
         "port": str(port),
         "bind": "127.0.0.1",
         "dir": str(saved.parent),

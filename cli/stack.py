@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
-from cli.embedded_redis import EmbeddedRedis
+from cli.embedded_redis import MAX_MEMORY_MB, EmbeddedRedis
 from cli.ports import free_port
 from cli.processes import Service, Stack, require_free
 from cli.sample_files import samples_folder
@@ -66,6 +66,7 @@ class Plan:
     ports: Ports
     host: str = LOOPBACK
     redis_url: str = ""
+    redis_max_mb: int = MAX_MEMORY_MB
     env: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -104,7 +105,8 @@ async def running(
         urls = [plan.redis_url] if plan.redis_url else []
         if not urls:
             for _ in range(plan.counts.redis):
-                server = await redis_servers.enter_async_context(EmbeddedRedis())
+                server = EmbeddedRedis(max_memory_mb=plan.redis_max_mb)
+                await redis_servers.enter_async_context(server)
                 urls.append(server.url)
         redis_url = ",".join(urls)
         progress("redis", redis_url)

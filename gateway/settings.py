@@ -177,6 +177,15 @@ class GatewaySettings(TranscriptionSettings, UploadSettings, AccessSettings, Htt
         description="Kernel send buffer of a socket (SO_SNDBUF): what a client that never reads costs.",
     )
 
+    bus_refuse_at: float = Field(
+        default=0.85,
+        validation_alias="BUS_REFUSE_AT",
+        gt=0,
+        le=1,
+        description="Share of a Redis shard's maxmemory from which new sessions are refused (storage_full); "
+        "the rest is for sessions that live.",
+    )
+
     # -- faults ------------------------------------------------------------------------------------
     bus_grace_s: float = Field(
         default=20,
