@@ -7,7 +7,6 @@ is killed; it has no files, so nothing is left behind then either.
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import importlib.util
 import os
 import secrets
@@ -15,14 +14,14 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO
 
+from cli.parent_death import die_with_parent
 from cli.ports import free_port
 
 MAX_MEMORY_MB = 1024
@@ -33,10 +32,6 @@ _STOP_TIMEOUT_S = 5.0
 _POLL_S = 0.01
 _LOG_BYTES = 65_536
 _PORT_TRIES = 5
-_PR_SET_PDEATHSIG = 1
-"""prctl(2) option: the signal a process gets when its parent's thread ends."""
-
-_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 class RedisDidNotStart(RuntimeError):
@@ -186,7 +181,7 @@ class EmbeddedRedis:
             stdout=self._log,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # a Ctrl-C at the terminal is for the launcher, not for Redis
-            preexec_fn=_die_with(os.getpid()),
+            preexec_fn=die_with_parent(signal.SIGKILL),
         )
         return time.monotonic() + _START_TIMEOUT_S
 
@@ -267,17 +262,3 @@ def _answers(port: int, pid: int) -> bool:
     except OSError:
         return False
     return reply.startswith(b"+PONG") and b"\r\nprocess_id:%d\r\n" % pid in reply
-
-
-def _die_with(parent: int) -> Callable[[], None] | None:
-    """What the child runs before it becomes Redis; None where the system cannot do it."""
-    libc = _libc
-    if libc is None:
-        return None
-
-    def arrange() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:
-            os._exit(1)
-
-    return arrange

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import pydantic
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
@@ -262,6 +264,16 @@ class GatewaySettings(TranscriptionSettings, UploadSettings, AccessSettings, Htt
         ge=0,
         description="On SIGTERM sessions are moved over this time.",
     )
+
+    @pydantic.field_validator("router_url")
+    @classmethod
+    def _check_router_url(cls, value: str) -> str:
+        for url in filter(None, (part.strip() for part in value.split(","))):
+            parts = urlsplit(url)
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise ValueError("it must list addresses such as http://router:8100, separated by commas")
+            parts.port  # noqa: B018 (raises ValueError for a port that is none)
+        return value
 
     @pydantic.model_validator(mode="after")
     def _check_router_api_keys(self) -> GatewaySettings:
