@@ -46,7 +46,7 @@ async def test_a_pipe_is_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> Non
         b"ID3\x04" + bytes(8),
         b"fLaC" + bytes(8),
         b"OggS" + bytes(8),
-        b"\0\0\0\x20ftypM4A ",
+        b"\0\0\0 ftypM4A ",
     ],
 )
 async def test_a_file_of_some_format_is_not_heard_as_samples(
