@@ -16,7 +16,11 @@ STEADY = {
     "WS_ADAPTIVE": "false",
     "WS_SILENCE_DBFS": "-120",
     "WS_IDLE_TIMEOUT": "600",
-    "WS_MAX_CONNECTIONS": "20000",
+    "WS_MAX_CONNECTIONS": "10000",
+    # All clients come from one address, and a crowd of them connects at once.
+    "WS_MAX_SESSIONS_PER_ADDRESS": "0",
+    "WS_FIRST_AUDIO_TIMEOUT": "600",
+    "HTTP_MAX_SILENT_PER_ADDRESS": "65536",
     "ASR_CAPACITY": "fixed",
     "ASR_MAX_SESSIONS": "100000",
     "LOG_LEVEL": "warning",
@@ -45,7 +49,9 @@ async def system(counts: Counts | None = None, env: Mapping[str, str] | None = N
     log: deque[str] = deque(maxlen=200)
     stack = Stack(lambda name, line: log.append(f"{name} {line}"))
     async with AsyncExitStack() as servers:
-        redis = [await servers.enter_async_context(EmbeddedRedis()) for _ in range(counts.redis)]
+        redis = [EmbeddedRedis(max_memory_mb=16_384) for _ in range(counts.redis)]
+        for server in redis:
+            await servers.enter_async_context(server)
         url = ",".join(server.url for server in redis)
         plan = Plan(counts, Ports.all_free(counts), redis_url=url, env=STEADY | dict(env or {}))
         try:

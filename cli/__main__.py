@@ -12,13 +12,14 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from cli import model
+from cli import model, preflight
 from cli.bench import NoBenchmarks, become_benchmark
 from cli.demo import demo as run_demo
+from cli.embedded_redis import MAX_MEMORY_MB
 from cli.processes import PortInUse
 from cli.recite import Exit, recite_and_report, target_of
 from cli.sound_source import pieces, read_file, standard_input
-from cli.stack import LOOPBACK, Counts, Plan, Ports
+from cli.stack import ANY_ROUTER_PORT, LOOPBACK, Counts, Plan, Ports
 from cli.up import up as run_up
 from shared.errors import BadRequest, RattilError
 from shared.recitation.reference.passage import VerseRange, load_passage
@@ -49,8 +50,14 @@ def up(
     ] = 8000,
     router_port: Annotated[
         int,
-        typer.Option(envvar="ROUTER_PORT", min=0, max=65535, help="First router's port; 0 = any free."),
-    ] = 8100,
+        typer.Option(
+            envvar="ROUTER_PORT",
+            min=-1,
+            max=65535,
+            show_default="8100, or any free one",
+            help="First router's port; 0 = any free.",
+        ),
+    ] = ANY_ROUTER_PORT,
     gateways: Annotated[int, typer.Option(min=1, max=64, help="How many gateways.")] = 1,
     workers: Annotated[int, typer.Option(min=1, max=64, help="How many workers.")] = 1,
     routers: Annotated[int, typer.Option(min=1, max=16, help="How many routers.")] = 1,
@@ -61,6 +68,14 @@ def up(
     stream: Annotated[
         bool, typer.Option("--stream", help="Serve committed lines over TCP, too (STREAM_PORT, 43007).")
     ] = False,
+    redis_mb: Annotated[
+        int,
+        typer.Option(
+            envvar="EMBEDDED_REDIS_MB",
+            min=16,
+            help="Memory of one embedded Redis, MB; new sessions are refused before it is used up.",
+        ),
+    ] = MAX_MEMORY_MB,
     verbose: Verbose = False,
 ) -> None:
     """Run a whole Rattil here: Redis, router, worker, gateway. Ctrl-C stops everything.
@@ -78,8 +93,14 @@ def up(
     try:
         ports = Ports.fixed(counts, host, port, router_port)
     except PortInUse as error:
-        _fail(str(error), 1)
-    plan = Plan(counts, ports, host, redis_url, {"STREAM_ENABLED": "true"} if stream else {})
+        _fail(str(error), Exit.USAGE)
+    env = {"STREAM_ENABLED": "true"} if stream else {}
+    plan = Plan(counts, ports, host, redis_url, env, redis_mb)
+    for warning in preflight.warnings(os.environ):
+        Console(stderr=True).print(warning, style="yellow", markup=False, soft_wrap=True)
+    found = asyncio.run(preflight.problems(plan))
+    if found:
+        _fail("\n".join(found), Exit.USAGE)
     raise typer.Exit(asyncio.run(run_up(plan, Console(), verbose=verbose)))
 
 
@@ -125,9 +146,30 @@ def router(context: typer.Context) -> None:
 
 @app.command(context_settings={**_PASS_ON, "allow_interspersed_args": False}, no_args_is_help=True)
 def bench(context: typer.Context) -> None:
-    """Measure this machine: asr, serve, overload, gateway, bus, capacity or soak.
+    """Measure this machine. Each benchmark prints a table, saves JSON if asked to, and ends with a line
+    `headline: key=number …`; `rattil bench NAME --help` shows its options.
 
-    Each prints a table, saves JSON if asked to, and ends with a line `headline: key=number …`.
+    Benchmarks:
+
+      asr: batched short windows against one lock with 30 s padding
+
+      bus: segments per second through Redis
+
+      codecs: ways to carry a segment's audio
+
+      gateway: live reciters per core of one gateway
+
+      serve: live reciters of the whole system at p95 of 500 ms
+
+      overload: twice the offered capacity for a minute
+
+      soak: ten minutes of coming and going; does memory grow?
+
+      capacity: what 1,000 to 100,000 reciters need
+
+      words: from the end of a word to its colour
+
+      recitations: real recordings through the running system
 
     Examples:
 

@@ -7,6 +7,7 @@ current connection empties it into the socket, the receiver applies `ready` and 
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -108,17 +109,25 @@ class RecitationClient:
     _retry_after_s: float = 0.0
     _was_ready: bool = False
     _reached: bool = False
+    _feeder: asyncio.Task[None] | None = None
+
+    def end_audio(self) -> None:
+        """No more audio is read from the source: what was sent is judged as a whole. May be called twice."""
+        if self._feeder is not None:
+            self._feeder.cancel()
+        self.state.source_ended = True
+        self._changed.set()
 
     async def run(self, audio: AsyncIterator[bytes]) -> Ended:
         """Stream `audio` (16 kHz mono PCM16 pieces) to its end and wait for the final event.
 
         Raises `Refused`, `GaveUp`, `UnreadableEvent`, or what the audio source raises.
         """
-        feeder = asyncio.create_task(self._feed(audio), name="recite-feeder")
+        feeder = self._feeder = asyncio.create_task(self._feed(audio), name="recite-feeder")
         talk = asyncio.create_task(self._talk(), name="recite-talk")
         try:
             await asyncio.wait({feeder, talk}, return_when=asyncio.FIRST_COMPLETED)
-            if feeder.done() and not talk.done():
+            if feeder.done() and not talk.done() and not feeder.cancelled():
                 await feeder  # a broken source ends the recitation
             return await talk
         finally:
@@ -158,20 +167,26 @@ class RecitationClient:
             attempt += 1
             policy = self.policy
             if failures > (policy.give_up_after if self._reached else policy.give_up_unreached):
-                raise GaveUp(f"gave up after {failures} attempts; the last one: {reason}")
+                raise GaveUp(self._why_given_up(failures, reason))
             delay_s = policy.delay_s(failures, self.rng, self._retry_after_s)
             self._retry_after_s = 0.0
             self.reconnects += 1
             self.listener.on_reconnect(reason, delay_s)
             await asyncio.sleep(delay_s)
 
+    def _why_given_up(self, failures: int, reason: str) -> str:
+        if self._reached:
+            return f"gave up after {failures} attempts; the last one: {reason}"
+        where = ", ".join(_shown(url) for url in self.target.urls)
+        return f"nothing answers at {where} ({reason}); start one with `rattil up`, or name one with --url"
+
     async def _attempt(self, attempt: int) -> Ended | str:
         """One connection. Returns the final event, or why another attempt is worth while."""
         address = self.target.address(attempt, self.state.query())
         try:
-            async with connect(address, compression=None, max_size=4 * 1024 * 1024) as socket:
+            async with connect(address, compression=None, max_size=4 * 1024 * 1024) as websocket:
                 self._reached = True
-                return await self._converse(socket)
+                return await self._converse(websocket)
         except InvalidStatus as error:
             status = error.response.status_code
             if status not in RETRYABLE_HTTP:
@@ -180,7 +195,7 @@ class RecitationClient:
         except ConnectionClosed as error:
             return _why_closed(error)
         except (OSError, InvalidHandshake) as error:
-            return f"{type(error).__name__}: {error}"
+            return _plainly(error)
 
     async def _converse(self, socket: ClientConnection) -> Ended:
         async with asyncio.timeout(READY_WITHIN_S):
@@ -243,3 +258,20 @@ def _why_closed(error: ConnectionClosed) -> str:
     if close.reconnect:
         return f"{close.code} {close.reason}".strip()
     raise Refused(close.code, close.reason) from error
+
+
+def _shown(url: str) -> str:
+    """The address without user and password."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+def _plainly(error: OSError | InvalidHandshake) -> str:
+    """What a person needs to know of a failed connection."""
+    if isinstance(error, ConnectionRefusedError) or "Connect call failed" in str(error):
+        return "connection refused"
+    if isinstance(error, socket.gaierror):
+        return "no such host"
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    return f"{type(error).__name__}: {error}"

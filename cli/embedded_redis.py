@@ -7,7 +7,6 @@ is killed; it has no files, so nothing is left behind then either.
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import importlib.util
 import os
 import secrets
@@ -15,25 +14,24 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO
 
+from cli.parent_death import die_with_parent
 from cli.ports import free_port
+
+MAX_MEMORY_MB = 1024
+"""Memory of one server, MB: nine sessions of an hour with their audio. At this limit it refuses writes."""
 
 _START_TIMEOUT_S = 10.0
 _STOP_TIMEOUT_S = 5.0
 _POLL_S = 0.01
 _LOG_BYTES = 65_536
 _PORT_TRIES = 5
-_PR_SET_PDEATHSIG = 1
-"""prctl(2) option: the signal a process gets when its parent's thread ends."""
-
-_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 class RedisDidNotStart(RuntimeError):
@@ -57,12 +55,20 @@ def embedded_redis_binary() -> Path:
 class EmbeddedRedis:
     """One server process. Use as `with` or `async with`; `url` is valid while it runs.
 
-    `port` 0 takes a free one and keeps it over `restart`. Nothing is written to disk; only a restart
-    that keeps data saves it, for as long as the restart takes.
+    `max_memory_mb` bounds it. `port` 0 takes a free one and keeps it over `restart`. Nothing is written to
+    disk; only a restart that keeps data saves it, for as long as the restart takes.
     """
 
-    def __init__(self, *, port: int = 0, binary: Path | None = None, extra: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        binary: Path | None = None,
+        extra: tuple[str, ...] = (),
+        max_memory_mb: int = MAX_MEMORY_MB,
+    ) -> None:
         self._wanted_port = port
+        self._max_memory_mb = max_memory_mb
         self._binary = binary
         self._extra = extra
         # A name that nobody else has: what lies there is loaded at the start.
@@ -168,13 +174,14 @@ class EmbeddedRedis:
         binary = self._binary or embedded_redis_binary()
         self._close_log()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the server)
+        options = _options(self.port, self._saved, self._max_memory_mb)
         self._process = subprocess.Popen(
-            [str(binary), *_options(self.port, self._saved), *self._extra],
+            [str(binary), *options, *self._extra],
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # a Ctrl-C at the terminal is for the launcher, not for Redis
-            preexec_fn=_die_with(os.getpid()),
+            preexec_fn=die_with_parent(signal.SIGKILL),
         )
         return time.monotonic() + _START_TIMEOUT_S
 
@@ -219,8 +226,9 @@ class EmbeddedRedis:
             self._log = None
 
 
-def _options(port: int, saved: Path) -> list[str]:
+def _options(port: int, saved: Path, max_memory_mb: int) -> list[str]:
     settings = {
+        "maxmemory": f"{max_memory_mb}mb",
         "port": str(port),
         "bind": "127.0.0.1",
         "dir": str(saved.parent),
@@ -254,17 +262,3 @@ def _answers(port: int, pid: int) -> bool:
     except OSError:
         return False
     return reply.startswith(b"+PONG") and b"\r\nprocess_id:%d\r\n" % pid in reply
-
-
-def _die_with(parent: int) -> Callable[[], None] | None:
-    """What the child runs before it becomes Redis; None where the system cannot do it."""
-    libc = _libc
-    if libc is None:
-        return None
-
-    def arrange() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:
-            os._exit(1)
-
-    return arrange

@@ -21,7 +21,7 @@ def free_port(host: str = "127.0.0.1") -> int:
     """A port that nobody listens on at this moment. Raises `OSError` if none can be found."""
     for _ in range(_TRIES):
         port = random.choice(RANGE)
-        if port not in _given and _is_free(host, port):
+        if port not in _given and is_free(host, port):
             if len(_given) > len(RANGE) // 2:
                 _given.clear()
             _given.add(port)
@@ -29,7 +29,8 @@ def free_port(host: str = "127.0.0.1") -> int:
     raise OSError(f"no free port found between {RANGE.start} and {RANGE.stop} on {host}")
 
 
-def _is_free(host: str, port: int) -> bool:
+def is_free(host: str, port: int) -> bool:
+    """Whether nobody listens on it at this moment."""
     with socket.socket() as probe:
         try:
             probe.bind((host, port))

@@ -6,26 +6,22 @@ A child that dies ends everything, with its last lines of log: nothing is restar
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import signal
 import socket
-import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import httpx
 
+from cli.parent_death import die_with_parent
+
 LAST_LINES = 25
 """Log lines kept per child, to be shown when it dies."""
 
 LONGEST_LINE = 64 * 1024
 """Bytes of one log line; a longer one is cut."""
-
-_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
-_PR_SET_PDEATHSIG = 1
-"""prctl(2): the signal a process gets when its parent dies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +86,7 @@ class Child:
             stderr=asyncio.subprocess.STDOUT,
             env={**os.environ, **service.env},
             start_new_session=True,
-            preexec_fn=die_with_parent,
+            preexec_fn=die_with_parent(signal.SIGTERM),
         )
         return cls(service, process, sink)
 
@@ -253,12 +249,6 @@ class Stack:
         """Kill everything at once: the answer to a second signal."""
         for child in (*self.children, *self._stopping):
             child.kill()
-
-
-def die_with_parent() -> None:
-    """In the child, before exec: get SIGTERM when the launcher is killed (Linux; elsewhere nothing)."""
-    if _libc is not None:
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def require_free(host: str, port: int, setting: str) -> None:

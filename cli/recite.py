@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import IntEnum
+from urllib.parse import urlsplit
 
 import msgspec
 from rich.console import Console
@@ -12,6 +16,7 @@ from rich.console import Console
 from cli.client import Ended, GaveUp, RecitationClient, Refused, Target
 from cli.dialect import Final, Partial, Ready, Report, ServerError, ServerEvent, UnreadableEvent
 from cli.screen import Screen, final_words, open_screen, score_table
+from shared.errors import BadAudio
 from shared.recitation.reference.passage import VerseRange
 
 
@@ -74,11 +79,17 @@ class Recording:
 def target_of(urls: str, verses: VerseRange, token: str = "") -> Target:
     """Comma-separated gateways and a verse range as the client's target.
 
-    The recitation dialect names one sura and verses within it. Raises ValueError across suras.
+    The recitation dialect names one sura and verses within it. Raises ValueError across suras, and for
+    an address that is none of a WebSocket.
     """
     if verses.first.surah != verses.last.surah:
         raise ValueError("one session recites verses of one sura; recite each sura on its own")
     addresses = [_ws(url.strip()) for url in urls.split(",") if url.strip()]
+    for address in addresses or [urls]:
+        parts = urlsplit(address)
+        if parts.scheme not in ("ws", "wss") or not parts.hostname:
+            raise ValueError(f"{address!r} is no address of a gateway; write ws://host:port or wss://host")
+        parts.port  # noqa: B018 (raises ValueError for a port that is none)
     return Target(addresses, verses.first.surah, verses.first.ayah, verses.last.ayah, token)
 
 
@@ -88,11 +99,39 @@ async def recite(
     """Stream to the end. Raises what `RecitationClient.run` raises."""
     screen = open_screen(console, title, silent=silent)
     recording = Recording(screen)
+    client = RecitationClient(target, recording)
     try:
-        ended = await RecitationClient(target, recording).run(audio)
+        with _interrupt_ends(client):
+            ended = await client.run(audio)
     finally:
         screen.close()
     return ended, recording
+
+
+@contextmanager
+def _interrupt_ends(client: RecitationClient) -> Iterator[None]:
+    """The first Ctrl-C ends the audio, and the result comes; the second one aborts."""
+    loop = asyncio.get_running_loop()
+    running = asyncio.current_task()
+    interrupts = 0
+
+    def on_interrupt() -> None:
+        nonlocal interrupts
+        interrupts += 1
+        if interrupts == 1:
+            client.end_audio()
+        elif running is not None:
+            running.cancel()
+
+    try:
+        loop.add_signal_handler(signal.SIGINT, on_interrupt)
+    except (NotImplementedError, RuntimeError, ValueError):  # Windows, or not the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
 
 
 async def recite_and_report(
@@ -108,6 +147,12 @@ async def recite_and_report(
     complaints = Console(stderr=True)
     try:
         ended, recording = await recite(target, audio, console, title, silent=as_json)
+    except asyncio.CancelledError:
+        complaints.print("stopped", style="red")
+        return Exit.NO_RESULT
+    except BadAudio as error:
+        complaints.print(error.message, style="red", markup=False, soft_wrap=True)
+        return Exit.USAGE
     except Refused as error:
         complaints.print(f"refused: {error} (code {error.code})", style="red", markup=False, soft_wrap=True)
         return Exit.REFUSED

@@ -11,10 +11,28 @@ from pathlib import Path
 
 from shared.audio.decode import decode_file
 from shared.audio.formats import SAMPLE_RATE
+from shared.errors import BadAudio
 
 BYTES_PER_SECOND = SAMPLE_RATE * 2
 PIECE_S = 0.2
 """Length of the pieces a file is cut into: what a microphone client would send, seconds."""
+
+_HEADER_BYTES = 12
+_FILE_MARKS = (
+    ("WAV", 8, b"WAVE"),
+    ("AIFF", 0, b"FORM"),
+    ("MP3", 0, b"ID3"),
+    ("MP3", 0, b"\xff\xfb"),
+    ("MP3", 0, b"\xff\xf3"),
+    ("FLAC", 0, b"fLaC"),
+    ("Ogg", 0, b"OggS"),
+    ("WebM", 0, b"\x1a\x45\xdf\xa3"),
+    ("MP4", 4, b"ftyp"),
+    ("AMR", 0, b"#!AMR"),
+    ("CAF", 0, b"caff"),
+    ("AU", 0, b".snd"),
+)
+"""Format, where its mark is, the mark. A recording of a microphone does not begin so: it begins quietly."""
 
 
 def read_file(path: Path) -> bytes:
@@ -35,7 +53,35 @@ async def pieces(pcm: bytes, *, realtime: bool) -> AsyncIterator[bytes]:
 
 
 async def standard_input() -> AsyncIterator[bytes]:
-    """Raw PCM16 (16 kHz, mono) from standard input until it ends: `arecord ... | rattil recite -`."""
+    """Raw PCM16 (16 kHz, mono) from standard input until it ends: `arecord ... | rattil recite -`.
+
+    Raises `BadAudio` if what comes is a file of some format: its bytes would be heard as noise.
+    """
+    begun = b""
+    async for data in _standard_input_bytes():
+        if len(begun) < _HEADER_BYTES:
+            begun += data
+            if len(begun) < _HEADER_BYTES:
+                continue
+            refuse_file_header(begun)
+            data = begun
+        yield data
+    if len(begun) < _HEADER_BYTES:
+        refuse_file_header(begun)
+        yield begun
+
+
+def refuse_file_header(begun: bytes) -> None:
+    """Raises `BadAudio` if a file of a known format begins like this."""
+    for name, at, mark in _FILE_MARKS:
+        if begun[at : at + len(mark)] == mark:
+            raise BadAudio(
+                f"standard input is a {name} file, not raw samples; give the file's name instead of -, or "
+                "convert it: ffmpeg -i FILE -f s16le -ar 16000 -ac 1 - | rattil recite -"
+            )
+
+
+async def _standard_input_bytes() -> AsyncIterator[bytes]:
     source = sys.stdin.buffer
     if not _can_wait(source.fileno()):  # `recite - < file`: reading it does not block
         while data := source.read(8192):

@@ -8,12 +8,16 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
-from cli.embedded_redis import EmbeddedRedis
-from cli.ports import free_port
+from cli.embedded_redis import MAX_MEMORY_MB, EmbeddedRedis
+from cli.ports import free_port, is_free
 from cli.processes import Service, Stack, require_free
 from cli.sample_files import samples_folder
 
 LOOPBACK = "127.0.0.1"
+USUAL_ROUTER_PORT = 8100
+ANY_ROUTER_PORT = -1
+"""The usual ports, or any free ones where those are taken: two launches live side by side."""
+
 MODEL_LOAD_S = 180.0
 """How long a worker may take to load (and for a named model to fetch) before it is called not ready."""
 
@@ -47,11 +51,14 @@ class Ports:
 
     @classmethod
     def fixed(cls, counts: Counts, host: str, gateway_port: int, router_port: int) -> Ports:
-        """Known ports for what people open, any free one for the rest. Raises `PortInUse`."""
+        """Known ports for what people open (0: any), any free one for the rest. Raises `PortInUse`."""
         gateways = [gateway_port + i for i in range(counts.gateways)] if gateway_port else []
-        routers = [router_port + i for i in range(counts.routers)] if router_port else []
+        routers = [router_port + i for i in range(counts.routers)] if router_port > 0 else []
         for port in gateways:
             require_free(host, port, "--port or PORT")
+        if router_port == ANY_ROUTER_PORT:
+            usual = [USUAL_ROUTER_PORT + i for i in range(counts.routers)]
+            routers = usual if all(is_free(LOOPBACK, port) for port in usual) else []
         for port in routers:
             require_free(LOOPBACK, port, "--router-port or ROUTER_PORT")
         free = cls.all_free(counts)
@@ -67,6 +74,7 @@ class Plan:
     host: str = LOOPBACK
     redis_url: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
+    redis_max_mb: int = MAX_MEMORY_MB
 
     @property
     def gateway_urls(self) -> list[str]:
@@ -86,7 +94,7 @@ def groups(plan: Plan, redis_url: str) -> list[tuple[str, list[Service]]]:
         ("worker", [_worker(number, port, plan, shared) for number, port in enumerate(ports.workers, 1)]),
         (
             "gateway",
-            [_gateway(number, port, plan.host, with_router) for number, port in enumerate(ports.gateways, 1)],
+            [_gateway(number, port, plan, with_router) for number, port in enumerate(ports.gateways, 1)],
         ),
     ]
 
@@ -104,7 +112,8 @@ async def running(
         urls = [plan.redis_url] if plan.redis_url else []
         if not urls:
             for _ in range(plan.counts.redis):
-                server = await redis_servers.enter_async_context(EmbeddedRedis())
+                server = EmbeddedRedis(max_memory_mb=plan.redis_max_mb)
+                await redis_servers.enter_async_context(server)
                 urls.append(server.url)
         redis_url = ",".join(urls)
         progress("redis", redis_url)
@@ -142,19 +151,23 @@ def _worker(number: int, port: int, plan: Plan, shared: Mapping[str, str]) -> Se
     )
 
 
-def _gateway(number: int, port: int, host: str, shared: Mapping[str, str]) -> Service:
+def _gateway(number: int, port: int, plan: Plan, shared: Mapping[str, str]) -> Service:
+    host = plan.host
     probe = LOOPBACK if host in ("0.0.0.0", "::", "") else host
+    env = {
+        "DEMO_SAMPLES": str(samples_folder()),
+        # One port is one gateway's: the others take any free one.
+        **({"STREAM_PORT": "0"} if number > 1 else {}),
+        **shared,
+        "HOST": host,
+        "PORT": str(port),
+    }
+    if plan.counts.gateways == 1 and "DRAIN_SECONDS" not in os.environ | shared:
+        env["DRAIN_SECONDS"] = "0"  # there is no other gateway to move to
     return Service(
         name=f"gateway-{number}",
         argv=_module("gateway"),
-        env={
-            "DEMO_SAMPLES": str(samples_folder()),
-            # One port is one gateway's: the others take any free one.
-            **({"STREAM_PORT": "0"} if number > 1 else {}),
-            **shared,
-            "HOST": host,
-            "PORT": str(port),
-        },
+        env=env,
         ready_url=f"http://{probe}:{port}/ready",
         drain_s=30.0,
     )

@@ -28,6 +28,7 @@ from shared.bus.metrics import BusMetrics
 from shared.bus.redis_addresses import parse_urls
 from shared.bus.redis_connections import ConnectionLimits, RedisConnections, open_client
 from shared.bus.redis_feed import RedisResultFeed
+from shared.bus.redis_memory import MemoryWatch
 from shared.bus.redis_sessions import RedisSessionStore
 from shared.bus.redis_suitability import SuitabilityWatch, require_suitable
 from shared.clock import SystemClock
@@ -119,6 +120,8 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
         await stack.enter_async_context(
             running(SuitabilityWatch(connections, bus_metrics).run(), "redis-watch")
         )
+        memory = MemoryWatch(connections, bus_metrics, settings.bus_refuse_at)
+        await stack.enter_async_context(running(memory.run(), "redis-memory"))
         feed = RedisResultFeed(connections, metrics=bus_metrics)
         stack.push_async_callback(feed.close)
         admission = open_admission(settings)
@@ -140,6 +143,7 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
             clock=SystemClock(),
             store=RedisSessionStore(connections, settings.bus_limits(), bus_metrics),
             feed=feed,
+            expect_storage=memory.expect_room,
             admission=admission,
             leases=LeaseKeeper(admission, settings.lease_renew_s, settings.refusal_memory_s, metrics=metrics),
             batch=batch,

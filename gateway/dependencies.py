@@ -28,6 +28,7 @@ class GatewayPorts:
 
     `store`/`feed`: the bus. `admission`: the router. `leases`: the leases this process holds.
     `batch`: final reports. `connections`: live connections, their limit, and the drain.
+    `expect_storage`: raises `NoCapacity` where the bus has no room for a new session's audio.
     `workers_ready`: how many workers are ready; raises `Unavailable` when nobody can say. `decoder`:
     decodes uploads. `encoder`: how audio is encoded for the bus. `speech`: where speech is in the audio.
     `usage`: what tenants use.
@@ -47,5 +48,6 @@ class GatewayPorts:
     workers_ready: Callable[[], Awaitable[int]]
     decoder: AudioDecoder
     usage: UsageMeter
+    expect_storage: Callable[[], None] = lambda: None
     encoder: WindowEncoder = field(default_factory=PlainEncoder)
     speech: SpeechDetector = field(default_factory=SileroDetector)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import pydantic
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
@@ -188,6 +190,15 @@ class GatewaySettings(TranscriptionSettings, UploadSettings, AccessSettings, Htt
         description="Kernel send buffer of a socket (SO_SNDBUF): what a client that never reads costs.",
     )
 
+    bus_refuse_at: float = Field(
+        default=0.85,
+        validation_alias="BUS_REFUSE_AT",
+        gt=0,
+        le=1,
+        description="Share of a Redis shard's maxmemory from which new sessions are refused (storage_full); "
+        "the rest is for sessions that live.",
+    )
+
     # -- faults ------------------------------------------------------------------------------------
     bus_grace_s: float = Field(
         default=20,
@@ -279,6 +290,16 @@ class GatewaySettings(TranscriptionSettings, UploadSettings, AccessSettings, Htt
         le=3660,
         description="Days that usage is kept for GET /v1/usage.",
     )
+
+    @pydantic.field_validator("router_url")
+    @classmethod
+    def _check_router_url(cls, value: str) -> str:
+        for url in filter(None, (part.strip() for part in value.split(","))):
+            parts = urlsplit(url)
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise ValueError("it must list addresses such as http://router:8100, separated by commas")
+            parts.port  # noqa: B018 (raises ValueError for a port that is none)
+        return value
 
     @pydantic.model_validator(mode="after")
     def _check_router_api_keys(self) -> GatewaySettings:

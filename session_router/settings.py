@@ -38,11 +38,13 @@ class RouterSettings(HttpSettings):
     redis_url: str = Field(
         default="redis://127.0.0.1:6379/0",
         validation_alias="REDIS_URL",
+        repr=False,
         description="Redis, or several separated by commas (the shards sessions are spread over).",
     )
     control_redis_url: str = Field(
         default="",
         validation_alias="CONTROL_REDIS_URL",
+        repr=False,
         description="Redis with the worker registry and the leases; empty takes the first of REDIS_URL.",
     )
     redis_max_connections: int = Field(
@@ -131,6 +133,12 @@ class RouterSettings(HttpSettings):
     def _check_degrade_pools(cls, value: str) -> str:
         parse_degrade_pools(value)
         return value
+
+    @pydantic.model_validator(mode="after")
+    def _check_overflow(self) -> RouterSettings:
+        if self.overflow == "degrade" and not self.degrade_pools:
+            raise ValueError("ROUTER_OVERFLOW=degrade needs ROUTER_DEGRADE_POOLS: to which pool from which")
+        return self
 
     @pydantic.model_validator(mode="after")
     def _check_scaling(self) -> RouterSettings:

@@ -13,6 +13,8 @@ import socket
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from shared.service.service_keys import is_loopback
+
 _LOCAL = "localhost"
 _ANY = "*"
 
@@ -61,16 +63,6 @@ class EntryPolicy:
             return True
         name = _name_of(place.netloc)
         return self.local_pages and (_is_local(name) or is_loopback(name))
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address to listen on."""
-    if _is_local(host.lower()):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _listed(text: str) -> frozenset[str]:

@@ -96,6 +96,7 @@ async def _serve(
             await _subscribe(ports, request, connection_id, inbox, stack)
             stored, pool = await _go_on(ports, request, opener, slot)
         else:
+            ports.expect_storage()
             # Asked again: of many who came at once, the first has its answer by now.
             ports.leases.expect_room()
             stored, pool = NOTHING_STORED, await slot.take(_pool(ports, request), owner=False)

@@ -53,6 +53,12 @@ class BusMetrics:
             ["shard"],
             registry=registry,
         )
+        self.memory_used = Gauge(
+            "rattil_bus_redis_memory_used",
+            "Used memory of a shard as a share of its maxmemory; 0 without a limit.",
+            ["shard"],
+            registry=registry,
+        )
         self.evicted = Counter(
             "rattil_bus_redis_evicted_keys",
             "Keys a shard has thrown away at its memory limit since this process began to look.",

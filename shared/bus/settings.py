@@ -16,12 +16,14 @@ class BusSettings(BaseSettings):
 
     redis_url: str = Field(
         default="redis://127.0.0.1:6379/0",
+        repr=False,
         description="Redis of sessions, segments and results; several shards separated by commas, "
         "in the same order for every service. redis://, rediss:// (TLS), unix://, or Sentinels: "
         "redis+sentinel://[user:password@]host:26379,host:26379/service/db. No Redis Cluster.",
     )
     control_redis_url: str = Field(
         default="",
+        repr=False,
         description="Redis of the worker registry and batch jobs; empty: the first of REDIS_URL.",
     )
     redis_max_connections: int = Field(
@@ -65,6 +67,13 @@ class BusSettings(BaseSettings):
         "0.5-0.7 of the size, 0.2-0.3 ms of gateway CPU per second of audio). Where WS_SEGMENT_CODEC is the "
         "same, audio that a segment carries, too, travels once.",
     )
+
+    @field_validator("redis_url", "control_redis_url")
+    @classmethod
+    def _check_redis_url(cls, value: str) -> str:
+        if value:
+            parse_urls(value)
+        return value
 
     def bus_limits(self) -> BusLimits:
         return BusLimits(

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+RECONNECT = frozenset({1001, 1005, 1006, 1011, 1012, 1013})
+"""Standard codes after which it helps to come back. 1005: closed without a code; 1006: no close frame."""
+
 
 class Close(NamedTuple):
     """A close code with its reason (at most 123 bytes of UTF-8 fit into a close frame)."""
@@ -13,7 +16,7 @@ class Close(NamedTuple):
 
     @property
     def reconnect(self) -> bool:
-        return self.code in (1001, 1006, 1011, 1012, 1013) or 4000 <= self.code <= 4499
+        return self.code in RECONNECT or 4000 <= self.code <= 4499
 
 
 NORMAL = Close(1000, "done")

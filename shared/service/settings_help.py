@@ -5,8 +5,10 @@ All of them read the pydantic-settings class itself, so that they cannot disagre
 
 from __future__ import annotations
 
+import difflib
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Literal, NamedTuple, NoReturn, TypeVar, get_args, get_origin
 
 import pydantic
@@ -15,6 +17,10 @@ from pydantic_settings import BaseSettings
 
 _SettingsT = TypeVar("_SettingsT", bound=BaseSettings)
 
+_NEAR = 0.92
+"""Likeness of names (`difflib`) from which one is taken for a mistake in the other: one letter in twelve."""
+
+_LEAST_NAME = 6
 _BOUND_SIGNS = (("ge", "≥"), ("gt", ">"), ("le", "≤"), ("lt", "<"))
 
 
@@ -37,6 +43,9 @@ def load_settings(settings_class: type[_SettingsT], argv: Sequence[str], prog: s
         raise SystemExit(0)
     if argv:
         _refuse(f"{prog}: unknown argument {argv[0]!r}; see {prog} --help")
+    known = {row.env for row in setting_rows(settings_class)}
+    for name, meant in near_misses(known, os.environ):
+        sys.stderr.write(f"{prog}: warning: {name} is no setting: did you mean {meant}?\n")
     try:
         return settings_class()
     except pydantic.ValidationError as error:
@@ -59,6 +68,18 @@ def explain(settings_class: type[BaseSettings], error: pydantic.ValidationError,
             f"{prog}: {name}: {problem['msg'].removeprefix('Value error, ')}{given}; see {prog} --help"
         )
     return sentences
+
+
+def near_misses(known: Collection[str], given: Iterable[str]) -> list[tuple[str, str]]:
+    """Variables that are no setting but nearly the name of one, each with that name."""
+    found = []
+    for name in sorted(given):
+        if name in known or len(name) < _LEAST_NAME or name.upper() in known:
+            continue
+        close = difflib.get_close_matches(name, known, n=1, cutoff=_NEAR)
+        if close:
+            found.append((name, close[0]))
+    return found
 
 
 def setting_rows(settings_class: type[BaseSettings]) -> list[SettingRow]:

@@ -15,6 +15,7 @@ from shared.clock import ManualClock
 from shared.ids import ConnectionId, Epoch, SessionId
 from shared.recitation.live.feedback import Feedback
 from tests.integration.edge import edge
+from tests.unit.gateway import speech
 from tests.unit.gateway.harness import Client, report_on
 
 
@@ -77,7 +78,7 @@ async def test_a_recitation_from_frames_to_report() -> None:
     async with edge(partial_interval_s=0.1) as running:
         client = Client(running.app, "/ws/verify?surah=112&ayah=1&to=4")
         running.gateway.clients.append(client)
-        await client.stream(bytes([9, 3]) * 16_000 * 4)
+        await client.stream(speech.recite(range(8)))
         await client.send("end")
         closed = await client.rest()
     assert closed.code == 1000

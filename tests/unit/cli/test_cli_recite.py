@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
+import os
+import signal
 from collections.abc import AsyncIterator
 
 import pytest
@@ -198,3 +201,46 @@ def test_the_bundled_samples_are_what_they_say() -> None:
 async def test_a_file_is_cut_without_losing_a_byte() -> None:
     pcm = bytes(range(200)) * 301
     assert b"".join([piece async for piece in pieces(pcm, realtime=False)]) == pcm
+
+
+@pytest.mark.parametrize("url", ["ftp://x", "ws://", "ws://a:port", "http://", ","])
+def test_an_address_that_is_none_is_wrong_usage(url: str) -> None:
+    with pytest.raises(ValueError):
+        target_of(url, FATIHA)
+
+
+async def endless_audio() -> AsyncIterator[bytes]:
+    while True:
+        yield bytes(3200)
+        await asyncio.sleep(0.01)
+
+
+async def test_the_first_ctrl_c_ends_the_audio_and_the_result_comes() -> None:
+    async def hears_and_grades(visit: Visit) -> None:
+        await visit.ready()
+        await visit.hear(4800)
+        os.kill(os.getpid(), signal.SIGINT)
+        await visit.hear_to_the_end()
+        await visit.final()
+        await visit.socket.wait_closed()
+
+    async with scripted_server(hears_and_grades) as server:
+        async with asyncio.timeout(20):
+            code = await recite_and_report(target_of(server.url, FATIHA), endless_audio(), console()[0], "t")
+    assert code is Exit.OK
+
+
+async def test_the_second_ctrl_c_aborts(capsys: pytest.CaptureFixture[str]) -> None:
+    async def hears_and_says_nothing(visit: Visit) -> None:
+        await visit.ready()
+        await visit.hear(4800)
+        os.kill(os.getpid(), signal.SIGINT)
+        await visit.hear_to_the_end()
+        os.kill(os.getpid(), signal.SIGINT)
+        await visit.socket.wait_closed()
+
+    async with scripted_server(hears_and_says_nothing) as server:
+        async with asyncio.timeout(20):
+            code = await recite_and_report(target_of(server.url, FATIHA), endless_audio(), console()[0], "t")
+    assert code is Exit.NO_RESULT
+    assert "stopped" in capsys.readouterr().err

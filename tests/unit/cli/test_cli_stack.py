@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from cli.ports import free_port
 from cli.processes import PortInUse
-from cli.stack import Counts, Plan, Ports, groups
+from cli.stack import ANY_ROUTER_PORT, USUAL_ROUTER_PORT, Counts, Plan, Ports, groups
 
 
 def plan(counts: Counts, host: str = "127.0.0.1", **env: str) -> Plan:
@@ -58,3 +60,23 @@ def test_known_ports_are_checked_before_anything_starts() -> None:
     assert list(ports.gateways) == [first]
     with pytest.raises(PortInUse, match="--port"):
         Ports.fixed(Counts(), "192.0.2.1", 1, 0)
+
+
+def test_two_launches_live_side_by_side() -> None:
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            taken.bind(("127.0.0.1", USUAL_ROUTER_PORT))
+            taken.listen()
+        except OSError:
+            pass  # somebody else's launch holds it: as good
+        ports = Ports.fixed(Counts(), "127.0.0.1", 0, ANY_ROUTER_PORT)
+        assert USUAL_ROUTER_PORT not in ports.routers
+
+
+def test_a_lone_gateway_does_not_wait_for_sessions_to_move(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DRAIN_SECONDS", raising=False)
+    assert dict(groups(plan(Counts()), "r"))["gateway"][0].env["DRAIN_SECONDS"] == "0"
+    assert "DRAIN_SECONDS" not in dict(groups(plan(Counts(gateways=2)), "r"))["gateway"][0].env
+    told = dict(groups(plan(Counts(), DRAIN_SECONDS="7"), "r"))["gateway"][0]
+    assert told.env["DRAIN_SECONDS"] == "7"

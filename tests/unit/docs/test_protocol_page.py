@@ -41,6 +41,16 @@ def test_every_close_code_is_explained(close: close_codes.Close) -> None:
     assert re.search(rf"^\| {close.code} \|", PAGE, re.MULTILINE)
 
 
+def test_page_client_and_docs_reconnect_after_the_same_codes() -> None:
+    sentence = re.search(r"mean \*reconnect and resume\*, as do ([^;]+);", PAGE)
+    assert sentence is not None
+    script = (ROOT / "gateway" / "static" / "client" / "reconnecting.js").read_text(encoding="utf-8")
+    in_script = re.search(r"\[([\d, ]+)\]\.includes\(code\)", script)
+    assert in_script is not None
+    for text in (sentence[1], in_script[1]):
+        assert {int(code) for code in re.findall(r"\b\d{4}\b", text)} == close_codes.RECONNECT
+
+
 def test_no_close_code_is_invented() -> None:
     documented = {int(code) for code in re.findall(r"^\| (\d{4}) \|", PAGE, re.MULTILINE)}
     assert documented == {close.code for close in all_close_codes().values()}

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from benchmarks.__main__ import app as benchmarks
 from cli.__main__ import app
 
 ROOT = Path(__file__).parent.parent.parent.parent
@@ -26,6 +27,12 @@ def test_every_command_has_help_with_examples(command: str) -> None:
     result = CliRunner().invoke(app, [command, "--help"])
     assert result.exit_code == 0
     assert "Example" in result.output
+
+
+def test_the_help_of_bench_names_every_benchmark() -> None:
+    said = CliRunner().invoke(app, ["bench", "--help"]).output
+    names = {command.callback.__name__ for command in benchmarks.registered_commands if command.callback}
+    assert {name for name in names if not re.search(rf"\b{name}: ", said)} == set()
 
 
 def test_every_make_target_named_exists() -> None:

@@ -1,0 +1,72 @@
+"""How full the Redis shards are: new sessions are refused before a shard refuses audio of those that live."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from shared.bus.metrics import BusMetrics
+from shared.bus.redis_connections import RedisConnections, Shard, command
+from shared.bus.redis_errors import redis_errors
+from shared.errors import BusUnavailable, NoCapacity
+from shared.service.logging import get_logger
+
+LOOK_EVERY_S = 2.0
+"""How often shards are asked, seconds. At full speed a session writes about 0.5 MB in a second."""
+
+RETRY_AFTER_S = 30.0
+"""Sessions end and their audio goes; a moment later there is hardly more room."""
+
+_log = get_logger(__name__)
+
+
+class StorageFull(NoCapacity):
+    """A Redis shard is nearly at its memory limit: what is free belongs to the sessions that live."""
+
+    code = "storage_full"
+
+
+class MemoryWatch:
+    """Knows the fullest shard. A shard without a limit (`maxmemory` 0) is never full."""
+
+    def __init__(self, connections: RedisConnections, metrics: BusMetrics, refuse_at: float) -> None:
+        """`refuse_at`: share of `maxmemory` from which new sessions are refused."""
+        self._connections = connections
+        self._metrics = metrics
+        self._refuse_at = refuse_at
+        self._shares: dict[int, float] = {}
+        self._full = False
+
+    def expect_room(self) -> None:
+        """Raises `StorageFull` if a new session must not begin now."""
+        if self._full:
+            raise StorageFull("the store of live sessions is nearly full; try again later", RETRY_AFTER_S)
+
+    async def run(self, every_s: float = LOOK_EVERY_S) -> None:
+        """For ever."""
+        while True:
+            for shard in self._connections.shards:
+                await self.look(shard)
+            await asyncio.sleep(every_s)
+
+    async def look(self, shard: Shard) -> None:
+        """Once. Of a shard that is away the last answer holds."""
+        try:
+            with redis_errors(f"asking shard {shard.index} for its memory"):
+                info: dict[str, Any] = await command(shard.commands, "INFO", "memory")
+        except BusUnavailable:
+            return
+        share = used_share(info)
+        self._metrics.memory_used.labels(shard.index).set(share)
+        self._shares[shard.index] = share
+        full = max(self._shares.values()) >= self._refuse_at
+        if full is not self._full:
+            what = "storage_full" if full else "storage_has_room"
+            _log.warning(what, shard=shard.index, used=round(share, 3))
+        self._full = full
+
+
+def used_share(info: dict[str, Any]) -> float:
+    """Used memory as a share of its limit, by what `INFO memory` says; 0 without a limit."""
+    limit = int(info.get("maxmemory", 0))
+    return int(info.get("used_memory", 0)) / limit if limit else 0.0
