@@ -8,7 +8,8 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings
 
 from gateway.auth.api_keys import parse_api_keys
-from gateway.auth.entry_policy import EntryPolicy, is_loopback
+from gateway.auth.entry_policy import EntryPolicy
+from shared.service.loopback import is_loopback
 
 
 class AccessSettings(BaseSettings):

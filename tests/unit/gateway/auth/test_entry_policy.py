@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.auth.entry_policy import EntryPolicy, is_loopback
+from gateway.auth.entry_policy import EntryPolicy
+from shared.service.loopback import is_loopback
 
 
 def policy(origins: str = "", hosts: str = "", host: str = "127.0.0.1", keyed: bool = False) -> EntryPolicy:
