@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings
 
 from gateway.auth.api_keys import parse_api_keys
 from gateway.auth.entry_policy import EntryPolicy
-from shared.service.service_keys import is_loopback
+from shared.service.loopback import is_loopback
 
 
 class AccessSettings(BaseSettings):

@@ -15,7 +15,8 @@ from shared.bus.redis_addresses import parse_urls
 from shared.ids import PoolName
 from shared.service.http_settings import HttpSettings
 from shared.service.logging import LogFormat
-from shared.service.service_keys import is_loopback, parse_service_keys
+from shared.service.loopback import is_loopback
+from shared.service.service_keys import parse_service_keys
 
 
 class RouterSettings(HttpSettings):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import socket
 import tempfile
 from collections.abc import AsyncIterator
@@ -14,8 +15,8 @@ from pathlib import Path
 from typing import Literal
 
 from benchmarks.machine import available_cores
+from cli.parent_death import die_with_parent
 from cli.ports import free_port
-from cli.processes import die_with_parent
 
 HERE = Path(__file__).parent
 START_S = 90.0
@@ -74,7 +75,7 @@ async def serving(peer: Peer, python: Path, model: Path) -> AsyncIterator[tuple[
             stderr=log,
             env=env,
             start_new_session=True,
-            preexec_fn=die_with_parent,
+            preexec_fn=die_with_parent(signal.SIGTERM),
         )
         try:
             await _listening(port, process)

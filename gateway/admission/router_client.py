@@ -34,8 +34,8 @@ _NO_CAPACITY: dict[str, type[NoCapacity]] = {
     "waiting_room_full": NoCapacity,
     "no_worker": NoWorker,
 }
-_NOT_FOR_US = frozenset({401, 403})
-"""This router does not know our key: nothing that a client could mend."""
+_NOT_FOR_US = frozenset({"unauthorised", "unknown_host"})
+"""This router does not know our key, or its own name as we write it: nothing that a client could mend."""
 
 _log = get_logger(__name__)
 _ReplyT = TypeVar("_ReplyT", bound=msgspec.Struct)
@@ -220,9 +220,10 @@ def _checked(response: httpx.Response) -> httpx.Response:
 
 def _is_answer(response: httpx.Response) -> bool:
     """Whether another router would say the same."""
-    if response.status_code >= 500:
-        return _problem(response).code in _NO_CAPACITY
-    return response.status_code not in _NOT_FOR_US
+    if response.is_success or response.status_code == 404:
+        return True
+    code = _problem(response).code
+    return code in _NO_CAPACITY if response.status_code >= 500 else code not in _NOT_FOR_US
 
 
 def _shown(url: str) -> str:

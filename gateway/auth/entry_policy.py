@@ -13,9 +13,8 @@ import socket
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from shared.service.service_keys import is_loopback
+from shared.service.loopback import is_local_name, is_loopback
 
-_LOCAL = "localhost"
 _ANY = "*"
 
 
@@ -48,7 +47,7 @@ class EntryPolicy:
         if self.hosts is None or host is None:
             return True
         name = _name_of(host)
-        return _is_ip(name) or _is_local(name) or name in self.hosts
+        return _is_ip(name) or is_local_name(name) or name in self.hosts
 
     def allows_origin(self, origin: str | None, host: str | None) -> bool:
         """`origin`: the header; None if the client is no browser. A page of this service may always."""
@@ -62,7 +61,7 @@ class EntryPolicy:
         if host is not None and place.netloc == host.lower():
             return True
         name = _name_of(place.netloc)
-        return self.local_pages and (_is_local(name) or is_loopback(name))
+        return self.local_pages and (is_local_name(name) or is_loopback(name))
 
 
 def _listed(text: str) -> frozenset[str]:
@@ -75,10 +74,6 @@ def _name_of(host: str) -> str:
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return host.partition(":")[0].rstrip(".")
-
-
-def _is_local(name: str) -> bool:
-    return name == _LOCAL or name.endswith("." + _LOCAL)
 
 
 def _is_ip(name: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 import re
 from collections.abc import Mapping
 
@@ -48,16 +47,6 @@ def parse_service_keys(text: str) -> tuple[str, ...]:
                 "(several keys are separated by commas); make one with: openssl rand -hex 24"
             )
     return keys
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a service that listens on `host`."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def _digest(key: str) -> bytes:

@@ -28,6 +28,7 @@ from shared.service.settings_help import setting_rows
 PATIENCE_S = 20.0
 HEARTBEAT_TTL_MS = 600_000
 HOLDER = "connection-1"
+KEY = "the-key-between-our-services"
 
 
 class RouterProcess:
@@ -277,3 +278,35 @@ async def test_a_port_in_use_is_exit_code_1(redis_server: EmbeddedRedis) -> None
     _, stderr = await process.communicate()
     assert process.returncode == 1
     assert b"cannot_listen" in stderr
+
+
+@pytest.mark.parametrize("keys", ["", "short", "a-long-and-secret-key,"])
+async def test_where_others_reach_it_a_router_without_a_good_key_does_not_start(keys: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "session_router",
+        env={**os.environ, "ROUTER_HOST": "0.0.0.0", "ROUTER_PORT": "0", "ROUTER_API_KEYS": keys},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, stderr = await process.communicate()
+    assert process.returncode == 2
+    assert b"ROUTER_API_KEYS" in stderr
+    assert b"a-long-and-secret-key" not in stderr
+    assert b"Traceback" not in stderr
+
+
+async def test_a_gateway_with_the_key_is_served_and_one_without_is_not(
+    redis: Redis, redis_server: EmbeddedRedis
+) -> None:
+    await _heartbeat(redis, "w1", 1)
+    router = await RouterProcess.start(redis_server.url, ROUTER_HOST="0.0.0.0", ROUTER_API_KEYS=KEY)
+    known, unknown = HttpAdmission([router.url], api_key=KEY), HttpAdmission([router.url])
+    try:
+        with pytest.raises(RouterUnavailable):
+            await unknown.admit(AdmitRequest(SessionId("session-1"), HOLDER))
+        assert (await known.admit(AdmitRequest(SessionId("session-1"), HOLDER))).worker_id == "w1"
+    finally:
+        await known.close()
+        await unknown.close()
+        await router.kill()

@@ -183,7 +183,7 @@ async def test_no_capacity_is_waited_out_as_long_as_the_server_says() -> None:
 
 async def test_nobody_there_is_given_up_after_some_attempts() -> None:
     notes = Notes()
-    with pytest.raises(GaveUp, match="nothing answers at ws://127.0.0.1:.*; start one with `rattil up`"):
+    with pytest.raises(GaveUp, match=r"nothing answers at ws://127\.0\.0\.1:.*; start one with `rattil up`"):
         await client([f"ws://127.0.0.1:{free_port()}"], notes).run(recording())
     assert len(notes.reconnects) == 3
 

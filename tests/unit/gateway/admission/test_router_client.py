@@ -166,6 +166,15 @@ async def test_a_router_that_does_not_take_our_key_is_as_good_as_away(routers: R
     assert "another-key-altogether" not in str(logged)
 
 
+async def test_a_router_that_goes_by_another_name_is_as_good_as_away(routers: Routers) -> None:
+    settings = RouterSettings(drain_s=0, allowed_hosts="router.internal")
+    routers.routers["a"] = build_router(settings, routers.registry, EmptyBacklog(), ManualClock())
+    admission = HttpAdmission(["http://a", "http://b"], transport=routers)
+    assert (await admission.admit(AdmitRequest(ONE, HOLDER))).session_id == ONE
+    await admission.close()
+    assert routers.asked == ["a", "b"]
+
+
 async def test_an_answer_that_is_not_a_routers(admission: HttpAdmission, routers: Routers) -> None:
     routers.broken["a"] = httpx.Response(200, text="hello")
     with pytest.raises(RouterUnavailable, match="cannot be read"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.auth.entry_policy import EntryPolicy
-from shared.service.service_keys import is_loopback
+from shared.service.loopback import is_loopback
 
 
 def policy(origins: str = "", hosts: str = "", host: str = "127.0.0.1", keyed: bool = False) -> EntryPolicy:

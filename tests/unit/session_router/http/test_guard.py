@@ -9,7 +9,8 @@ import pytest
 from session_router.app import build_router
 from session_router.settings import RouterSettings
 from shared.clock import ManualClock
-from shared.service.service_keys import is_loopback, parse_service_keys
+from shared.service.loopback import is_loopback
+from shared.service.service_keys import parse_service_keys
 from tests.memory.backlog import EmptyBacklog
 from tests.memory.registry import MemoryRegistry
 
