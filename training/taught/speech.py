@@ -19,10 +19,10 @@ from pathlib import Path
 
 import ctranslate2
 import numpy as np
+from asr_worker.features import FeatureConfig, log_mel
 from numpy.typing import NDArray
 
 from asr_worker.engines.ctc_head import CtcHead
-from asr_worker.features import FeatureConfig, log_mel
 from training import audio, manifest, voices
 from training.audio import SAMPLE_RATE, Floats
 from training.cache import Source

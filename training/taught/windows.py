@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from asr_worker.features import log_power
 from numpy.typing import NDArray
 
 from asr_worker.engines.ctc_head import CtcHead
-from asr_worker.features import log_power
 from training.audio import SAMPLE_RATE
 from training.augment import DIGITAL_SILENCE, augment
 from training.cache import FEATURES
