@@ -13,6 +13,9 @@ AudioCodec = Literal["flac", "pcm16"]
 AUDIO_BYTES_PER_S = 32_010
 """Stored audio at its largest, bytes a second: PCM16 and a codec byte for each entry of 0.1 s or more."""
 
+MAX_RESULTS = 8_000
+"""An hour in the shortest windows (1 s, half of it overlap) gives 7,200: a resume may need them all."""
+
 MAX_AUDIO_BYTES = 3600 * AUDIO_BYTES_PER_S
 """An hour, the longest session by default: its final report needs all of its audio."""
 
@@ -31,7 +34,7 @@ class BusLimits:
 
     max_stream_length: int = 2_000
     max_audio_bytes: int = MAX_AUDIO_BYTES
-    max_results: int = 5_000
+    max_results: int = MAX_RESULTS
     max_dead: int = 1_000
     session_ttl_s: int = SESSION_TTL_S
     store_audio: StoreAudio = "session"

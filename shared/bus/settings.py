@@ -6,7 +6,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings
 
 from shared.bus.keys import SESSION_TTL_S
-from shared.bus.limits import MAX_AUDIO_BYTES, AudioCodec, BusLimits, StoreAudio
+from shared.bus.limits import MAX_AUDIO_BYTES, MAX_RESULTS, AudioCodec, BusLimits, StoreAudio
 from shared.bus.redis_addresses import parse_urls
 from shared.bus.redis_connections import ConnectionLimits
 
@@ -43,7 +43,7 @@ class BusSettings(BaseSettings):
         "session, whose report needs all of it: it ends after BUS_MAX_AUDIO_BYTES / 32010 seconds.",
     )
     bus_max_results: int = Field(
-        default=5_000, ge=100, le=100_000, description="Results kept per session for replay."
+        default=MAX_RESULTS, ge=100, le=100_000, description="Results kept per session for replay."
     )
     bus_max_dead: int = Field(
         default=1_000, ge=10, le=100_000, description="Poison segments remembered per shard."

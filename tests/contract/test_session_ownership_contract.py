@@ -7,8 +7,8 @@ import asyncio
 import msgspec
 import pytest
 
-from shared.bus.ports import AlreadyOpen, AudioChunk, HighWater, SessionRecord, SessionStore
-from shared.errors import Fenced, StateLost
+from shared.bus.ports import TAKE_OVER_S, AlreadyOpen, AudioChunk, HighWater, SessionRecord, SessionStore
+from shared.errors import BusUnavailable, Fenced, StateLost
 from shared.ids import ConnectionId, Epoch, SessionId
 from tests.contract.bus_harness import Bus, RecordingSink, a_record, a_result, a_segment, claim_all
 
@@ -111,6 +111,19 @@ async def test_who_asked_earlier_takes_nothing_from_who_asked_later(bus: Bus) ->
     assert await store.take_over(record.session_id, NEWER) is not None
     with pytest.raises(Fenced):
         await store.take_over(record.session_id, ConnectionId("late"), ticket=early)
+    await store.settle(a_result(a_segment(record, 0)))
+    await sink.until(lambda seen: len(seen.results) == 1)
+    assert sink.takeovers == []
+
+
+async def test_a_take_over_that_nobody_waits_for_any_more_is_refused(bus: Bus) -> None:
+    store, feed, record, sink = bus.store(), bus.feed(), a_record(), RecordingSink()
+    await store.open(record)
+    await feed.subscribe(record.session_id, record.connection_id, sink)
+    long_ago = await store.ticket(record.session_id) - int((TAKE_OVER_S + 1) * 1_000_000)
+    with pytest.raises(BusUnavailable):
+        await store.take_over(record.session_id, NEWER, ticket=long_ago)
+    await store.push(record, a_segment(record, 0), None)
     await store.settle(a_result(a_segment(record, 0)))
     await sink.until(lambda seen: len(seen.results) == 1)
     assert sink.takeovers == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from shared.bus.ports import AudioChunk, CommitOutcome, SessionKind
+from shared.bus.ports import AudioChunk, CommitOutcome, HighWater, SessionKind
 from shared.errors import Fenced, QueueFull, StateLost
 from shared.ids import ConnectionId, Epoch, SessionId
 from tests.contract.bus_harness import (
@@ -245,6 +245,17 @@ async def test_a_session_of_another_kind_is_left_to_its_owner(bus: Bus) -> None:
     taken = await store.take_over(record.session_id, NEWER, same)
     assert taken is not None
     assert taken.connection_id == NEWER
+
+
+async def test_a_push_that_arrives_late_does_not_take_the_number_of_segments_back(bus: Bus) -> None:
+    """The last segment may have no audio of its own: it closes what was heard."""
+    store, record = bus.store(), a_record()
+    await store.open(record)
+    early = msgspec.structs.replace(record, safe_sample=800, next_seq=1)
+    closing = msgspec.structs.replace(record, safe_sample=800, next_seq=2, ended=True)
+    for saved in (early, closing, early):
+        await store.push(saved, None, None)
+    await store.push(closing, None, None, HighWater(0, 800, 2))
 
 
 async def test_a_push_that_arrives_late_does_not_take_the_session_back(bus: Bus) -> None:

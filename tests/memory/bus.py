@@ -96,7 +96,8 @@ class MemorySessionStore:
             if len(stream) >= self._bus.limits.max_stream_length:
                 raise QueueFull(f"the segment stream of pool {segment.pool} is full")
             stream[self._bus.new_entry_id()] = StoredSegment(segment, self._bus.clock.monotonic())
-        if record.safe_sample >= stored.record.safe_sample:
+        before = stored.record
+        if (record.safe_sample, record.next_seq) >= (before.safe_sample, before.next_seq):
             stored.record = record
         stored.expires_s = self._bus.expiry(stored.keep_s)
         if audio is not None and audio.pcm:

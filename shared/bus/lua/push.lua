@@ -35,12 +35,14 @@ ttl = state[10] or ttl
 
 -- A push whose connection was given up may arrive after the one that repeated it, and others: it must
 -- not take the record back to where it was.
-local fields, late = {}, false
-for i = first_field, #ARGV do
-  fields[#fields + 1] = ARGV[i]
-  if ARGV[i] == 'safe_sample' and i % 2 == 0 then late = tonumber(ARGV[i + 1]) < tonumber(state[5] or 0) end
+local fields, pushed = {}, {}
+for i = first_field, #ARGV, 2 do
+  fields[#fields + 1], fields[#fields + 2] = ARGV[i], ARGV[i + 1]
+  pushed[ARGV[i]] = ARGV[i + 1]
 end
-if not late then redis.call('HSET', KEYS[1], unpack(fields)) end
+local ahead = tonumber(pushed.safe_sample) - tonumber(state[5])
+if ahead == 0 then ahead = tonumber(pushed.next_seq) - tonumber(state[8]) end
+if ahead >= 0 then redis.call('HSET', KEYS[1], unpack(fields)) end
 
 -- An entry's id is its end sample: a repeated chunk is seen at once, a read can start at any sample.
 if audio ~= '' and to > tonumber(state[3]) then

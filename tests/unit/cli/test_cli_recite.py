@@ -205,7 +205,7 @@ async def test_a_file_is_cut_without_losing_a_byte() -> None:
 
 @pytest.mark.parametrize("url", ["ftp://x", "ws://", "ws://a:port", "http://", ","])
 def test_an_address_that_is_none_is_wrong_usage(url: str) -> None:
-    with pytest.raises(ValueError, match="address|gateway"):
+    with pytest.raises(ValueError, match=r"address|gateway|Port"):
         target_of(url, FATIHA)
 
 
