@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr_worker.engines.ctc_head import CtcHead
-from asr_worker.features import FeatureConfig, log_mel
+from shared.audio.features import FeatureConfig, log_mel
 from training import audio, manifest, voices
 from training.audio import SAMPLE_RATE, Floats
 from training.cache import Source

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr_worker.engines.ctc_head import CtcHead
-from asr_worker.features import log_power
+from shared.audio.features import log_power
 from training.audio import SAMPLE_RATE
 from training.augment import DIGITAL_SILENCE, augment
 from training.cache import FEATURES

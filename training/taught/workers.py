@@ -12,7 +12,7 @@ from torch import distributed
 from torch.multiprocessing.spawn import spawn
 
 from asr_worker.engines.ctc_head import CtcHead
-from asr_worker.features import FeatureConfig, log_mel
+from shared.audio.features import FeatureConfig, log_mel
 from training.audio import Floats
 from training.taught.learn import Head, Plan, Run
 from training.taught.network import begun, load, save
