@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from asr_worker.features import FeatureConfig, log_mel
 from torch import distributed
 from torch.multiprocessing.spawn import spawn
 
 from asr_worker.engines.ctc_head import CtcHead
+from shared.audio.features import FeatureConfig, log_mel
 from training.audio import Floats
 from training.taught.learn import Head, Plan, Run
 from training.taught.network import begun, load, save

@@ -14,9 +14,9 @@ def verdicts(confidence: float, right: int, wrong: int) -> list[Verdict]:
 def test_verdicts_are_grouped_by_confidence() -> None:
     groups = table(verdicts(0.95, 9, 1) + verdicts(1.0, 10, 0) + verdicts(0.31, 1, 3))
 
-    assert [one.verdicts for one in groups] == [4, 20]
-    assert [one.confidence for one in groups] == pytest.approx([0.31, 0.975])
-    assert [one.right for one in groups] == pytest.approx([0.25, 0.95])
+    assert [group.verdicts for group in groups] == [4, 20]
+    assert [group.confidence for group in groups] == pytest.approx([0.31, 0.975])
+    assert [group.right for group in groups] == pytest.approx([0.25, 0.95])
 
 
 def test_the_expected_error_weighs_groups_by_their_verdicts() -> None:
