@@ -163,6 +163,10 @@ class FrameProtocol(WebSocketsSansIOProtocol):
     async def send(self, message: Any) -> None:
         was_complete = self.handshake_complete
         await super().send(message)
+        if self.initial_response is not None and self.close_sent:
+            # An answer instead of a WebSocket is an end, too: uvicorn would call it a fault of the application.
+            self.handshake_complete = True
+            return
         if self.handshake_complete and not was_complete and not self.close_sent and self._begun:
             early = bytes(self._begun)
             self._begun.clear()

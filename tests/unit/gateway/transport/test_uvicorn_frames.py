@@ -423,6 +423,19 @@ async def test_after_the_close_frame_only_so_much_is_read() -> None:
     assert not peer.wire.reading
 
 
+async def test_an_answer_instead_of_a_socket_is_no_fault(caplog: pytest.LogCaptureFixture) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.http.response.start", "status": 403, "headers": []})
+        await send({"type": "websocket.http.response.body", "body": b"no"})
+
+    peer = Peer(FrameProtocol, app)
+    await peer.hear(REQUEST)
+    assert peer.wire.written.startswith(b"HTTP/1.1 403")
+    assert peer.wire.closed
+    assert caplog.records == []
+
+
 async def test_text_that_is_not_utf8_leaves_no_traceback(caplog: pytest.LogCaptureFixture) -> None:
     peer = Peer(FrameProtocol, pourer([]))
     await peer.hear(REQUEST)
