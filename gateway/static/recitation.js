@@ -209,6 +209,7 @@ export class Recitation {
       ack: () => this.listener.onProgress(),
       partial_result: () => this.#partial(event),
       error: () => this.#error(event),
+      notice: () => ABOUT_SOUND.has(event.code) && this.listener.onNotice('service', event.code),
       final_result: () => this.#final(event.result),
       final_result_error: () => this.#over({ result: null, code: event.code }),
     }[event.type];
@@ -233,7 +234,7 @@ export class Recitation {
 
   #partial(event) {
     this.busy = event.server_busy;
-    this.listener.onNotice('service', ABOUT_SOUND.has(event.notice) ? event.notice : '');
+    this.listener.onNotice('service', ABOUT_SOUND.has(event.notice?.code) ? event.notice.code : '');
     this.#show(this.judgement.take(event.word_feedback));
     this.pointer = event.pointer ?? lastHeard(this.judgement.words) + 1;
     this.listener.onPointer(this.pointer);

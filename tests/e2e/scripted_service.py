@@ -20,7 +20,14 @@ from shared.recitation.reference.passage import VerseRange, printed_words
 from shared.service.http_server import serve
 
 RATE = 16_000
-_STATES = {"c": "correct", "m": "minor_mistake", "w": "wrong", "x": "missing", "p": "pending"}
+_STATES = {
+    "c": "correct",
+    "m": "minor_mistake",
+    "w": "wrong",
+    "x": "missing",
+    "p": "pending",
+    "n": "not_judged",
+}
 WORD_S = 0.5
 """How long a word takes in scripted time."""
 
@@ -130,10 +137,10 @@ class Connection:
                 "final": state != "p",
                 "index": index,
                 "verse_key": key,
-                "confidence": None if state in "px" else 0.9,
-                "start_time": None if state in "px" else index * WORD_S,
-                "end_time": None if state in "px" else (index + 1) * WORD_S,
-                "heard": None if state in "px" else "q u l",
+                "confidence": None if state in "pxn" else 0.9,
+                "start_time": None if state in "pxn" else index * WORD_S,
+                "end_time": None if state in "pxn" else (index + 1) * WORD_S,
+                "heard": None if state in "pxn" else "q u l",
             }
             for index, ((key, word), state) in enumerate(zip(self.words, padded, strict=True))
         ]

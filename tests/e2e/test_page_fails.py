@@ -207,6 +207,30 @@ async def test_a_full_service_is_told_with_the_time_to_wait_and_can_be_left(micr
     assert len(service.connections) == 1
 
 
+async def test_another_passage_is_told_and_gets_no_score(microphone: Path) -> None:
+    notice_of_service = {"code": "not_this_passage", "message": "said by the service"}
+
+    async def script(connection: Connection) -> None:
+        await connection.ready()
+        await connection.heard(0.5)
+        await connection.partial(0, "ppcpp", pointer=3, notice=notice_of_service)
+        await connection.asked("end")
+        await connection.final("ppcpw", notices=[notice_of_service])
+
+    async with (
+        scripted(script) as service,
+        tab(f"{service.url}?verses=112", microphone=microphone) as page,
+    ):
+        await page.page.click("#main")
+        told = await notice(page)
+        await page.page.click("#main[data-act=stop]")
+        await page.page.wait_for_selector("#result[open]")
+        result = await page.page.inner_text("#result")
+    assert "does not sound like the chosen passage" in told
+    assert "This does not sound like al-Ikhlas 1–4" in result
+    assert "words right" not in result
+
+
 # -- the sound ----------------------------------------------------------------------------------------
 
 

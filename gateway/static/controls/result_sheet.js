@@ -54,7 +54,7 @@ export class ResultSheet {
     words.forEach((_, index) => { counts[status(index)] = (counts[status(index)] ?? 0) + 1; });
     const all = words.length - (counts.pending ?? 0) - (counts.not_judged ?? 0);
     const heard = all - (counts.missing ?? 0);
-    const elsewhere = outcome.result?.notice === 'not_this_passage';
+    const elsewhere = outcome.result?.notices?.some((notice) => notice.code === 'not_this_passage') ?? false;
     this.#drawHead({ elsewhere, heard, all, counts, passage });
     $('result-counts').replaceChildren(...(elsewhere ? [] : COUNTED.filter((name) => counts[name]).map((name) => (
       element('li', { 'data-status': name }, element('span', { class: 'mark' }), text(`result.count.${name}`, { count: counts[name] }))
@@ -81,7 +81,8 @@ export class ResultSheet {
 
   #drawHow({ result, code }) {
     const lines = [];
-    if (!result) lines.push(text(has(`error.${code}`) ? `error.${code}` : 'result.live'));
+    if (result?.judged === 'live') lines.push(text('result.live'));
+    else if (!result) lines.push(text(has(`error.${code}`) ? `error.${code}` : 'result.live'));
     $('result-how').replaceChildren(lines.join(' '));
   }
 
