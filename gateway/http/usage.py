@@ -12,8 +12,8 @@ from starlette.routing import Route
 from gateway.dependencies import GatewayPorts
 from gateway.http.answers import answering_errors, json_response
 from gateway.usage.store import Used
+from shared.audio.formats import SAMPLE_RATE
 from shared.errors import BadRequest
-from shared.protocol.segments import SAMPLE_RATE
 
 
 class UsageRow(msgspec.Struct, frozen=True):

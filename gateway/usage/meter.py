@@ -7,10 +7,10 @@ import datetime as dt
 
 from gateway.metrics import GatewayMetrics
 from gateway.usage.store import UsageBatch, UsageKey, UsageStore, Used
+from shared.audio.formats import SAMPLE_RATE
 from shared.clock import Clock
 from shared.errors import BusUnavailable
 from shared.ids import new_trace_id
-from shared.protocol.segments import SAMPLE_RATE
 from shared.service.logging import get_logger
 
 MAX_KEYS = 10_000
