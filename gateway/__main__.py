@@ -90,7 +90,6 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
         stack.push_async_callback(admission.close)
         batch = ArqVerifier(settings.control_url, timeout_s=settings.batch_timeout_s)
         stack.push_async_callback(batch.close)
-        metrics = GatewayMetrics(registry)
         decoder = open_decoder(settings, metrics)
         stack.push_async_callback(decoder.close)
         encoder = open_encoder(settings)
