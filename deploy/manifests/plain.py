@@ -25,6 +25,7 @@ _HELMS_OWN = ("helm.sh/chart", "app.kubernetes.io/managed-by")
 _BASE_VALUES = {
     # Where Redis is comes from the Secret, so that the base holds no address.
     "redis": {"existingSecret": {"name": "rattil-redis"}},
+    "router": {"apiKeys": {"existingSecret": "rattil-router-keys"}},
     "tests": {"enabled": False},
 }
 _KEDA = {"autoscaling": {"type": "keda", "minReplicas": 2, "maxReplicas": 40}}
@@ -39,7 +40,7 @@ _PRODUCTION_VALUES = {
         "dashboards": {"enabled": True},
     },
 }
-_DEV_VALUES = {"redis": {"dev": {"enabled": True}}, "tests": {"enabled": False}}
+_DEV_VALUES = {**_BASE_VALUES, "redis": {"dev": {"enabled": True}}}
 
 
 @cache

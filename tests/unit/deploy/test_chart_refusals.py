@@ -17,6 +17,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         "needs redis.passwordSecret",
     ),
     "a password in the url": ({"redis": {"url": "redis://u:secret@a:1"}}, "redis/url"),
+    "sentinels of nobody": ({"redis": {"sentinel": {"hosts": ["s:26379"]}}}, "redis.sentinel.services"),
+    "routers without a key": (REDIS | {"router": {"apiKeys": {"generate": False}}}, "apiKeys.existingSecret"),
     "not a redis url": ({"redis": {"url": "http://a"}}, "redis/url"),
     "the same shard twice": ({"redis": {"shards": ["a:1", "a:1"]}}, "redis/shards"),
     "a typing mistake": (REDIS | {"gatway": {}}, "gatway"),

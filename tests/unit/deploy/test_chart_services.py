@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
+from shared.bus.redis_addresses import parse_urls
+from shared.service.service_keys import parse_service_keys
 from tests.unit.deploy.objects import pool, released
 
 
@@ -38,6 +42,33 @@ def test_tls_user_and_password_of_shards_come_from_the_environment() -> None:
     # $(NAME) is only replaced by variables that stand before it.
     names = [entry["name"] for entry in released({"redis": redis}).container("gateway")["env"]]
     assert names.index("REDIS_PASSWORD") < names.index("REDIS_URL")
+
+
+def test_sentinels_watch_one_shard_a_service_as_the_services_read_it() -> None:
+    redis = {"sentinel": {"hosts": ["s1:26379", "s2:26379"], "services": ["a", "b/1"]}, "tls": True}
+    url = str(released({"redis": redis}).variables("gateway")["REDIS_URL"])
+    assert url == "rediss+sentinel://s1:26379,s2:26379/a,rediss+sentinel://s1:26379,s2:26379/b/1"
+    assert len(parse_urls(url)) == 2
+
+
+def test_routers_ask_for_the_key_that_gateways_send() -> None:
+    objects = released({"router": {"apiKeys": {"existingSecret": "s", "key": "k"}}})
+    key = {"secretKeyRef": {"name": "s", "key": "k"}}
+    assert (
+        objects.variables("gateway")["ROUTER_API_KEYS"]
+        == objects.variables("router")["ROUTER_API_KEYS"]
+        == key
+    )
+    assert not objects.has("Secret")
+
+
+def test_without_a_secret_a_key_is_made_that_the_services_take() -> None:
+    objects = released()
+    name = objects.variables("router")["ROUTER_API_KEYS"]["secretKeyRef"]["name"]
+    secret = objects.one("Secret", name)
+    assert secret["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+    key = base64.b64decode(secret["data"]["router-api-keys"]).decode()
+    assert parse_service_keys(key) == (key,)
 
 
 def test_control_redis_may_be_another_one() -> None:

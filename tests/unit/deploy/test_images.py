@@ -122,7 +122,7 @@ def test_the_health_check_tells_health_from_sickness() -> None:
 # -- compose -------------------------------------------------------------------------------------------
 def test_compose_takes_the_file() -> None:
     compose = needs_of_environment("docker-compose")
-    environment = {**os.environ, "GRAFANA_PASSWORD": "x"}
+    environment = {**os.environ, "GRAFANA_PASSWORD": "x", "ROUTER_API_KEYS": "k" * 16}
     checked = subprocess.run(
         [compose, "-f", str(COMPOSE), "config", "--quiet"],
         env=environment,

@@ -74,9 +74,10 @@ seccompProfile: {type: RuntimeDefault}
 {{- if .Values.redis.url -}}{{- $ways = append $ways "redis.url" -}}{{- end -}}
 {{- if .Values.redis.existingSecret.name -}}{{- $ways = append $ways "redis.existingSecret.name" -}}{{- end -}}
 {{- if .Values.redis.shards -}}{{- $ways = append $ways "redis.shards" -}}{{- end -}}
+{{- if .Values.redis.sentinel.hosts -}}{{- $ways = append $ways "redis.sentinel.hosts" -}}{{- end -}}
 {{- if .Values.redis.dev.enabled -}}{{- $ways = append $ways "redis.dev.enabled" -}}{{- end -}}
 {{- if ne (len $ways) 1 -}}
-{{- fail (printf "say where Redis is by exactly one of redis.url, redis.existingSecret.name, redis.shards and redis.dev.enabled; given: %s" (join ", " $ways | default "none")) -}}
+{{- fail (printf "say where Redis is by exactly one of redis.url, redis.existingSecret.name, redis.shards, redis.sentinel.hosts and redis.dev.enabled; given: %s" (join ", " $ways | default "none")) -}}
 {{- end -}}
 {{- end -}}
 
@@ -89,6 +90,8 @@ seccompProfile: {type: RuntimeDefault}
 {{- else if $redis.username -}}{{- fail "redis.username needs redis.passwordSecret.name" -}}{{- end -}}
 {{- $urls := list -}}
 {{- range $redis.shards -}}{{- $urls = append $urls (printf "%s://%s%s" $scheme $who .) -}}{{- end -}}
+{{- if and $redis.sentinel.hosts (not $redis.sentinel.services) -}}{{- fail "redis.sentinel.hosts needs redis.sentinel.services: the names of the primaries" -}}{{- end -}}
+{{- range $redis.sentinel.services -}}{{- $urls = append $urls (printf "%s+sentinel://%s%s/%s" $scheme $who (join "," $redis.sentinel.hosts) .) -}}{{- end -}}
 {{- join "," $urls -}}
 {{- end -}}
 
@@ -103,7 +106,7 @@ seccompProfile: {type: RuntimeDefault}
   valueFrom:
     secretKeyRef: {name: {{ $redis.existingSecret.name }}, key: {{ . }}}
 {{- end }}
-{{- else if $redis.shards }}
+{{- else if or $redis.shards $redis.sentinel.hosts }}
 {{- if $redis.passwordSecret.name }}
 - name: REDIS_PASSWORD
   valueFrom:
@@ -122,6 +125,21 @@ seccompProfile: {type: RuntimeDefault}
 - name: CONTROL_REDIS_URL
   value: {{ . | quote }}
 {{- end }}
+{{- end -}}
+
+{{- define "rattil.routerKeysSecret" -}}
+{{- $keys := .Values.router.apiKeys -}}
+{{- if $keys.existingSecret -}}{{ $keys.existingSecret }}
+{{- else if $keys.generate -}}{{ include "rattil.fullname" . }}-router-keys
+{{- else -}}{{- fail "routers ask gateways for a key: give router.apiKeys.existingSecret, or set router.apiKeys.generate" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The same key for routers, which ask for it, and gateways, which send it. */}}
+{{- define "rattil.routerKeysEnv" -}}
+- name: ROUTER_API_KEYS
+  valueFrom:
+    secretKeyRef: {name: {{ include "rattil.routerKeysSecret" . }}, key: {{ .Values.router.apiKeys.key }}}
 {{- end -}}
 
 {{/* A ConfigMap's data from maps of environment variables: later ones win. */}}
