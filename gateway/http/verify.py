@@ -14,7 +14,7 @@ from gateway.admission.concurrency_limit import ConcurrencyLimit
 from gateway.dependencies import GatewayPorts
 from gateway.http.answers import answering_errors, json_response, whole_number
 from gateway.http.upload import UploadLimits, read_upload
-from gateway.interpreters.recitation.passage_limit import check_length
+from gateway.interpreters.recitation.passage_length_check import check_length
 from shared.errors import RattilError
 from shared.recitation.reference.passage import VerseRange, load_passage
 from shared.service.logging import get_logger

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.metrics import GatewayMetrics
-from gateway.upload_settings import UploadSettings
+from gateway.settings.uploads import UploadSettings
 from shared.audio.decoder_pool import DecoderPool
 from shared.audio.decoder_process import Limits
 

@@ -164,7 +164,7 @@ class FrameProtocol(WebSocketsSansIOProtocol):
         was_complete = self.handshake_complete
         await super().send(message)
         if self.initial_response is not None and self.close_sent:
-            # An answer instead of a WebSocket is an end, too: uvicorn would call it a fault of the application.
+            # An answer instead of a WebSocket is an end, too: uvicorn would call it the application's fault.
             self.handshake_complete = True
             return
         if self.handshake_complete and not was_complete and not self.close_sent and self._begun:

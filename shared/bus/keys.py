@@ -7,9 +7,6 @@ from __future__ import annotations
 
 from shared.ids import ConnectionId, PoolName, SessionId, WorkerId
 
-SESSION_TTL_S = 600
-"""Life of a session's keys after its last chunk (10 min): how long a client may stay away."""
-
 DEAD_TTL_S = 7 * 24 * 3600
 WORKER_GROUP = "workers"
 """The one consumer group of every segment stream."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from shared.bus.keys import SESSION_TTL_S
-
 StoreAudio = Literal["session", "tail", "off"]
 AudioCodec = Literal["flac", "pcm16"]
 
 AUDIO_BYTES_PER_S = 32_010
 """Stored audio at its largest, bytes a second: PCM16 and a codec byte for each entry of 0.1 s or more."""
+
+SESSION_TTL_S = 600
+"""Life of a session's keys after its last chunk (10 min): how long a client may stay away."""
 
 MAX_RESULTS = 8_000
 """An hour in the shortest windows (1 s, half of it overlap) gives 7,200: a resume may need them all."""

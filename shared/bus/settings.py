@@ -5,8 +5,7 @@ from __future__ import annotations
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings
 
-from shared.bus.keys import SESSION_TTL_S
-from shared.bus.limits import MAX_AUDIO_BYTES, MAX_RESULTS, AudioCodec, BusLimits, StoreAudio
+from shared.bus.limits import MAX_AUDIO_BYTES, MAX_RESULTS, SESSION_TTL_S, AudioCodec, BusLimits, StoreAudio
 from shared.bus.redis_addresses import parse_urls
 from shared.bus.redis_connections import ConnectionLimits
 

@@ -19,7 +19,7 @@ from gateway.dialects.recite.commands import BadMessage, Peek, parse_command
 from gateway.dialects.recite.word_entries import WordEntries
 from gateway.dialects.stated_rate import check_stated_rates
 from gateway.interpreters.recitation.interpreter import WordStates
-from gateway.interpreters.recitation.passage_limit import check_length
+from gateway.interpreters.recitation.passage_length_check import check_length
 from gateway.interpreters.recitation.plan import RecitationPlan
 from gateway.session.events import (
     AudioSafe,

@@ -10,7 +10,7 @@ import pytest
 
 from cli.embedded_redis import EmbeddedRedis
 from shared.bus import keys
-from shared.bus.limits import BusLimits
+from shared.bus.limits import SESSION_TTL_S, BusLimits
 from shared.bus.metrics import BusMetrics
 from shared.bus.ports import AudioChunk, CommitOutcome
 from shared.bus.redis_connections import RedisConnections, command
@@ -85,7 +85,7 @@ async def test_every_session_key_expires(connections: RedisConnections) -> None:
     [claim] = await claim_all(queue) or await claim_all(queue)
     await queue.commit([(claim, a_result(claim.segment))])
     for key in session_keys(record.session_id):
-        assert 0 < await command(connections.shards[0].commands, "TTL", key) <= keys.SESSION_TTL_S
+        assert 0 < await command(connections.shards[0].commands, "TTL", key) <= SESSION_TTL_S
 
 
 async def test_a_session_of_another_version_is_as_good_as_lost(connections: RedisConnections) -> None:

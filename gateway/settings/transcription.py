@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from gateway.window_settings import WindowSettings
+from gateway.settings.windows import WindowSettings
 
 
 class TranscriptionSettings(WindowSettings):

@@ -8,9 +8,9 @@ import pydantic
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from gateway.access_settings import AccessSettings
-from gateway.transcription_settings import TranscriptionSettings
-from gateway.upload_settings import UploadSettings
+from gateway.settings.access import AccessSettings
+from gateway.settings.transcription import TranscriptionSettings
+from gateway.settings.uploads import UploadSettings
 from shared.audio.formats import SAMPLE_RATE
 from shared.bus.limits import AUDIO_BYTES_PER_S
 from shared.protocol.jobs import MAX_RECORDING_S
