@@ -112,14 +112,13 @@ class LeaseKeeper:
         slots is in use.
         """
         self._tell_load = tell_load
-        pause_s = self._renew_every_s
         while True:
+            # The first turn comes at once: the load decides how long the first windows are.
+            pause_s = self._renew_every_s
+            if not await self._turn(pool, tell_load):
+                pause_s = min(LONGEST_RETRY_S, self._renew_every_s)
             # Not all gateways at the same moment, above all when routers come back.
             await asyncio.sleep(pause_s * random.uniform(0.75, 1.0))
-            if await self._turn(pool, tell_load):
-                pause_s = self._renew_every_s
-            else:
-                pause_s = min(LONGEST_RETRY_S, self._renew_every_s)
 
     async def renew(self) -> None:
         """Every lease once, in a few calls at a time. Raises what the first failed call raised."""
