@@ -67,13 +67,6 @@ class BusSettings(BaseSettings):
         "same, audio that a segment carries, too, travels once.",
     )
 
-    @field_validator("redis_url", "control_redis_url")
-    @classmethod
-    def _check_redis_url(cls, value: str) -> str:
-        if value:
-            parse_urls(value)
-        return value
-
     def bus_limits(self) -> BusLimits:
         return BusLimits(
             max_stream_length=self.bus_max_stream_length,
