@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket
 
-from shared.errors import BadRequest, RattilError
+from shared.errors import BadRequest, RattilError, Unauthorised
 from shared.protocol.close_codes import POLICY
 from shared.service import http_json
 from shared.service.logging import get_logger
@@ -53,6 +53,9 @@ def answering_errors(endpoint: Endpoint, fallback: str = "") -> Endpoint:
         try:
             return await endpoint(request)
         except RattilError as error:
+            if isinstance(error, Unauthorised):
+                address = request.client.host if request.client else ""
+                _log.info("request_refused", path=_template(request), address=address, code=error.code)
             if http_json.status_of(error) >= 500:
                 _log.warning("request_failed", path=_template(request), code=error.code, reason=error.message)
             return http_json.error_response(error, fallback)
