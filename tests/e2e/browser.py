@@ -52,10 +52,10 @@ class Tab:
             await asyncio.sleep(_POLL_S)
         raise AssertionError(f"not within {within_s:g} s: {script}; {self.problems}")
 
-    async def judged(self, count: int) -> None:
+    async def judged(self, count: int, within_s: float = 30.0) -> None:
         """Wait until so many words are no longer pending."""
         pending = "document.querySelectorAll('.word:not([data-status=pending])').length"
-        await self.until(f"{pending} >= {count}")
+        await self.until(f"{pending} >= {count}", within_s)
 
 
 @asynccontextmanager
