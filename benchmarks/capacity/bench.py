@@ -124,6 +124,6 @@ def _needs_table(kind: str, each: float, rows: list[tuple[Needs, float]]) -> Tab
             ]
             for found, p95_s in rows
         ],
-        f"planned with {100 * (1 - HEADROOM):.0f} % headroom; Redis holds live sessions of 5 minutes and those that ended "
-        f"in the last 10; {_rated(kind)}",
+        f"planned with {100 * (1 - HEADROOM):.0f} % headroom; Redis holds live sessions of 5 minutes "
+        f"and those that ended in the last 10; {_rated(kind)}",
     )
