@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from cli import model, preflight
+from cli import model, preflight, reference
 from cli.bench import NoBenchmarks, become_benchmark
 from cli.demo import demo as run_demo
 from cli.embedded_redis import MAX_MEMORY_MB
@@ -33,6 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(model.app, name="model")
+app.add_typer(reference.app, name="reference")
 
 SERVICES = {"gateway": "gateway", "worker": "asr_worker", "router": "session_router"}
 """Command to Python package: `rattil gateway` is `python -m gateway`."""

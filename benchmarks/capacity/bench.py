@@ -83,6 +83,15 @@ def _costs_table(costs: Costs) -> Table:
     return Table("what it is computed from", ("cost", "figure"), rows, ", ".join(costs.source))
 
 
+def _rated(kind: str) -> str:
+    """Whose word the row is."""
+    return (
+        "GPU rate as given by --gpu-segments-per-s, not measured here"
+        if kind == "GPU"
+        else "cores as measured"
+    )
+
+
 def _needs_table(kind: str, each: float, rows: list[tuple[Needs, float]]) -> Table:
     return Table(
         f"needs, workers of one {kind} each ({each:.0f} reciters per {kind})",
@@ -115,5 +124,6 @@ def _needs_table(kind: str, each: float, rows: list[tuple[Needs, float]]) -> Tab
             ]
             for found, p95_s in rows
         ],
-        f"planned with {100 * (1 - HEADROOM):.0f} % headroom; stored audio of 5-minute sessions",
+        f"planned with {100 * (1 - HEADROOM):.0f} % headroom; Redis holds live sessions of 5 minutes "
+        f"and those that ended in the last 10; {_rated(kind)}",
     )

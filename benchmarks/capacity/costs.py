@@ -22,7 +22,9 @@ class Costs(msgspec.Struct, frozen=True):
     """Measured costs. CPU in core-seconds.
 
     The engine decodes a batch of n segments in `batch_s + n * segment_s`. `stored_bytes_per_s`: the
-    session's audio in Redis (STORE_AUDIO_CODEC=pcm16), per second of recitation.
+    session's audio in Redis (STORE_AUDIO_CODEC=pcm16), per second of recitation. `stored_tail_s`: what
+    STORE_AUDIO=tail keeps of it, 0: all. `session_ttl_s`: how long an ended session is kept. `result_bytes`:
+    a segment's result in the session's log; `session_bytes`: the rest of a session.
     """
 
     gateway_cpu_per_session_s: float = 0.0011
@@ -35,6 +37,10 @@ class Costs(msgspec.Struct, frozen=True):
     worker_mb: float = 130.0
     stored_bytes_per_s: float = 32_000.0
     session_minutes: float = 5.0
+    stored_tail_s: float = 0.0
+    session_ttl_s: float = 600.0
+    result_bytes: float = 700.0
+    session_bytes: float = 4_000.0
     source: tuple[str, ...] = ()
 
 

@@ -39,11 +39,30 @@ class Needs:
     redis_gb_s: float
 
 
+def stored_bytes(reciters: int, costs: Costs) -> float:
+    """What Redis holds with so many live sessions: theirs, on the mean half done, and those that have ended.
+
+    An ended session is kept for `session_ttl_s`, whole. Sessions of length L end `reciters / L` times a
+    second, so that `reciters * session_ttl_s / L` of them are there: two for each live one of five minutes.
+    """
+    length_s = 60 * costs.session_minutes
+    ended = reciters * costs.session_ttl_s / length_s
+    live = reciters * _session_bytes(length_s / 2, costs)
+    return live + ended * _session_bytes(length_s, costs)
+
+
+def _session_bytes(seconds: float, costs: Costs) -> float:
+    """A session after so many seconds of recitation."""
+    kept_s = min(seconds, costs.stored_tail_s or seconds)
+    results = seconds / SEGMENT_EVERY_S * costs.result_bytes
+    return kept_s * costs.stored_bytes_per_s + results + costs.session_bytes
+
+
 def needs(reciters: int, sessions_per_worker: float, costs: Costs) -> Needs:
     """`sessions_per_worker`: from the simulation or a measurement, for workers of one core (or one GPU)."""
     segments_per_s = reciters / SEGMENT_EVERY_S
     gateways = math.ceil(reciters * costs.gateway_cpu_per_session_s / GATEWAY_USE)
-    stored = reciters * 60 * costs.session_minutes * costs.stored_bytes_per_s / 1e9
+    stored = stored_bytes(reciters, costs) / 1e9
     # A segment goes in, its fresh part is stored on the way, and out; the rest is small beside it.
     redis_gb_s = 2 * segments_per_s * SEGMENT_BYTES / 1e9
     bounds = {

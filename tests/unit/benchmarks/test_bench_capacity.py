@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from benchmarks.capacity.costs import Costs, read_costs
-from benchmarks.capacity.needs import needs
+from benchmarks.capacity.needs import needs, stored_bytes
 from benchmarks.capacity.simulation import largest, sessions_per_worker, simulate
 
 COSTS = Costs(batch_s=0.004, segment_s=0.005, overhead_s=0.01)
@@ -53,6 +53,20 @@ def test_what_binds_the_shards_is_named() -> None:
     assert needs(10_000, 200, slow).redis_bound == "CPU"
     hoarding = msgspec.structs.replace(COSTS, stored_bytes_per_s=32_000, session_minutes=60)
     assert needs(10_000, 200, hoarding).redis_bound == "memory"
+
+
+def test_redis_holds_ended_sessions_as_well_as_live_ones() -> None:
+    """1,000 reciters, 5 minutes each, 600 s kept: 1,000 half done and 2,000 ended, 32 kB a second."""
+    audio = msgspec.structs.replace(COSTS, result_bytes=0, session_bytes=0)
+    assert stored_bytes(1_000, audio) == 1_000 * 150 * 32_000 + 2_000 * 300 * 32_000
+    assert needs(1_000, 200, audio).redis_gb == pytest.approx(24.0)
+
+
+def test_a_shorter_memory_needs_less_of_it() -> None:
+    whole = stored_bytes(1_000, COSTS)
+    assert stored_bytes(1_000, msgspec.structs.replace(COSTS, session_ttl_s=60)) < 0.4 * whole
+    assert stored_bytes(1_000, msgspec.structs.replace(COSTS, stored_tail_s=30)) < 0.2 * whole
+    assert stored_bytes(1_000, msgspec.structs.replace(COSTS, stored_tail_s=9_999)) == whole
 
 
 def test_costs_come_from_the_other_benchmarks(tmp_path: Path) -> None:

@@ -1,0 +1,106 @@
+"""Two gateways and two workers are replaced one by one under 50 live recitations: nobody notices."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from tests.e2e.chaos import ENV, PACE, recitals
+from tests.e2e.history import History, check, differences
+from tests.e2e.reciter import Reciter
+from tests.e2e.system import System, system
+
+SESSIONS = 50
+REPEATS = 3
+DRAIN_S = 3
+NAMES = ("gateway-1", "gateway-2", "worker-1", "worker-2")
+DRAINING = 4001
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+async def test_a_rolling_restart_is_not_noticed(capsys: pytest.CaptureFixture[str]) -> None:
+    async with system(gateways=2, workers=2, env=ENV | {"DRAIN_SECONDS": str(DRAIN_S)}) as running:
+        calm = await reciters(running, 1, PACE)[0].recite()
+        everyone = reciters(running, SESSIONS)
+        moved: list[float] = []
+        async with replaced(running, [running.child(name).pid for name in NAMES]) as restarts:
+            ends = await asyncio.gather(*(watched(reciter, moved) for reciter in everyone))
+            status = await restarts
+    verdict = check(list(ends))
+    closes = Counter(code for reciter in everyone for code in reciter.closes)
+    with capsys.disabled():
+        print(f"\n{SESSIONS} sessions, 2 gateways and 2 workers replaced: {verdict}, closes {dict(closes)}")
+    assert status == 0
+    assert verdict.ok, verdict
+    assert set(closes) == {DRAINING}
+    assert sum(closes.values()) >= SESSIONS, "each session was on a gateway that went"
+    assert [line for history in ends for line in differences(history, calm)] == []
+    assert widest(moved) >= DRAIN_S / 2, "a gateway sends its sessions away one after the other"
+
+
+def reciters(running: System, count: int, pace: float = 1.0) -> list[Reciter]:
+    """In real time, and long enough to be moved twice."""
+    first = recitals()[0]
+    piece = replace(first, pcm=first.pcm * REPEATS, pace=pace)
+    return [Reciter(f"r-{number:02d}", running.ws_urls, piece, deadline_s=200) for number in range(count)]
+
+
+async def watched(reciter: Reciter, moved: list[float]) -> History:
+    """Recite, and note when connections were closed."""
+    loop, seen = asyncio.get_running_loop(), 0
+    reciting = asyncio.create_task(reciter.recite())
+    while not reciting.done():
+        await asyncio.wait([reciting], timeout=0.05)
+        moved += [loop.time()] * (len(reciter.closes) - seen)
+        seen = len(reciter.closes)
+    return reciting.result()
+
+
+def widest(moved: list[float]) -> float:
+    """Seconds from the first to the last close of the gateway that went first."""
+    times = sorted(moved)
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    longest = max(range(len(gaps)), key=gaps.__getitem__)
+    return times[longest] - times[0]
+
+
+@asynccontextmanager
+async def replaced(running: System, pids: list[int]) -> AsyncIterator[asyncio.Task[int]]:
+    """Run the script beside the block; what it started is ended afterwards."""
+    urls = [running.child(name).service.ready_url for name in NAMES]
+    script = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "deploy.rolling_restart"),
+        *(f"{pid}={url}" for pid, url in zip(pids, urls, strict=True)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said = bytearray()
+    assert script.stdout is not None
+    # Its end never comes: the processes that were started again have inherited it.
+    reading = asyncio.create_task(_read(script.stdout, said))
+    ending = asyncio.create_task(script.wait())
+    try:
+        yield ending
+    finally:
+        if script.returncode is None:
+            script.terminate()
+        await ending
+        reading.cancel()
+        for pid in re.findall(rb"^restarted \d+ (\d+)", bytes(said), re.MULTILINE):
+            os.kill(int(pid), signal.SIGTERM)
+
+
+async def _read(stream: asyncio.StreamReader, said: bytearray) -> None:
+    while chunk := await stream.read(4096):
+        said.extend(chunk)
