@@ -5,6 +5,7 @@ import { $ } from './dom.js';
 
 const QUIETEST_DB = -60;
 const LOUDEST_DB = -12;
+const LEVEL_STEPS = 5; // each change of the ring costs a frame
 const COUNT_DOWN_MS = 500;
 
 export class Bar {
@@ -12,6 +13,8 @@ export class Bar {
   #until = 0;
   #timer = 0;
   #act = 'recite';
+  #shown = '';
+  #loud = -1;
 
   /** @param {(act: string) => void} onAct the large button: recite, continue, stop, cancel, play or pause */
   constructor(onAct) {
@@ -31,6 +34,9 @@ export class Bar {
   /** @param {string} key @param {Record<string, string | number>} values */
   status(key, values = {}) {
     clearInterval(this.#timer);
+    const shown = JSON.stringify([key, values]);
+    if (shown === this.#shown) return;
+    this.#shown = shown;
     this.#status = { key, values };
     this.#draw();
   }
@@ -38,6 +44,7 @@ export class Bar {
   /** A sentence with the seconds that are left in it. */
   countDown(key, ms) {
     this.#until = performance.now() + ms;
+    this.#shown = '';
     clearInterval(this.#timer);
     const left = () => {
       const seconds = Math.max(0, Math.ceil((this.#until - performance.now()) / 1000));
@@ -51,7 +58,10 @@ export class Bar {
   /** @param {number} rmsDb */
   level(rmsDb) {
     const share = (rmsDb - QUIETEST_DB) / (LOUDEST_DB - QUIETEST_DB);
-    $('level').style.setProperty('--loud', String(Math.max(0, Math.min(1, share)).toFixed(2)));
+    const step = Math.round(Math.max(0, Math.min(1, share)) * LEVEL_STEPS) / LEVEL_STEPS;
+    if (step === this.#loud) return;
+    this.#loud = step;
+    $('level').style.setProperty('--loud', String(step));
   }
 
   /** Whether something is wrong with the sound. */
