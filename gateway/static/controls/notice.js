@@ -7,7 +7,7 @@ import { $ } from './dom.js';
 const WAYS = {
   unauthorised: 'key', close_4502: 'key',
   passage_too_long: 'choose', unknown_verse: 'choose', close_1008: 'choose',
-  no_capacity: '', no_worker: '', router_unavailable: '', bus_unavailable: '', unavailable: '', draining: '', state_lost: '',
+  no_capacity: '', no_worker: '', storage_full: '', router_unavailable: '', bus_unavailable: '', unavailable: '', draining: '', state_lost: '',
   superseded: '', internal: '', close_4501: '', unsupported_codec: '',
 };
 
