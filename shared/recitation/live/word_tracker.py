@@ -122,7 +122,7 @@ class WordTracker(Generic[U]):
         reach = max([self.state.reach, *(i for i, j in judged.items() if done or j.grade != WRONG)])
         changed = self._smooth(judged, reach, done, fit.doubtful)
         update = self._update(events, verdicts, units, path, changed, reach)
-        if fit.another_passage if done else fit.doubt_is_certain:
+        if fit.another_passage if done else fit.lately_another:
             update = msgspec.structs.replace(update, notice="not_this_passage")
         if not done:
             self._settle(events, verdicts, path, units, [size for _, size in composed])
