@@ -11,7 +11,6 @@ from gateway.session.events import Finished, FinishFailed
 from shared.audio.formats import SAMPLE_RATE
 from shared.errors import RattilError
 from shared.protocol.jobs import job_time_s
-from shared.protocol.segments import SAMPLE_RATE
 from shared.recitation.live.feedback import Feedback
 from shared.recitation.reference.passage import Passage
 from shared.recitation.report.live_states import live_report, with_live_states
@@ -55,7 +54,9 @@ async def report_of(
 
 
 def _finished(report: VerifyReport) -> Finished:
-    return Finished(report, sum(word.status not in ("pending", "not_judged") for word in report.word_analysis))
+    return Finished(
+        report, sum(word.status not in ("pending", "not_judged") for word in report.word_analysis)
+    )
 
 
 def _instead(failed: FinishFailed, passage: Passage, live: Feedback) -> Finished | FinishFailed:
