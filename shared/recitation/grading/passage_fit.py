@@ -64,6 +64,12 @@ class Fit:
         return enough and self.lately_fitting < self.limits.least_share * self.lately_heard
 
     @property
+    def trusted(self) -> bool:
+        """Enough was heard, and it is this passage: a word that was passed over was left out."""
+        enough = self.heard >= self.limits.least_units
+        return enough and self.lately_fitting >= self.limits.trusted_share * self.lately_heard
+
+    @property
     def another_passage(self) -> bool:
         """The same of all that was heard, and there was enough of it to say so."""
         enough = self.heard >= self.limits.certain_units

@@ -109,6 +109,8 @@ class FitLimits:
     """Before so many, the reciter is not told."""
     lately_units: int = 60
     """About so many units are what was heard lately."""
+    trusted_share: float = 0.4
+    """From this share on a word that was passed over is called missing."""
     least_share: float = 0.2
     """Less than this share of the units in long runs, and the passage is doubted: only runs are believed."""
 
