@@ -23,8 +23,16 @@ STYLES: Final = {
     "wrong": "bold red",
     "missing": "bold magenta",
     "pending": "dim",
+    "not_judged": "dim italic",
 }
-SIGNS: Final = {"correct": "✓", "minor_mistake": "~", "wrong": "✗", "missing": "…", "pending": "·"}
+SIGNS: Final = {
+    "correct": "✓",
+    "minor_mistake": "~",
+    "wrong": "✗",
+    "missing": "…",
+    "pending": "·",
+    "not_judged": "?",
+}
 """A sign besides the colour, for those who cannot tell the colours apart and for plain logs."""
 
 

@@ -80,6 +80,8 @@ class Verifier:
     def _judge(self, passage: Passage, heard: _Heard, timing_ms: dict[str, int], began_s: float) -> bytes:
         started_s = self._clock.monotonic()
         feedback = review(passage, heard.hearings)
+        if heard.too_quiet and all(word.status == "pending" for word in feedback.words):
+            feedback = msgspec.structs.replace(feedback, notice="too_quiet")
         ended_s = self._clock.monotonic()
         timing_ms |= {"review_ms": _ms(ended_s - started_s), "total_ms": _ms(ended_s - began_s)}
         return msgspec.msgpack.encode(build_report(passage, feedback, timing_ms))

@@ -205,6 +205,7 @@ class SessionOpener:
         lost = stored or request.claims_progress
         gap = Gap(answered_until, start) if lost else None
         if lost:
+            interpreter.lose(answered_until, start)
             self._ports.metrics.state_lost.inc()
         opened = self._opened(core, resumed=False, next_seq=position.next_seq, gap=gap)
         return Opening(core, opened, [])

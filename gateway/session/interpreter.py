@@ -30,6 +30,10 @@ class Interpreter(Protocol):
         """The next result is an error or was dropped; None if nothing is to be shown but that."""
         ...
 
+    def lose(self, start: int, end: int) -> None:
+        """The results of this audio, samples, are lost; those of what comes next follow."""
+        ...
+
     def finish(self) -> Finding:
         """The result that came last was the session's last one: what is open is settled."""
         ...

@@ -119,7 +119,8 @@ async def test_a_redis_restart_in_mid_session(redis_server: EmbeddedRedis, keep_
     assert client.of("ack")[-1]["offset"] == len(PCM) // 2
     assert ("state_lost" in {event["code"] for event in client.of("error")}) is not keep_data
     assert lost == (0 if keep_data else 1)
-    assert client.events[-1]["type"] == ("final_result" if keep_data else "final_result_error")
+    assert client.events[-1]["type"] == "final_result"
+    assert client.events[-1]["result"]["judged"] == ("whole" if keep_data else "live")
 
 
 async def test_a_result_missed_while_redis_was_away_comes_from_the_log(redis_server: EmbeddedRedis) -> None:

@@ -37,8 +37,9 @@ from gateway.session.events import (
 )
 from gateway.transport.websocket_endpoint import serve_websocket
 from shared.errors import BadRequest
+from shared.recitation.live.feedback import NoticeCode
 from shared.recitation.reference.passage import Passage, VerseRange, load_passage
-from shared.recitation.report.report import VerifyReport
+from shared.recitation.report.report import ReportNotice, VerifyReport, notice_text
 
 PATH = "/ws/recite"
 _Other = AudioSafe | FinishFailed | Notice | Pong | SegmentFailed | Trouble
@@ -60,6 +61,11 @@ class ReciteDialect:
         """What is recited; to be called before the session opens."""
         self._passage = passage
 
+    def _notice(self, code: NoticeCode | None) -> ReportNotice | UnsetType:
+        if code is None or self._passage is None:
+            return UNSET
+        return ReportNotice(code, notice_text(self._passage, code))
+
     def read(self, frame: Frame) -> Sequence[Input]:
         if isinstance(frame, bytes):
             return (frame,)
@@ -73,7 +79,8 @@ class ReciteDialect:
         if isinstance(event, Heard):
             finding = event.finding
             assert isinstance(finding, WordStates)
-            return (messages.encode_event(_partial(event, finding, self._words.of(finding.feedback.words))),)
+            words, notice = self._words.of(finding.feedback.words), self._notice(finding.feedback.notice)
+            return (messages.encode_event(_partial(event, finding, words, notice)),)
         if isinstance(event, Opened):
             assert self._passage is not None
             return (messages.encode_event(_ready(event, self._passage)),)
@@ -183,7 +190,9 @@ def _ready(event: Opened, passage: Passage) -> messages.ReadyEvent:
     )
 
 
-def _partial(event: Heard, finding: WordStates, words: msgspec.Raw) -> messages.PartialResultEvent:
+def _partial(
+    event: Heard, finding: WordStates, words: msgspec.Raw, notice: ReportNotice | UnsetType
+) -> messages.PartialResultEvent:
     latency = event.latency
     return messages.PartialResultEvent(
         seq=event.seq,
@@ -194,6 +203,7 @@ def _partial(event: Heard, finding: WordStates, words: msgspec.Raw) -> messages.
         ),
         server_busy=event.server_busy,
         pointer=finding.feedback.pointer,
+        notice=notice,
     )
 
 

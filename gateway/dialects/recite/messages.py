@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from shared.recitation.live.feedback import WordStatus
-from shared.recitation.report.report import VerifyReport
+from shared.recitation.report.report import ReportNotice, VerifyReport
 
 
 class GapInfo(msgspec.Struct, frozen=True):
@@ -76,6 +76,7 @@ class PartialResultEvent(msgspec.Struct, frozen=True, tag="partial_result"):
     latency_ms: LatencyInfo
     server_busy: bool
     pointer: int
+    notice: ReportNotice | UnsetType = UNSET
 
 
 class FinalResultEvent(msgspec.Struct, frozen=True, tag="final_result"):

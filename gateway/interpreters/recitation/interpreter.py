@@ -21,6 +21,8 @@ class Follower(Protocol):
 
     def hear(self, hearing: Hearing) -> Feedback: ...
 
+    def miss(self, start_ms: int, end_ms: int) -> Feedback: ...
+
     def finish(self) -> Feedback: ...
 
     def snapshot(self) -> bytes: ...
@@ -51,7 +53,11 @@ class RecitationInterpreter:
         return WordStates(self._follower.hear(hearing_of(result)), result.text)
 
     def miss(self, result: SegmentResult) -> None:
-        """Nothing changes: the words may be heard in the next window."""
+        """Words in what no other window hears are not judged."""
+        self.lose(result.start_sample, result.start_sample + result.samples)
+
+    def lose(self, start: int, end: int) -> None:
+        self._follower.miss(start // _SAMPLES_PER_MS, end // _SAMPLES_PER_MS)
 
     def finish(self) -> WordStates:
         return WordStates(self._follower.finish(), self._text)

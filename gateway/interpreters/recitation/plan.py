@@ -63,4 +63,6 @@ class RecitationPlan:
         )
 
     async def report(self, core: SessionCore) -> Finished | FinishFailed:
-        return await report_of(self._ports, core, self.subject)
+        interpreter = core.interpreter
+        assert isinstance(interpreter, RecitationInterpreter)
+        return await report_of(self._ports, core, self.passage, interpreter.finish().feedback)

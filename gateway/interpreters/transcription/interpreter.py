@@ -53,6 +53,9 @@ class TranscriptionInterpreter:
         self._last = UtteranceHeard(self._utterances.give_up(*_extent_ms(result)), result.language)
         return self._last
 
+    def lose(self, start: int, end: int) -> None:
+        """The client is told of the gap; the transcript goes on after it."""
+
     def finish(self) -> UtteranceHeard:
         """The session's last segment ends an utterance, so nothing is open."""
         assert self._last is not None

@@ -64,15 +64,22 @@ class Fit:
         return enough and self.lately_fitting < self.limits.least_share * self.lately_heard
 
     @property
+    def trusted(self) -> bool:
+        """Enough was heard, and it is this passage: a word that was passed over was left out."""
+        enough = self.heard >= self.limits.least_units
+        return enough and self.lately_fitting >= self.limits.trusted_share * self.lately_heard
+
+    @property
     def another_passage(self) -> bool:
         """The same of all that was heard, and there was enough of it to say so."""
         enough = self.heard >= self.limits.certain_units
         return enough and self.fitting < self.limits.least_share * self.heard
 
     @property
-    def doubt_is_certain(self) -> bool:
-        """The reciter may be told so."""
-        return self.doubtful and self.lately_heard >= self.limits.certain_units
+    def lately_another(self) -> bool:
+        """The same of what was heard lately."""
+        enough = self.lately_heard >= self.limits.certain_units
+        return enough and self.lately_fitting < self.limits.least_share * self.lately_heard
 
     def believed(self, verdicts: Verdicts) -> Verdicts:
         """The verdicts that count: all, or in doubt only those on words in long runs."""
@@ -89,8 +96,8 @@ def measure_fit(
 ) -> Fit:
     """How far the open units, after those of `state`, are runs of the passage's words."""
     runs, formulas = _runs(grader, events.visits, verdicts, state)
-    long, fitting = _long(runs, state, grader.fit_limits)
     heard = len(units) - formulas
+    long, fitting = _long(runs, state.heard + heard, state, grader.fit_limits)
     return Fit(
         tuple(long),
         state.heard + heard,
@@ -108,8 +115,8 @@ def settled_fit(
     limits = grader.fit_limits
     visits = [visit for visit in events.visits if visit.last_unit < border]
     runs, formulas = _runs(grader, visits, verdicts, state)
-    _, fitting = _long(runs, state, limits)
     heard = border - formulas
+    _, fitting = _long(runs, state.heard + heard, state, limits)
     lately_heard, lately_fitting = state.lately_heard + heard, state.lately_fitting + fitting
     while lately_heard > limits.lately_units:
         lately_heard, lately_fitting = lately_heard // 2, lately_fitting // 2
@@ -119,9 +126,11 @@ def settled_fit(
     return FitState(*totals, runs[-1].word, runs[-1].units, runs[-1].words)
 
 
-def _long(runs: Sequence[Run], state: FitState, limits: FitLimits) -> tuple[list[Run], int]:
-    """The long ones of these runs, and how many of their units have not been counted as such before."""
-    long = [run for run in runs if run.units >= limits.run_units and run.words >= limits.run_words]
+def _long(runs: Sequence[Run], heard: int, state: FitState, limits: FitLimits) -> tuple[list[Run], int]:
+    """The long ones of these runs after `heard` units in all, and how many units of theirs are new."""
+    # Of little that was heard, a run that is most of it is long.
+    least = min(float(limits.run_units), heard / 2)
+    long = [run for run in runs if run.units >= least and run.words >= limits.run_words]
     was_long = state.units >= limits.run_units and state.words >= limits.run_words
     return long, sum(run.units - (run.earlier_units if was_long else 0) for run in long)
 
@@ -131,7 +140,11 @@ def _runs(
 ) -> tuple[list[Run], int]:
     """All runs, and how many units belong to optional formulas, which say nothing of the passage."""
     limits, word_index = grader.fit_limits, grader.reference.word_index
-    accepted = {(entry.index, entry.last_unit) for entry in verdicts.entries if entry.verdict.grade != WRONG}
+    accepted = {
+        (entry.index, entry.last_unit)
+        for entry in verdicts.entries
+        if entry.verdict.grade != WRONG and entry.verdict.error <= limits.run_error
+    }
     runs: list[Run] = []
     formulas = 0
     if state.word >= 0:

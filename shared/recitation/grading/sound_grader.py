@@ -130,7 +130,7 @@ class SoundGrader:
 
     def expected_as(self, index: int, heard: str) -> str:
         others = self._passage.words[index].pronunciations
-        if not others or heard == self._expected[index]:
+        if not others or heard in ("", self._expected[index]):
             return self._expected[index]
         said = heard.split()
         nearest = min(

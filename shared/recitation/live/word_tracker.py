@@ -120,9 +120,9 @@ class WordTracker(Generic[U]):
         verdicts = without_cut_words(fit.believed(verdicts), self.state.gaps, self._policy.gap_edge_ms)
         judged = self._best(verdicts)
         reach = max([self.state.reach, *(i for i, j in judged.items() if done or j.grade != WRONG)])
-        changed = self._smooth(judged, reach, done, fit.doubtful)
+        changed = self._smooth(judged, reach, done, fit.trusted or (done and not fit.doubtful))
         update = self._update(events, verdicts, units, path, changed, reach)
-        if fit.another_passage if done else fit.doubt_is_certain:
+        if fit.another_passage if done else fit.lately_another:
             update = msgspec.structs.replace(update, notice="not_this_passage")
         if not done:
             self._settle(events, verdicts, path, units, [size for _, size in composed])
@@ -182,7 +182,7 @@ class WordTracker(Generic[U]):
         start, stop = (reference.required[at] for at in reference.bounds(visit.word))
         return (reference.required[visit.matched[-1][0] + 1] - start) * 3 < (stop - start) * 2
 
-    def _smooth(self, judged: dict[int, Verdict], reach: int, done: bool, doubtful: bool) -> tuple[int, ...]:
+    def _smooth(self, judged: dict[int, Verdict], reach: int, done: bool, trusted: bool) -> tuple[int, ...]:
         state = self.state
         unheard = unheard_words(state.gaps, judged.keys() | state.settled.keys()) if state.gaps else set()
         state.furthest = max(state.furthest, reach, *judged, -1)
@@ -192,7 +192,7 @@ class WordTracker(Generic[U]):
             verdict = judged.get(index) or state.settled.get(index)
             past = done or reach - index >= self._policy.settle_words
             before = state.words.get(index, UNTOUCHED)
-            passed_over = index < reach and not doubtful
+            passed_over = index < reach and trusted
             evidence = Evidence(verdict, past, passed_over, index in unheard)
             after = next_state(before, evidence, self._policy.agreeing_windows)
             if after != before:

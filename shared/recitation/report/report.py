@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from shared.recitation.live.feedback import Feedback, WordFeedback, WordStatus
+from shared.recitation.live.feedback import Feedback, NoticeCode, WordFeedback, WordStatus
 from shared.recitation.reference.passage import Passage
 from shared.recitation.report.scoring import Counts, Score, score
 
@@ -20,6 +20,7 @@ TAJWEED_NOT_ASSESSED: Final = (
     "Tajweed rules are not assessed automatically yet; please ask a teacher to listen to them."
 )
 CAUTION: Final = "Automatic feedback can be wrong and does not replace a teacher."
+INCOMPLETE: Final = "Part of the recitation was lost and is not judged."
 _NAMED_WORDS: Final = 5
 """So many words are named in the teacher's sentence; the rest are counted."""
 _HIGH: Final = 0.85
@@ -30,6 +31,7 @@ _SETTLED_BY: Final[dict[WordStatus, str | None]] = {
     "wrong": "This sounded like a different word.",
     "missing": "This word was left out.",
     "pending": "Not recited.",
+    "not_judged": "Not judged: the audio of this word was lost.",
 }
 
 
@@ -57,8 +59,26 @@ class WordTiming(msgspec.Struct, frozen=True):
     end_time: float
 
 
+class LostAudio(msgspec.Struct, frozen=True):
+    """Audio of the recitation that was lost, seconds from its start."""
+
+    start_time: float
+    end_time: float
+
+
+class ReportNotice(msgspec.Struct, frozen=True):
+    """Why hardly anything is judged: a code, and a sentence for the reciter."""
+
+    code: NoticeCode
+    message: str
+
+
 class VerifyReport(msgspec.Struct, frozen=True):
-    """`accuracy_score` and `wer`/`cer` as in `Score`; `timing_ms` is processing time by stage."""
+    """`accuracy_score` and `wer`/`cer` as in `Score`; `timing_ms` is processing time by stage.
+
+    `complete`: all of the recitation was heard; else `gaps` says what was not. `judged`: the whole
+    recording once more, or only what was judged live.
+    """
 
     transcribed_text: str
     accuracy_score: float | None
@@ -76,16 +96,29 @@ class VerifyReport(msgspec.Struct, frozen=True):
     counts: Counts
     coverage: float
     verse_range: str
+    complete: bool = True
+    gaps: tuple[LostAudio, ...] = ()
+    notices: tuple[ReportNotice, ...] = ()
+    judged: Literal["whole", "live"] = "whole"
 
 
 def build_report(
-    passage: Passage, feedback: Feedback, timing_ms: Mapping[str, int], confidence: float | None = None
+    passage: Passage,
+    feedback: Feedback,
+    timing_ms: Mapping[str, int],
+    confidence: float | None = None,
+    judged: Literal["whole", "live"] = "whole",
 ) -> VerifyReport:
     """The report of a finished recitation.
 
     `timing_ms` names the stages of its processing; `confidence` (0-1) replaces the mean word
     confidence where the engine knows better.
     """
+    notices = (
+        ()
+        if feedback.notice is None
+        else (ReportNotice(feedback.notice, notice_text(passage, feedback.notice)),)
+    )
     result = score(feedback)
     confidence = _confidence(feedback.words) if confidence is None else confidence
     return VerifyReport(
@@ -97,7 +130,7 @@ def build_report(
         tajweed_feedback=TAJWEED_NOT_ASSESSED,
         confidence_level="high" if confidence >= _HIGH else "medium" if confidence >= _MEDIUM else "low",
         confidence_score=confidence,
-        teacher_feedback_text=teacher_text(feedback.words, result),
+        teacher_feedback_text=teacher_text(feedback.words, result, notices, bool(feedback.gaps)),
         timing_data=tuple(_timings(feedback.words)),
         timing_ms=dict(timing_ms),
         wer=result.wer,
@@ -105,6 +138,20 @@ def build_report(
         counts=result.counts,
         coverage=result.coverage,
         verse_range=str(passage.range),
+        complete=not feedback.gaps,
+        gaps=tuple(LostAudio(gap.start_ms / 1000, gap.end_ms / 1000) for gap in feedback.gaps),
+        notices=notices,
+        judged=judged,
+    )
+
+
+def notice_text(passage: Passage, code: NoticeCode) -> str:
+    """The sentence of a notice for the reciter."""
+    if code == "too_quiet":
+        return "The voice is too quiet to be judged; come closer to the microphone or turn it up."
+    return (
+        f"This does not sound like {passage.range}. Check the verses that were chosen; "
+        "if they are right, check the microphone and that the audio is sent as 16 kHz."
     )
 
 
@@ -141,8 +188,18 @@ def _timings(words: Sequence[WordFeedback]) -> list[WordTiming]:
     ]
 
 
-def teacher_text(words: Sequence[WordFeedback], result: Score) -> str:
+def teacher_text(
+    words: Sequence[WordFeedback],
+    result: Score,
+    notices: Sequence[ReportNotice] = (),
+    incomplete: bool = False,
+) -> str:
     """A friendly, specific sentence: what went well, which words to look at, how far it can be trusted."""
+    lost = [INCOMPLETE] if incomplete else []
+    if notices:
+        return " ".join([*(notice.message for notice in notices), *lost, CAUTION])
+    if result.accuracy is None and incomplete:
+        return f"{INCOMPLETE} {CAUTION}"
     if result.accuracy is None:
         return (
             f"I could not hear any word of this passage; please try again closer to the microphone. {CAUTION}"
@@ -166,7 +223,7 @@ def teacher_text(words: Sequence[WordFeedback], result: Score) -> str:
     if counts.pending and not advice:
         praise = f"Well done: all {recited} words you recited were right."
     rest = [f"{counts.pending} words of the passage were not recited."] if counts.pending else []
-    return " ".join([praise, *advice, *rest, CAUTION])
+    return " ".join([praise, *advice, *lost, *rest, CAUTION])
 
 
 def _named(lead: str, words: Sequence[WordFeedback]) -> str:

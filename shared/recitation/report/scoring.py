@@ -26,10 +26,12 @@ class Counts(msgspec.Struct, frozen=True):
     missing: int = 0
     pending: int = 0
     extra: int = 0
+    not_judged: int = 0
 
 
 class Score(msgspec.Struct, frozen=True):
-    """`accuracy` 0-100 over the words recited or left out; the unsaid tail does not count.
+    """`accuracy` 0-100 over the words recited or left out; the unsaid tail and words that were not judged do
+    not count. `None` for what is hardly this passage.
 
     `coverage` 0-1 says how much of the passage that is. `wer` and `cer` are shares of words and of
     letters (sounds, for phoneme engines) over the same words; all `None` if nothing was recited.
@@ -44,7 +46,7 @@ class Score(msgspec.Struct, frozen=True):
 
 def score(feedback: Feedback) -> Score:
     """Score a recitation as it stands."""
-    recited = [word for word in feedback.words if word.status != "pending"]
+    recited = [word for word in feedback.words if word.status not in ("pending", "not_judged")]
     tally = Counter(word.status for word in feedback.words)
     counts = Counts(
         correct=tally["correct"],
@@ -53,8 +55,9 @@ def score(feedback: Feedback) -> Score:
         missing=tally["missing"],
         pending=tally["pending"],
         extra=len(feedback.extra_words),
+        not_judged=tally["not_judged"],
     )
-    if not recited:
+    if not recited or feedback.notice is not None:
         return Score(None, 0.0, counts, None, None)
     share = sum(WEIGHTS[word.status] for word in recited) / len(recited)
     penalty = min(EXTRA_PENALTY_CAP, EXTRA_PENALTY * counts.extra)

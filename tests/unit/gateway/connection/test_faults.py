@@ -131,7 +131,10 @@ async def test_a_wiped_redis_is_a_counted_loss_and_the_session_goes_on() -> None
     assert lost["gap"]["to_offset"] > lost["gap"]["from_offset"] == 0
     assert client.seqs == list(range(len(client.seqs)))
     assert client.of("partial_result")
-    assert client.events[-1]["code"] == "audio_lost"
+    report = client.events[-1]["result"]
+    assert (report["judged"], report["complete"]) == ("live", False)
+    assert report["gaps"][0]["start_time"] == 0
+    assert report["counts"]["not_judged"] > 0 == report["counts"]["missing"]
 
 
 async def test_after_a_wipe_the_session_can_still_be_resumed_elsewhere() -> None:

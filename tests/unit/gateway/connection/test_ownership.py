@@ -51,7 +51,9 @@ async def test_a_store_that_comes_back_older_costs_a_stated_gap_and_no_hang() ->
     told = [event for event in client.of("error") if event.get("gap")]
     assert [event["code"] for event in told] == ["state_lost"]
     assert client.seqs == list(range(len(client.seqs)))
-    assert client.events[-1]["code"] == "audio_lost", "a report would be silently wrong"
+    report = client.events[-1]["result"]
+    assert report["judged"] == "live", "a report on what is still stored would be silently wrong"
+    assert report["counts"]["missing"] == 0, "what was lost was not left out"
 
 
 async def test_the_successor_of_a_connection_in_an_old_snapshot_goes_on() -> None:

@@ -208,7 +208,11 @@ async def test_without_stored_audio_the_client_is_asked_for_the_overlap() -> Non
         await finish(second)
         undisturbed = await alone(w)
     assert words(second) == words(undisturbed)
-    assert second.events[-1]["code"] == "audio_lost"
+    report = second.events[-1]["result"]
+    assert (report["judged"], report["complete"]) == ("live", True)
+    assert [word["status"] for word in report["word_analysis"]] == [
+        word["status"] for word in second.of("partial_result")[-1]["word_feedback"]
+    ]
 
 
 def session_of(client: Client) -> SessionId:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import zlib
+from pathlib import Path
 
+import msgspec
 import pytest
 
 from shared.errors import BadRequest
@@ -49,3 +51,40 @@ def test_a_small_state_that_was_compressed_is_read_as_well() -> None:
 def test_a_damaged_state_is_refused(damaged: bytes) -> None:
     with pytest.raises(BadRequest, match="cannot be read"):
         Follower.restore(load_passage(VerseRange.of(1, 1, 7)), DEFAULT, damaged)
+
+
+SNAPSHOTS = Path(__file__).parents[3] / "golden" / "snapshots"
+
+
+@pytest.mark.parametrize("windows", [7, 17])
+def test_a_state_of_the_version_before_is_gone_on_with(windows: int) -> None:
+    """In a rolling update a session moves from a gateway of the version before to one of this version."""
+    passage = load_passage(VerseRange.of(1, 1, 7))
+    hearings = msgspec.msgpack.decode((SNAPSHOTS / "hearings.msgpack").read_bytes(), type=list[Hearing])
+    saved = (SNAPSHOTS / f"version_1_window_{windows}.bin").read_bytes()
+    moved, stayed = Follower.restore(passage, DEFAULT, saved), Follower(passage)
+    for hearing in hearings[:windows]:
+        stayed.hear(hearing)
+    assert [word.status for word in moved.feedback().words] == [
+        word.status for word in stayed.feedback().words
+    ]
+    for hearing in hearings[windows:]:
+        moved.hear(hearing)
+    found = {word.index: word.status for word in moved.finish().words if word.status != "correct"}
+    assert found == {11: "missing", 25: "wrong"}
+
+
+def test_a_state_is_readable_by_the_version_before() -> None:
+    """New fields are at the end, where that version does not look; states it does not know are apart."""
+    passage = load_passage(VerseRange.of(1, 1, 7))
+    follower = _followed(passage, 2)
+    follower.miss(4000, 8000)
+    sounds = [sound for word in passage.words[20:] for sound in word.phones][:20]
+    phones = tuple(Phone(s, 8000 + 100 * at, 8080 + 100 * at) for at, s in enumerate(sounds))
+    feedback = follower.hear(Hearing(8000, 10_000, phones=phones))
+    assert "not_judged" in {word.status for word in feedback.words}
+    saved = follower.snapshot()
+    version, _passage, _transcript, _update, packed, *_rest = msgspec.msgpack.decode(saved)
+    assert version == 1
+    assert all(0 <= word[0] <= 4 for word in packed[5].values())
+    assert Follower.restore(passage, DEFAULT, saved).feedback() == feedback
