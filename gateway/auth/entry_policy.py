@@ -28,14 +28,19 @@ class EntryPolicy:
     """Whether pages of this machine (http://localhost:3000) may use the service."""
 
     @classmethod
-    def of(cls, allowed_origins: str, allowed_hosts: str, *, host: str, keyed: bool) -> EntryPolicy:
-        """From the settings; `keyed`: API keys protect the service, so names and pages do not matter."""
+    def of(
+        cls, allowed_origins: str, allowed_hosts: str, *, host: str, keyed: bool, any_host: bool = False
+    ) -> EntryPolicy:
+        """From the settings. `keyed`: API keys protect the service, so names and pages do not matter.
+
+        `any_host`: everybody may use it anyhow, so the name does not matter.
+        """
         origins = _listed(allowed_origins)
         hosts = _listed(allowed_hosts)
-        if not hosts and not keyed:
+        any_host = _ANY in hosts or ((keyed or any_host) and not hosts)
+        if not hosts and not any_host:
             hosts = frozenset({host.lower(), socket.gethostname().lower()} - {""})
         any_origin = _ANY in origins or (keyed and not origins)
-        any_host = _ANY in hosts or (keyed and not hosts)
         return cls(
             origins=None if any_origin else origins,
             hosts=None if any_host else hosts,
@@ -58,9 +63,9 @@ class EntryPolicy:
         place = urlsplit(origin.lower())
         if not place.netloc:
             return False  # "null": a file, or a page that hides where it is from
-        if host is not None and place.netloc == host.lower():
-            return True
         name = _name_of(place.netloc)
+        if host is not None and host.lower() in (place.netloc, name):  # a proxy may leave out the port
+            return True
         return self.local_pages and (is_local_name(name) or is_loopback(name))
 
 

@@ -40,7 +40,8 @@ class AccessSettings(BaseSettings):
         default="",
         validation_alias="ALLOWED_HOSTS",
         description="Comma-separated names (without port) by which clients may call this service; * allows "
-        "every name. Empty: every name where API_KEYS are set, else only IP addresses, localhost, HOST and "
+        "every name. Empty: every name where API_KEYS or ALLOW_ANONYMOUS are set, else only IP addresses, "
+        "localhost, HOST and "
         "the name of this machine.",
     )
     max_sessions_per_address: int = Field(
@@ -74,5 +75,9 @@ class AccessSettings(BaseSettings):
 
     def entry_policy(self) -> EntryPolicy:
         return EntryPolicy.of(
-            self.allowed_origins, self.allowed_hosts, host=self.host, keyed=bool(self.api_keys)
+            self.allowed_origins,
+            self.allowed_hosts,
+            host=self.host,
+            keyed=bool(self.api_keys),
+            any_host=self.allow_anonymous,
         )

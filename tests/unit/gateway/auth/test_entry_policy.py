@@ -65,6 +65,15 @@ def test_a_service_on_the_network_does_not_trust_pages_of_the_visitors_machine()
     assert policy(host="10.0.0.1").allows_origin("http://10.0.0.1:8000", "10.0.0.1:8000")
 
 
+def test_where_everybody_may_come_in_any_name_will_do_but_not_any_page() -> None:
+    open_to_all = EntryPolicy.of("", "", host="0.0.0.0", keyed=False, any_host=True)
+    assert open_to_all.allows_host("recite.example.org")
+    assert open_to_all.allows_origin("https://recite.example.org", "recite.example.org")
+    assert open_to_all.allows_origin("http://recite.example.org:8080", "recite.example.org")
+    assert not open_to_all.allows_origin("http://recite.example.org:8080", "recite.example.org:8081")
+    assert not open_to_all.allows_origin("https://evil.example", "recite.example.org")
+
+
 def test_a_list_of_origins_holds_with_keys_too() -> None:
     listed = policy(origins="https://app.example/", keyed=True)
     assert listed.allows_origin("https://app.example", "api.example")
