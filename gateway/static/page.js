@@ -3,6 +3,7 @@
 import { Bar } from './controls/bar.js';
 import { Chooser, passageName } from './controls/chooser.js';
 import { $ } from './controls/dom.js';
+import { serviceReachable } from './controls/network.js';
 import { Notice } from './controls/notice.js';
 import { preferences, prefer, unfinished, keepUnfinished } from './controls/preferences.js';
 import { ResultSheet } from './controls/result_sheet.js';
@@ -126,12 +127,13 @@ function idle() {
     if (!reference?.playing) bar.status('mode.listen.hint');
     return;
   }
-  const offline = !navigator.onLine;
   const cutOff = reciting.cutOff;
   bar.offer(cutOff ? 'continue' : 'recite');
-  if (offline) bar.status('status.offline');
-  else if (cutOff) bar.status('status.resumable');
+  if (cutOff) bar.status('status.resumable');
   else bar.status(mode() === 'memorise' ? 'mode.memorise.hint' : 'status.idle');
+  serviceReachable().then((reachable) => {
+    if (!reachable && !reciting.running) bar.status('status.offline');
+  });
 }
 
 function touch(index) {

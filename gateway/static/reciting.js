@@ -2,6 +2,7 @@
 
 import { isDeviation } from './client/judgement.js';
 import { $ } from './controls/dom.js';
+import { serviceReachable } from './controls/network.js';
 import { accessKey, keepUnfinished, preferences, unfinished } from './controls/preferences.js';
 import { keep } from './history/history.js';
 import { has } from './language/language.js';
@@ -75,7 +76,11 @@ export class Reciting {
     if (this.running || !this.#printed) return;
     this.notice.clear();
     const saved = goOn ? this.cutOff : null;
-    if (!navigator.onLine && !recording) return void this.#waitForNetwork(goOn);
+    if (!navigator.onLine && !recording) {
+      this.#waitForNetwork(goOn);
+      if (!(await serviceReachable()) || !this.#waitsForNetwork) return;
+      this.#waitsForNetwork = false;
+    }
     if (!saved) this.#wipe();
     const recitation = new Recitation({
       passage: this.#passage, printed: this.#printed, mode: preferences().mode, key: accessKey(), saved,
@@ -124,6 +129,8 @@ export class Reciting {
 
   networkChanged(online) {
     this.#recitation?.networkChanged(online);
+    // Said at once; the next event of the service takes it back if it was not so.
+    if (!online && this.#recitation?.phase === 'reciting') this.bar.status('status.lost');
     if (online && this.#waitsForNetwork) {
       const { goOn } = this.#waitsForNetwork;
       this.#waitsForNetwork = false;
