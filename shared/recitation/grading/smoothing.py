@@ -77,4 +77,13 @@ def _healed(state: WordState, verdict: Verdict | None) -> WordState:
     if verdict is None:
         return state
     status = STATUS_OF_GRADE[verdict.grade]
+    if status == state.status and state.verdict is not None and _goes_on(state.verdict, verdict):
+        return WordState(status, True, verdict)
     return WordState(status, True, verdict) if _RANK[status] < _RANK[state.status] else state
+
+
+def _goes_on(earlier: Verdict, later: Verdict) -> bool:
+    """Whether it is the same saying of the word, whose last sound is still held."""
+    if earlier.end_ms is None or later.end_ms is None:
+        return False
+    return earlier.start_ms == later.start_ms and later.end_ms > earlier.end_ms

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
 from rapidfuzz.distance import Levenshtein
 
 from shared.hearing import Hearing
-from shared.recitation.alignment.phoneme_costs import INVENTORY, is_consonant
+from shared.recitation.alignment.phoneme_costs import INVENTORY, LONG_VOWELS, is_consonant
 from shared.recitation.alignment.reference_units import MoveCosts, ReferenceUnits
 from shared.recitation.alignment.sound_units import HeardSound, expected_sounds, heard_sound, sound_reference
 from shared.recitation.alignment.visits import Visit
@@ -72,7 +73,16 @@ class SoundGrader:
         return join_sounds(old, new, overlap)
 
     def composed(self, units: Sequence[HeardSound]) -> list[tuple[HeardSound, int]]:
-        return [(unit, 1) for unit in units]
+        """A vowel held over several windows is heard in each of them, and is one vowel."""
+        composed: list[tuple[HeardSound, int]] = []
+        for unit in units:
+            if composed and _same_long_vowel(composed[-1][0], unit):
+                last, count = composed[-1]
+                held = msgspec.structs.replace(last, end_ms=max(last.end_ms, unit.end_ms))
+                composed[-1] = held, count + 1
+            else:
+                composed.append((unit, 1))
+        return composed
 
     def judge(self, visit: Visit, units: Sequence[HeardSound], noise: float | None) -> Verdict | None:
         compared = self._compared(visit, units)
@@ -138,6 +148,12 @@ class SoundGrader:
             key=lambda sounds: Levenshtein.distance(said, sounds),
         )
         return " ".join(nearest)
+
+
+def _same_long_vowel(one: HeardSound, other: HeardSound) -> bool:
+    """No two vowels follow each other in the recitation: two long ones of one quality are one."""
+    mine, theirs = INVENTORY[one.sound], INVENTORY[other.sound]
+    return mine in LONG_VOWELS and theirs in LONG_VOWELS and mine[0] == theirs[0]
 
 
 def join_sounds(
