@@ -44,6 +44,8 @@ async def test_nginx_carries_sessions(tmp_path: Path) -> None:
         await edge.reload()
         after_reload = await reciting
 
+        states = await idle
+
         # A gateway goes: everybody goes on with the other one, through the same address.
         crowd = [reciter(edge.ws_url, f"moved-{number}") for number in range(6)]
         moving = [asyncio.create_task(one.recite()) for one in crowd]
@@ -57,7 +59,6 @@ async def test_nginx_carries_sessions(tmp_path: Path) -> None:
                 path: (await http.get(f"{edge.url}{path}")).status_code
                 for path in ("/health", "/verses/1/1", "/metrics", "/metrics/streaming")
             }
-        states = await idle
     assert answers == {"/health": 200, "/verses/1/1": 200, "/metrics": 404, "/metrics/streaming": 404}
     assert after_reload.connections == 1
     verdict = check([calm, after_reload, *moved])
