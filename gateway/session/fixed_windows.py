@@ -15,68 +15,26 @@ from collections.abc import Sequence
 
 import msgspec
 
-from gateway.session.audio_buffer import BYTES_PER_SAMPLE, AudioBuffer
+from gateway.session.audio_buffer import BYTES_PER_SAMPLE
+from gateway.session.pending_audio import PendingAudio
 from gateway.session.segmenter import Position, SpeechChange, Window, WindowPolicy
 from shared.audio.silence_gate import pass_gate
 
 
-class FixedWindows:
+class FixedWindows(PendingAudio):
     """A `Segmenter`. `position.window`: length of every window; `position.overlap`: of what two share."""
 
     def __init__(self, position: Position, policy: WindowPolicy, overlap_pcm: bytes = b"") -> None:
-        """`overlap_pcm`: on resume, stored audio from `position.next_start` on, at most to `position.cut`.
-
-        What of it is missing must be fed again.
-        """
+        """`overlap_pcm`: see `PendingAudio`."""
         if position.window <= 0 or not 0 <= position.overlap < position.window:
             raise ValueError("a window must be longer than its overlap")
-        if len(overlap_pcm) // 2 > position.cut - position.next_start:
-            raise ValueError("stored audio reaches beyond the last cut")
-        self._position = position
+        super().__init__(position, overlap_pcm)
         self._policy = policy
-        self._buffer = AudioBuffer(position.next_start)
-        self._buffer.append(overlap_pcm)
-        self._flush_at: int | None = None
-        self._end_at: int | None = position.cut if position.ended else None
-
-    @property
-    def position(self) -> Position:
-        return self._position
-
-    @property
-    def received(self) -> int:
-        """Samples received since the start of the session."""
-        return self._buffer.end
-
-    @property
-    def backlog(self) -> int:
-        """Samples received that no window has taken yet."""
-        return max(0, self._buffer.end - self._position.cut)
-
-    @property
-    def end_requested(self) -> bool:
-        return self._end_at is not None
 
     @property
     def window_waiting(self) -> bool:
         """Whether `cut` would return something."""
         return self._due() is not None
-
-    def feed(self, pcm: bytes) -> None:
-        """More audio. After the end it is ignored: the end was the client's word."""
-        if self._end_at is None:
-            self._buffer.append(pcm)
-
-    def flush(self) -> None:
-        """Cut what has arrived so far without waiting for a full window."""
-        if self._end_at is None:
-            self._flush_at = self._buffer.end
-
-    def end(self) -> None:
-        """No more audio comes."""
-        if self._end_at is None:
-            self._end_at = max(self._buffer.end, self._position.cut)
-            self._flush_at = None
 
     def cut(self, longest: int = 0) -> Window | None:
         """The next window, or None while there is not enough audio for one.
@@ -87,10 +45,7 @@ class FixedWindows:
         if end is None:
             return None
         window = self._make(self._joined(end, longest))
-        self._position = window.after
-        self._buffer.drop_before(window.after.next_start)
-        if self._flush_at is not None and window.after.cut >= self._flush_at:
-            self._flush_at = None
+        self._taken(window)
         return window
 
     def confirm(self, sample: int) -> None:

@@ -15,9 +15,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from gateway.session.audio_buffer import BYTES_PER_SAMPLE, AudioBuffer
+from gateway.session.audio_buffer import BYTES_PER_SAMPLE
 from gateway.session.endpointer import FRAME, Endpointer, EndpointPolicy
 from gateway.session.growing_window import LEAD_IN, QUIET_WITHIN
+from gateway.session.pending_audio import PendingAudio
 from gateway.session.quiet_place import quietest
 from gateway.session.segmenter import Position, SpeechChange, Window
 from shared.audio.formats import SAMPLE_RATE
@@ -61,57 +62,21 @@ class UtterancePolicy(msgspec.Struct, frozen=True):
     endpoint: EndpointPolicy = EndpointPolicy()
 
 
-class Utterances:
+class Utterances(PendingAudio):
     """A `Segmenter`. `position.window`: new audio between two looks; `position.overlap`: longest one."""
 
     def __init__(self, position: Position, policy: UtterancePolicy, kept_pcm: bytes = b"") -> None:
-        """`kept_pcm`: on resume, stored audio from `position.next_start` on, at most to `position.cut`."""
+        """`kept_pcm`: see `PendingAudio`."""
         if not 0 < position.window <= position.overlap:
             raise ValueError("the longest utterance must not be shorter than one step")
-        if len(kept_pcm) // 2 > position.cut - position.next_start:
-            raise ValueError("stored audio reaches beyond the last cut")
-        self._position = position
+        super().__init__(position, kept_pcm)
         self._policy = policy
-        self._buffer = AudioBuffer(position.next_start)
-        self._buffer.append(kept_pcm)
         self._endpointer = Endpointer(policy.endpoint, position.cut, speaking=position.speaking)
         self._changes: deque[SpeechChange] = deque()
-        self._flush_at: int | None = None
-        self._end_at: int | None = position.cut if position.ended else None
-
-    @property
-    def position(self) -> Position:
-        return self._position
-
-    @property
-    def received(self) -> int:
-        return self._buffer.end
-
-    @property
-    def backlog(self) -> int:
-        return max(0, self._buffer.end - self._position.cut)
-
-    @property
-    def end_requested(self) -> bool:
-        return self._end_at is not None
 
     @property
     def window_waiting(self) -> bool:
         return self._due() is not None
-
-    def feed(self, pcm: bytes) -> None:
-        if self._end_at is None:
-            self._buffer.append(pcm)
-
-    def flush(self) -> None:
-        """End the utterance here, if there is one: the client says that something is complete."""
-        if self._end_at is None and self._buffer.end > self._position.next_start:
-            self._flush_at = self._buffer.end
-
-    def end(self) -> None:
-        if self._end_at is None:
-            self._end_at = max(self._buffer.end, self._position.cut)
-            self._flush_at = None
 
     def confirm(self, sample: int) -> None:
         """An utterance is looked at from its beginning: no word is ever cut between two windows."""
@@ -127,11 +92,10 @@ class Utterances:
         if due is None:
             return None
         window = self._make(due)
-        self._position = window.after
-        self._buffer.drop_before(window.after.next_start)
+        self._taken(window)
         if due.change is not None:
             self._changes.popleft()
-        if self._flush_at is not None and (window.after.cut >= self._flush_at or not window.after.speaking):
+        if not window.after.speaking:
             self._flush_at = None
         self._begin_utterance()
         return window
