@@ -105,7 +105,9 @@ def test_every_sentence_is_there_in_both_languages_with_the_same_places() -> Non
     script = (STATIC / "language" / "strings.js").read_text(encoding="utf-8")
     english, _, arabic = script.partition("\n  ar: {")
     pattern = re.compile(r"^    '([\w.]+)': '(.*)',$", re.MULTILINE)
-    said = [dict(pattern.findall(part)) for part in (english, arabic)]
+    listed = [pattern.findall(part) for part in (english, arabic)]
+    said = [dict(part) for part in listed]
+    assert [len(part) for part in listed] == [len(part) for part in said], "a sentence is there twice"
     assert said[0].keys() == said[1].keys()
     places = [{key: sorted(re.findall(r"{\w+}", text)) for key, text in part.items()} for part in said]
     assert places[0] == places[1]
