@@ -1,6 +1,7 @@
 // The text on the page: drawn once, then only the words that changed are touched.
 
 import { arabicDigits, onLanguage, say, text } from '../language/language.js';
+import { isOpening } from '../passage/passage.js';
 import { sura } from '../passage/suras.js';
 
 const VERSE_END = '\u06dd'; // the sign of a verse's end; the digits after it are set inside it
@@ -53,6 +54,7 @@ export class Mushaf {
     for (const verse of printed.verses) verses.append(...this.#verse(verse));
     const parts = [banner(passage), verses];
     if (basmala) parts.splice(1, 0, basmalaLine(basmala));
+    if (isOpening(passage)) verses.firstElementChild.classList.add('alone');
     this.root.replaceChildren(...parts);
     this.#focusable = 0;
     if (this.#words[0]) this.#words[0].tabIndex = 0;
