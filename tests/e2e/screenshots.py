@@ -88,6 +88,8 @@ async def main() -> None:
         await shoot(opened, "read")
         await opened.page.click("#main")
         await opened.judged(25)
+        await opened.page.wait_for_timeout(700)
+        await opened.page.evaluate("window.scrollTo({top: 0, behavior: 'instant'})")
         await shoot(opened, "reciting")
         await opened.page.click("#main")
         await opened.page.wait_for_selector("#result[open]")
