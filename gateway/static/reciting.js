@@ -26,7 +26,7 @@ export class Reciting {
   #hesitation = 0;
   #wakeLock = null;
   #waitsForNetwork = false;
-  #full = false;
+  #full = ''; // the code of the refusal, while a place is waited for
 
   /**
    * @param {{bar: import('./controls/bar.js').Bar, mushaf: import('./mushaf/mushaf.js').Mushaf,
@@ -193,7 +193,7 @@ export class Reciting {
     else if (state === 'lost') this.#lost(retryInMs);
     else if (state === 'finishing' || finishing) this.bar.status('status.finishing');
     else if (state === 'live') {
-      this.#full = false;
+      this.#waitForPlace('');
       this.notice.clear('error');
       if (resumed) this.bar.status('status.resumed');
       else this.#listening();
@@ -201,7 +201,7 @@ export class Reciting {
   }
 
   #lost(retryInMs) {
-    const sentence = this.#full ? 'status.full' : 'status.lost.seconds';
+    const sentence = this.#full ? `status.full.${this.#full}` : 'status.lost.seconds';
     if (retryInMs < RETRY_SHOWN_FROM_MS && !this.#full) this.bar.status('status.lost');
     else this.bar.countDown(sentence, retryInMs);
   }
@@ -228,7 +228,7 @@ export class Reciting {
 
   #atWord() {
     const { phase, pointer } = this.#recitation;
-    if (phase !== 'reciting') return;
+    if (phase !== 'reciting' || this.#full) return;
     this.mushaf.mark(pointer < this.#printed.words.length ? pointer : -1);
     this.follower.moveTo(Math.min(pointer, this.#printed.words.length - 1));
     $('hint').hidden = preferences().mode !== 'memorise' || !this.mushaf.isHidden(pointer);
@@ -245,9 +245,22 @@ export class Reciting {
     else if (has(`sound.${code}`)) this.notice.tell('service', `sound.${code}`);
     else if (code === 'gap') this.notice.tell('gap', 'notice.gap', values);
     else {
-      this.#full = NO_PLACE.has(code);
-      this.notice.error(code, values);
+      this.#waitForPlace(NO_PLACE.has(code) ? code : '');
+      if (!this.#full) this.notice.error(code, values);
     }
+  }
+
+  /** Nobody listens until there is a place: no word is asked for. An empty code ends the waiting. */
+  #waitForPlace(code) {
+    const waited = this.#full;
+    this.#full = code;
+    this.bar.wait(Boolean(code));
+    if (code) {
+      clearTimeout(this.#hesitation);
+      $('hint').hidden = true;
+      this.mushaf.mark(-1);
+      this.notice.clear('error');
+    } else if (waited) this.#atWord();
   }
 
   #over(outcome) {
@@ -283,6 +296,8 @@ export class Reciting {
     this.#wakeLock?.release().catch(() => {});
     this.#wakeLock = null;
     for (const id of ['hint', 'cancel']) $(id).hidden = true;
+    this.#full = '';
+    this.bar.wait(false);
     this.bar.soundAmiss(false);
     this.mushaf.mark(-1);
     this.follower.moveTo(-1);

@@ -84,10 +84,12 @@ async def theme(opened: Tab, name: str) -> None:
 
 async def main() -> None:
     FOLDER.mkdir(exist_ok=True)
-    async with page(says(FATIHA, 18, after_s=12.5), "?verses=1") as opened:
+    async with page(says(FATIHA, 25, after_s=12.5), "?verses=1") as opened:
         await shoot(opened, "read")
         await opened.page.click("#main")
-        await opened.judged(18)
+        await opened.judged(25)
+        await opened.page.wait_for_timeout(700)
+        await opened.page.evaluate("window.scrollTo({top: 0, behavior: 'instant'})")
         await shoot(opened, "reciting")
         await opened.page.click("#main")
         await opened.page.wait_for_selector("#result[open]")

@@ -200,10 +200,13 @@ async def test_a_full_service_is_told_with_the_time_to_wait_and_can_be_left(micr
     ):
         await page.page.click("#main")
         await page.until("/again in (29|30|31) s/.test(document.getElementById('status').textContent)")
-        told = await notice(page)
+        told = await page.page.inner_text("#status")
+        notices = await page.page.locator("#notice:visible").count()
+        marked = await page.page.locator(".word[aria-current]").count()
         await page.page.click("#main[data-act=cancel]")
         await page.page.wait_for_selector("#main[data-act=recite]")
     assert "places are taken" in told
+    assert (notices, marked) == (0, 0)
     assert len(service.connections) == 1
 
 

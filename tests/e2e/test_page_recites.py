@@ -59,6 +59,16 @@ async def test_a_verse_and_its_end_are_never_parted(size: tuple[int, int]) -> No
     assert ends[0] == "\u06dd٢٥٥"
 
 
+async def test_the_opening_verse_has_a_line_of_its_own() -> None:
+    tops = """[...document.querySelectorAll('.verse')].slice(0, 2).map((verse) => {
+      const {top, bottom} = verse.querySelector('.word').getBoundingClientRect();
+      return (top + bottom) / 2;
+    })"""
+    async with scripted() as service, tab(f"{service.url}?verses=1", size=DESK) as page:
+        first, second = await page.page.evaluate(tops)
+    assert second > first
+
+
 @pytest.mark.parametrize("verse", [VerseRef(2, 255), VerseRef(32, 15), VerseRef(2, 26)])
 async def test_scripture_stands_on_the_page_as_its_source_gives_it(verse: VerseRef) -> None:
     async with scripted() as service, tab(f"{service.url}?verses={verse.key}") as page:
@@ -66,6 +76,28 @@ async def test_scripture_stands_on_the_page_as_its_source_gives_it(verse: VerseR
             "[...document.querySelectorAll('.word')].map(({textContent}) => textContent)"
         )
     assert tuple(shown) == printed_words(verse)
+
+
+@pytest.mark.parametrize(
+    "verse", ["28:30", "35:43", "2:142", "9:120", "2:72"]
+)  # the deepest and the highest ink
+async def test_a_mark_touches_no_letter(verse: str) -> None:
+    script = """[...document.querySelectorAll('.word')].map((word) => {
+      word.dataset.status = 'wrong';
+      const pen = document.createElement('canvas').getContext('2d');
+      const {font, lineHeight} = getComputedStyle(document.querySelector('.verses'));
+      pen.font = font.replace(/[/] *[^ ]+/, '');
+      const letters = pen.measureText(word.firstChild.data);
+      const mark = getComputedStyle(word, '::after');
+      const end = letters.fontBoundingBoxDescent - parseFloat(mark.bottom); // below the baseline
+      return [end - parseFloat(mark.height) - letters.actualBoundingBoxDescent,
+        parseFloat(lineHeight) - letters.actualBoundingBoxAscent - end];
+    })"""
+    async with scripted() as service, tab(f"{service.url}?verses={verse}") as page:
+        clear = await page.page.evaluate(script)
+    assert len(clear) > 5
+    assert min(own for own, _ in clear) >= 0
+    assert min(of_next for _, of_next in clear) >= 0
 
 
 async def test_only_deviations_are_marked_and_the_place_is_shown(microphone: Path) -> None:

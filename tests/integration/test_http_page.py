@@ -156,6 +156,36 @@ def test_every_error_code_has_a_sentence_of_its_own() -> None:
     assert {"close_1008", "close_4501", "close_4502", "close_4503"} <= said
 
 
+def luminance(colour: str) -> float:
+    """Relative luminance as WCAG 2 defines it, of a colour written `#rrggbb`."""
+    shares = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (
+        share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_the_place_and_hidden_words_are_seen_in_every_theme() -> None:
+    styles = (STATIC / "styles" / "theme.css").read_text(encoding="utf-8")
+    themes = [
+        dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block))
+        for block in re.findall(r"{([^{}]*--paper:[^{}]*)}", styles)
+    ]
+    assert len(themes) == 4
+    for theme in themes:
+        paper = luminance(theme["paper"])
+        for name in ("accent", "control"):
+            light, dark = sorted((paper, luminance(theme[name])), reverse=True)
+            assert (light + 0.05) / (dark + 0.05) >= 3, (theme["paper"], name)  # WCAG 2, 1.4.11
+    mushaf = (STATIC / "styles" / "mushaf.css").read_text(encoding="utf-8")
+    assert (
+        "border-block-end: 2px solid var(--accent)"
+        in mushaf.partition(".word[aria-current]::before {")[2].partition("}")[0]
+    )
+    hidden = mushaf.partition("[aria-current], :focus-visible)::before {")[2].partition("}")[0]
+    assert "background: var(--control)" in hidden
+
+
 async def test_samples_are_served_where_there_are_any() -> None:
     async with edge(demo_samples=str(samples_folder())) as running:
         listed = await running.http.get("/samples/samples.json")

@@ -69,6 +69,11 @@ export class Bar {
     document.querySelector('.bar').toggleAttribute('data-sound', amiss);
   }
 
+  /** Whether a place at the service is waited for. */
+  wait(waiting) {
+    document.querySelector('.bar').toggleAttribute('data-waiting', waiting);
+  }
+
   #draw() {
     say($('status'), this.#status.key, this.#status.values);
     say($('main-name'), `bar.${this.#act}`);

@@ -56,7 +56,7 @@ function practice(words, onPractise) {
     const button = element(
       'button', { type: 'button', 'data-status': word.status, 'aria-label': text('history.practise', { passage: passageName(passage) }) },
       quranic(word.text), element('span', { class: 'mark' }),
-      element('span', { class: 'what' }, text('history.practice.times', { times: word.missed })),
+      element('span', { class: 'what' }, text('history.practice.times', { what: text(`word.${word.status}`), times: word.missed })),
       element('span', { class: 'where' }, passageName(passage)),
     );
     button.addEventListener('click', () => {

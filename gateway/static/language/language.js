@@ -32,6 +32,9 @@ export function number(value, options = {}) {
   return new Intl.NumberFormat(current.numbers, options).format(value);
 }
 
+/** Whether the language counts so many with its form for a few, as Arabic does from three to ten. @param {number} count */
+export const isFew = (count) => new Intl.PluralRules(current.language).select(count) === 'few';
+
 /** A whole number as people type it, in either kind of digits; 1 for what is none. @param {string} typed */
 export function readNumber(typed) {
   const digits = typed.replace(/[٠-٩]/g, (digit) => String('٠١٢٣٤٥٦٧٨٩'.indexOf(digit)));

@@ -1,6 +1,7 @@
 // The text on the page: drawn once, then only the words that changed are touched.
 
 import { arabicDigits, onLanguage, say, text } from '../language/language.js';
+import { isOpening } from '../passage/passage.js';
 import { sura } from '../passage/suras.js';
 
 const VERSE_END = '\u06dd'; // the sign of a verse's end; the digits after it are set inside it
@@ -12,8 +13,6 @@ const STOP_MARKS = /( [\u06d6-\u06dc](?: [\u06d6-\u06dc])*)$/;
 export class Mushaf {
   /** @type {HTMLElement[]} */
   #words = [];
-  /** @type {Map<number, HTMLElement>} by verse number */
-  #ends = new Map();
   /** @type {import('../passage/verses.js').Text | null} */
   #text = null;
   #passage = null;
@@ -50,12 +49,12 @@ export class Mushaf {
     this.#passage = passage;
     this.#text = printed;
     this.#words = [];
-    this.#ends.clear();
     this.#current = -1;
     const verses = element('p', 'verses');
     for (const verse of printed.verses) verses.append(...this.#verse(verse));
     const parts = [banner(passage), verses];
     if (basmala) parts.splice(1, 0, basmalaLine(basmala));
+    if (isOpening(passage)) verses.firstElementChild.classList.add('alone');
     this.root.replaceChildren(...parts);
     this.#focusable = 0;
     if (this.#words[0]) this.#words[0].tabIndex = 0;
@@ -73,7 +72,6 @@ export class Mushaf {
       target.toggleAttribute('data-peeked', peeked.has(index));
       this.#describe(index);
     }
-    this.#paintEnds(indexes, words);
   }
 
   /** Mark the word to recite now; -1 for none. */
@@ -126,7 +124,6 @@ export class Mushaf {
     const end = element('span', 'verse-end');
     end.textContent = VERSE_END + arabicDigits(verse.ayah);
     end.setAttribute('aria-hidden', 'true');
-    this.#ends.set(verse.ayah, end);
     tail.append(words.at(-1), NO_BREAK_SPACE, end);
     for (const word of words.slice(0, -1)) shown.append(word, ' ');
     shown.append(tail);
@@ -166,15 +163,6 @@ export class Mushaf {
     const said = word.hasAttribute('data-peeked') && status === 'pending' ? 'peeked' : status;
     if (hidden || said === 'pending' || said === 'correct') word.removeAttribute('aria-describedby');
     else word.setAttribute('aria-describedby', `state-${said}`);
-  }
-
-  #paintEnds(indexes, words) {
-    const verses = new Set(indexes.map((index) => this.#text.words[index]?.ayah));
-    for (const verse of this.#text.verses) {
-      if (!verses.has(verse.ayah)) continue;
-      const done = verse.words.every(({ index }) => words[index].status !== 'pending');
-      this.#ends.get(verse.ayah).toggleAttribute('data-done', done);
-    }
   }
 
   #touched(event) {

@@ -31,6 +31,9 @@ export function samePassage(one, other) {
   return one.surah === other.surah && one.ayah === other.ayah && one.to === other.to;
 }
 
+/** Whether its first verse is the basmala, which the print gives a line of its own. */
+export const isOpening = ({ surah, ayah }) => surah === 1 && ayah === 1;
+
 /** Whether the basmala line stands above it: every sura from its first verse, but 1 (it is its verse) and 9. */
 export function hasBasmala({ surah, ayah }) {
   return ayah === 1 && surah !== 1 && surah !== 9;

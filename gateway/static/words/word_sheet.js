@@ -44,7 +44,7 @@ export class WordSheet {
     say($('word-title'), 'word.title', { position: word.position, verse: word.ayah });
     $('word-text').textContent = hidden ? '…' : word.text;
     $('word-state').dataset.status = status;
-    say($('word-state'), `word.${status}`);
+    say($('word-state-name'), `word.${status}`);
     $('word-why').replaceChildren(has(`word.why.${status}`) ? text(`word.why.${status}`) : '');
     $('word-play').disabled = !play;
     $('word-reference').hidden = !reference;
@@ -63,12 +63,14 @@ export class WordSheet {
       expected = await fetchSounds({ surah: touched.surah, ...touched.word }).catch(() => null);
     }
     if (touched !== this.#shown) return;
-    const rows = [['heard', plainLetters(state.heard)], ['expected', plainLetters(expected)]];
+    // What is expected is written as the mushaf writes it; what was heard has no spelling but its sounds.
+    const printed = { arabic: touched.word.text, latin: plainLetters(expected)?.latin ?? '' };
+    const rows = [['heard', plainLetters(state.heard)], ['expected', printed]];
     list.replaceChildren(...rows.filter(([, letters]) => letters).map(([name, letters]) => element(
       'div', {},
       element('dt', {}, text(`word.${name}`)),
       element('dd', {},
-        element('bdi', { class: 'arabic', lang: 'ar' }, letters.arabic),
+        element('bdi', { class: letters === printed ? 'arabic printed' : 'arabic', lang: 'ar' }, letters.arabic),
         element('span', { class: 'latin', lang: 'ar-Latn', dir: 'ltr' }, letters.latin)),
     )));
   }
