@@ -72,7 +72,9 @@ class Utterances(PendingAudio):
         super().__init__(position, kept_pcm)
         self._policy = policy
         self._endpointer = Endpointer(policy.endpoint, position.cut, speaking=position.speaking)
-        self._changes: deque[SpeechChange] = deque()
+        self._changes: deque[SpeechChange] = (
+            deque()
+        )  # at most two for each second of backlog, which is bounded
 
     @property
     def window_waiting(self) -> bool:

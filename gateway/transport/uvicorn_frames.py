@@ -11,29 +11,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame, apply_mask  # type: ignore[attr-defined]
 from websockets.protocol import OPEN
 
 from gateway.connection.token_bucket import TokenBucket
+from gateway.transport.websocket_frame import (
+    CLOSE,
+    FINAL_BIT,
+    FIRST_CONTROL,
+    LONG,
+    LONG_BINARY,
+    OPCODE_BITS,
+    WHOLE_BINARY,
+    head_at,
+    text_frame,
+)
 
 Take = Callable[[bytes | str], bool]
 """Takes one message; says whether it may be given the next one."""
-
-_WHOLE_BINARY: Final = 0x82
-_LONG_BINARY: Final = b"\x82\xfe"
-_WHOLE_TEXT: Final = 0x81
-_FINAL_BIT: Final = 0x80
-_MASKED_BIT: Final = 0x80
-_OPCODE_BITS: Final = 0x0F
-_FIRST_CONTROL: Final = 0x8
-_CLOSE: Final = 0x8
-_LONG: Final = 126
-_LONGER: Final = 127
-"""Frames as in RFC 6455, 5.2."""
-
 
 _AFTER_CLOSE_BYTES: Final = 1 << 20
 """What is read from a client after the close frame was sent to it, while its answer is awaited."""
@@ -46,48 +44,6 @@ class FrameLimits:
     control_per_s: float = 500.0
     control_burst: float = 2_500.0
     on_refused: Callable[[str], None] = lambda code: None
-
-
-class Head(NamedTuple):
-    """Of one frame: its first byte, where its payload begins (its mask lies before that), how long it is.
-
-    `shortest`: whether its length is written in the fewest bytes, as the standard demands.
-    """
-
-    first: int
-    payload_at: int
-    size: int
-    masked: bool
-    shortest: bool = True
-
-
-def head_at(data: bytes, at: int) -> Head | None:
-    """The head of the client's frame that begins at `at`; None while not all of it has come."""
-    left = len(data) - at
-    if left < 2:
-        return None
-    second = data[at + 1]
-    size, payload_at = second & 0x7F, at + 6
-    least = 0
-    if size == _LONG:
-        if left < 4:
-            return None
-        size, payload_at, least = data[at + 2] << 8 | data[at + 3], at + 8, _LONG
-    elif size == _LONGER:
-        if left < 10:
-            return None
-        size, payload_at, least = int.from_bytes(data[at + 2 : at + 10], "big"), at + 14, 1 << 16
-    return Head(data[at], payload_at, size, second & _MASKED_BIT != 0, size >= least)
-
-
-def text_frame(payload: bytes) -> bytes:
-    """A whole text message from a server."""
-    size = len(payload)
-    if size < _LONG:
-        return bytes((_WHOLE_TEXT, size)) + payload
-    if size < 1 << 16:
-        return bytes((_WHOLE_TEXT, _LONG, size >> 8, size & 0xFF)) + payload
-    return bytes((_WHOLE_TEXT, _LONGER)) + size.to_bytes(8, "big") + payload
 
 
 class _Messages(asyncio.Queue[Any]):
@@ -187,10 +143,10 @@ class FrameProtocol(WebSocketsSansIOProtocol):
 
     def _read_frames(self, data: bytes) -> None:
         begun = self._begun
-        if not begun and data.startswith(_LONG_BINARY) and not self._in_fragments:
+        if not begun and data.startswith(LONG_BINARY) and not self._in_fragments:
             # Nearly always: one message of 126 bytes or more, whole.
             size = len(data) - 8
-            if _LONG <= size <= self._largest and size == data[2] << 8 | data[3]:
+            if LONG <= size <= self._largest and size == data[2] << 8 | data[3]:
                 self._give(apply_mask(memoryview(data)[8:], data[4:8]))
                 return
         if begun:
@@ -241,7 +197,7 @@ class FrameProtocol(WebSocketsSansIOProtocol):
         if len(data) < end:
             self._due = end - at
             return 0
-        if first == _WHOLE_BINARY and not self._in_fragments:
+        if first == WHOLE_BINARY and not self._in_fragments:
             # A copy in any case: what is kept must not keep the frames beside it.
             self._give(apply_mask(memoryview(data)[payload_at:end], data[payload_at - 4 : payload_at]))
             return end
@@ -249,10 +205,10 @@ class FrameProtocol(WebSocketsSansIOProtocol):
 
     def _odd_frame(self, first: int, data: bytes, at: int, end: int) -> int:
         """Uvicorn's own way, for one frame, or for all that follows."""
-        opcode = first & _OPCODE_BITS
-        if opcode < _FIRST_CONTROL:
-            self._in_fragments = first & _FINAL_BIT == 0
-        if opcode == _CLOSE or self.conn.state is not OPEN:
+        opcode = first & OPCODE_BITS
+        if opcode < FIRST_CONTROL:
+            self._in_fragments = first & FINAL_BIT == 0
+        if opcode == CLOSE or self.conn.state is not OPEN:
             self._by_the_book = True
             end = len(data)
         super().data_received(data[at:end])

@@ -14,7 +14,8 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from uvicorn.server import ServerState
 from websockets.frames import Frame, Opcode
 
-from gateway.transport.uvicorn_frames import FrameLimits, FrameProtocol, head_at, text_frame
+from gateway.transport.uvicorn_frames import FrameLimits, FrameProtocol
+from gateway.transport.websocket_frame import head_at, text_frame
 
 MAX_SIZE = 100_000
 REQUEST = (
