@@ -13,11 +13,14 @@ from starlette.types import ASGIApp
 
 from gateway.dependencies import GatewayPorts
 from gateway.dialects.committed_lines import dialect as committed_lines
+from gateway.dialects.openai import models as openai_models
+from gateway.dialects.openai import transcriptions as openai_transcriptions
 from gateway.dialects.recite import dialect as recite
 from gateway.dialects.transcriptions import dialect as transcriptions
 from gateway.dialects.verify import dialect as verify_ws
 from gateway.http import health, metrics, page, sessions, usage, verify, verses
 from gateway.http.answers import no_such_socket, on_http_error
+from gateway.http.uploads import Uploads
 from gateway.transport.entry_check import EntryCheck
 from gateway.transport.websocket import TransportFinder
 from shared.ids import PoolName
@@ -39,11 +42,14 @@ def build_app(ports: GatewayPorts) -> ASGIApp:
             with suppress(asyncio.CancelledError):
                 await renewals
 
+    uploads = Uploads(ports)
     routes: list[BaseRoute] = [
         *recite.routes(ports),
         *verify_ws.routes(ports),
         *transcriptions.routes(ports),
-        *verify.routes(ports),
+        *verify.routes(ports, uploads),
+        *openai_transcriptions.routes(ports, uploads),
+        *openai_models.routes(ports),
         *verses.routes(),
         *sessions.routes(ports),
         *usage.routes(ports),
