@@ -63,10 +63,7 @@ async def serve_session(
 
 async def refuse(ports: GatewayPorts, transport: Transport, dialect: Dialect, error: RattilError) -> End:
     """Tell the client why, as an event and by the end."""
-    if isinstance(error, BadRequest):
-        ports.metrics.bad_messages.labels(error.code).inc()
-    elif not isinstance(error, Unauthorised):  # those are counted where they are refused
-        ports.metrics.refusals.labels(error.code).inc()
+    count_refusal(ports, error)
     ending: EndConnection = end_for(error)
     try:
         for frame in dialect.write(ending.trouble) if ending.trouble else ():
@@ -75,6 +72,14 @@ async def refuse(ports: GatewayPorts, transport: Transport, dialect: Dialect, er
     except PeerGone:
         pass
     return ending.end
+
+
+def count_refusal(ports: GatewayPorts, error: RattilError) -> None:
+    """In the metrics; who may not come in is counted where that is found."""
+    if isinstance(error, BadRequest):
+        ports.metrics.bad_messages.labels(error.code).inc()
+    elif not isinstance(error, Unauthorised):
+        ports.metrics.refusals.labels(error.code).inc()
 
 
 async def _serve(
