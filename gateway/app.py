@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from gateway.dependencies import GatewayPorts
 from gateway.dialects.committed_lines import dialect as committed_lines
+from gateway.dialects.deepgram import dialect as deepgram
 from gateway.dialects.recite import dialect as recite
 from gateway.dialects.transcriptions import dialect as transcriptions
 from gateway.dialects.verify import dialect as verify_ws
@@ -43,6 +44,7 @@ def build_app(ports: GatewayPorts) -> ASGIApp:
         *recite.routes(ports),
         *verify_ws.routes(ports),
         *transcriptions.routes(ports),
+        *deepgram.routes(ports),
         *verify.routes(ports),
         *verses.routes(),
         *sessions.routes(ports),
