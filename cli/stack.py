@@ -157,7 +157,7 @@ def _gateway(number: int, port: int, plan: Plan, shared: Mapping[str, str]) -> S
     env = {
         "DEMO_SAMPLES": str(samples_folder()),
         # One port is one gateway's: the others take any free one.
-        **({"STREAM_PORT": "0"} if number > 1 else {}),
+        **({"STREAM_PORT": "0", "STREAM_WS_PORT": "0"} if number > 1 else {}),
         **shared,
         "HOST": host,
         "PORT": str(port),

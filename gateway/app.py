@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from starlette.applications import Starlette
@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from gateway.dependencies import GatewayPorts
 from gateway.dialects.committed_lines import dialect as committed_lines
+from gateway.dialects.committed_lines import websocket as committed_websocket
 from gateway.dialects.deepgram import dialect as deepgram
 from gateway.dialects.recite import dialect as recite
 from gateway.dialects.transcriptions import dialect as transcriptions
@@ -58,6 +59,18 @@ def build_app(ports: GatewayPorts) -> ASGIApp:
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
     policy = ports.settings.entry_policy()
     return TransportFinder(EntryCheck(app, policy, ports.metrics.count_refused_entry))
+
+
+def build_stream(ports: GatewayPorts) -> ASGIApp:
+    """What `STREAM_WS_PORT` serves."""
+    return _beside(ports, committed_websocket.routes(ports))
+
+
+def _beside(ports: GatewayPorts, routes: Sequence[BaseRoute]) -> ASGIApp:
+    """An application of one dialect on a port of its own, with the same entry as the main one."""
+    app = Starlette(routes=routes, exception_handlers={HTTPException: on_http_error})
+    check = EntryCheck(app, ports.settings.entry_policy(), ports.metrics.count_refused_entry)
+    return TransportFinder(check)
 
 
 def build_admin(ports: GatewayPorts) -> ASGIApp:

@@ -84,6 +84,11 @@ class Receiver:
             self._told_busy = False
             self._room.set()
 
+    def end(self) -> None:
+        """No more audio is taken; what has come is answered."""
+        self._accept(self._audio.finish(), self._monotonic())
+        self._do(self._core.end())
+
     async def run(self) -> None:
         """For ever. Raises `PeerGone` when the client left, `EndConnection` when it must.
 
@@ -204,8 +209,7 @@ class Receiver:
             self._idle.restart(self._monotonic())
             return
         if command is Command.END:
-            self._accept(self._audio.finish(), self._monotonic())
-            self._do(self._core.end())
+            self.end()
         elif command is Command.FLUSH:
             self._do(self._core.flush())
 

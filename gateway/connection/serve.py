@@ -23,6 +23,8 @@ from shared.service.logging import get_logger
 _OPENING_PAUSES_S = (0.1, 0.3, 0.9)
 """Pauses while another connection holds the lease of a session that is not stored yet: it is opening it."""
 
+_OUR_FAULT = "something went wrong here; connect again"
+
 _log = get_logger(__name__)
 
 
@@ -50,6 +52,9 @@ async def serve_session(
         end = await _serve(ports, transport, dialect, request, connection_id, address)
     except RattilError as error:
         end = await refuse(ports, transport, dialect, error)
+    except Exception:
+        _log.exception("session_failed", connection_id=connection_id)
+        end = await refuse(ports, transport, dialect, RattilError(_OUR_FAULT))
     finally:
         ports.metrics.connections.labels(dialect.name).dec()
     ports.metrics.closes.labels(end.reason.value if end else "left").inc()
@@ -107,7 +112,7 @@ async def _serve(
             stored, pool = NOTHING_STORED, await slot.take(_pool(ports, request), owner=False)
             await _subscribe(ports, request, connection_id, inbox, stack)
         opening: Opening = await opener.open(pool, stored)
-        connection = Connection(ports, transport, dialect, request.plan, opening, inbox)
+        connection = Connection(ports, transport, dialect, request, opening, inbox)
         stack.enter_context(ports.connections.live(connection_id, connection))
         end = await connection.run()
         if end is not None and end.reason is EndReason.SUPERSEDED:

@@ -22,7 +22,12 @@ from shared.audio.decode import decode_file
 from tests.e2e.system import system
 from tests.e2e.talk import MOST_WRONG, SAMPLE, SLOW_MODEL, documented_client, wrong_words
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(500)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(500),
+    # The SDK looks for names of websockets' older API first.
+    pytest.mark.filterwarnings("ignore:websockets.*deprecated:DeprecationWarning"),
+]
 KEY = "k1"
 PCM = {"model": "nova-3", "language": "en-US", "encoding": "linear16", "sample_rate": 16_000}
 
