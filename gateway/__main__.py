@@ -10,7 +10,7 @@ from functools import partial
 from gateway.admission.adaptive_window import AdaptiveWindow, adaptive_policy
 from gateway.admission.lease_keeper import LeaseKeeper
 from gateway.admission.router_client import Admission, HttpAdmission, OpenAdmission
-from gateway.app import build_admin, build_app, build_stream
+from gateway.app import build_admin, build_app, build_stream, build_whisperlive
 from gateway.auth.api_keys import Authenticator
 from gateway.connection.ended_connections import EndedConnections, relax_collector
 from gateway.connection.registry import ConnectionRegistry
@@ -93,9 +93,11 @@ async def _serve(settings: GatewaySettings) -> None:
 async def serve_ports_beside(ports: GatewayPorts, stack: AsyncExitStack) -> int:
     """Dialects with a port of their own, until `stack` ends; returns how many sockets they may hold."""
     settings = ports.settings
-    apps = (
-        [("committed_lines", build_stream(ports), settings.stream_ws_port)] if settings.stream_enabled else []
-    )
+    apps = []
+    if settings.stream_enabled:
+        apps.append(("committed_lines", build_stream(ports), settings.stream_ws_port))
+    if settings.whisperlive_port:
+        apps.append(("whisperlive", build_whisperlive(ports), settings.whisperlive_port))
     limits = settings.http_limits(settings.max_connections)
     for dialect, app, port in apps:
         served = served_beside(

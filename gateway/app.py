@@ -18,6 +18,7 @@ from gateway.dialects.deepgram import dialect as deepgram
 from gateway.dialects.recite import dialect as recite
 from gateway.dialects.transcriptions import dialect as transcriptions
 from gateway.dialects.verify import dialect as verify_ws
+from gateway.dialects.whisperlive import dialect as whisperlive
 from gateway.http import health, metrics, page, sessions, usage, verify, verses
 from gateway.http.answers import no_such_socket, on_http_error
 from gateway.transport.entry_check import EntryCheck
@@ -46,6 +47,7 @@ def build_app(ports: GatewayPorts) -> ASGIApp:
         *verify_ws.routes(ports),
         *transcriptions.routes(ports),
         *deepgram.routes(ports),
+        *whisperlive.routes(ports),
         *verify.routes(ports),
         *verses.routes(),
         *sessions.routes(ports),
@@ -64,6 +66,11 @@ def build_app(ports: GatewayPorts) -> ASGIApp:
 def build_stream(ports: GatewayPorts) -> ASGIApp:
     """What `STREAM_WS_PORT` serves."""
     return _beside(ports, committed_websocket.routes(ports))
+
+
+def build_whisperlive(ports: GatewayPorts) -> ASGIApp:
+    """What `WHISPERLIVE_PORT` serves."""
+    return _beside(ports, whisperlive.routes(ports, "/{path:path}"))
 
 
 def _beside(ports: GatewayPorts, routes: Sequence[BaseRoute]) -> ASGIApp:

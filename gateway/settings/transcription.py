@@ -75,7 +75,16 @@ class TranscriptionSettings(WindowSettings):
         default="ar",
         validation_alias="STREAM_LANGUAGE",
         pattern="^[a-z]{2,3}$",
-        description="Language of what is said on STREAM_PORT and STREAM_WS_PORT.",
+        description="Language of what is said on STREAM_PORT and STREAM_WS_PORT, and by clients of "
+        "WhisperLive that name none.",
+    )
+    whisperlive_port: int = Field(
+        default=0,
+        validation_alias="WHISPERLIVE_PORT",
+        ge=0,
+        le=65535,
+        description="A port that speaks WhisperLive's protocol at any path, as its clients expect it "
+        "(9090); 0: none. /ws/whisperlive on PORT speaks it always.",
     )
 
     @property

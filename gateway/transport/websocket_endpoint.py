@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import enum
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -37,19 +38,27 @@ async def _nothing(_transport: Transport) -> None:
     return
 
 
+class Checked(enum.Enum):
+    """What is checked before a socket opens: a refusal is then an HTTP answer, not an event and a close."""
+
+    NOTHING = 0
+    KEY = 1
+    REQUEST = 2
+    """The key, too."""
+
+
 @dataclass(frozen=True, slots=True)
 class SocketRules:
     """How a dialect opens and closes its WebSockets.
 
-    `closes`: the close of every end. `denial`: the HTTP answer to who is refused before the socket opens.
-    `denies_requests`: whether a request that cannot be served is refused so, too, and not by an event on the
-    open socket. `headers`: of the answer that opens it. `ask`: what is exchanged on the open socket before
-    the request can be read; raises `BadRequest` or `PeerGone`.
+    `closes`: the close of every end. `denial`: the HTTP answer to who is refused before the socket opens, and
+    `first`: for what that is. `headers`: of the answer that opens it. `ask`: what is exchanged on the open
+    socket before the request can be read; raises `BadRequest` or `PeerGone`.
     """
 
     closes: Mapping[EndReason, Close]
     denial: Callable[[RattilError], Response] = going_away
-    denies_requests: bool = False
+    first: Checked = Checked.NOTHING
     headers: Sequence[tuple[bytes, bytes]] = ()
     ask: Callable[[Transport], Awaitable[None]] = _nothing
 
@@ -66,20 +75,15 @@ async def serve_websocket(
     rules: SocketRules = OWN_RULES,
 ) -> None:
     """Serve one WebSocket that speaks `dialect`, to its end."""
-    may_deny = "websocket.http.response" in websocket.scope.get("extensions", {})
-    if ports.connections.draining and may_deny:
+    opening = _Opening(ports, websocket, rules)
+    if ports.connections.draining and opening.may_deny:
         # Refused before the socket opens, so that nothing is begun.
         await websocket.send_denial_response(rules.denial(Draining(_GOING_AWAY)))
         return
     address = websocket.client.host if websocket.client else ""
-    denies = rules.denies_requests and may_deny
     transport = StarletteSocket(websocket, rules.closes)
     try:
-        if not denies:
-            await _accept(websocket, rules)
-        request = await _request(ports, websocket, transport, read_request, rules)
-        if denies:
-            await _accept(websocket, rules)
+        request = await opening.request(transport, read_request)
     except PeerGone:
         _log.info("connection_refused", protocol=dialect.name, address=address, code="left")
         return
@@ -87,35 +91,45 @@ async def serve_websocket(
         if isinstance(error, Unauthorised):
             ports.metrics.count_refused_entry(error.code)
         _log.info("connection_refused", protocol=dialect.name, address=address, code=error.code)
-        if denies:
-            count_refusal(ports, error)
-            await websocket.send_denial_response(rules.denial(error))
+        if opening.opened:
+            await refuse(ports, transport, dialect, error)
             return
-        await refuse(ports, transport, dialect, error)
+        count_refusal(ports, error)
+        await websocket.send_denial_response(rules.denial(error))
         return
     await serve_session(ports, transport, dialect, request, address)
 
 
-async def _accept(websocket: WebSocket, rules: SocketRules) -> None:
-    offered = websocket.scope.get("subprotocols", [])
-    await websocket.accept(chosen_subprotocol(offered), list(rules.headers))
+class _Opening:
+    """One socket up to its request. `opened`: whether the socket is open."""
 
+    def __init__(self, ports: GatewayPorts, websocket: WebSocket, rules: SocketRules) -> None:
+        self._ports = ports
+        self._websocket = websocket
+        self._rules = rules
+        self.may_deny = "websocket.http.response" in websocket.scope.get("extensions", {})
+        self._first = rules.first if self.may_deny else Checked.NOTHING
+        self.opened = False
 
-async def _request(
-    ports: GatewayPorts,
-    websocket: WebSocket,
-    transport: Transport,
-    read_request: ReadRequest,
-    rules: SocketRules,
-) -> SessionRequest:
-    """What the client asks for. Raises `RattilError`, `PeerGone`."""
-    query = dict(websocket.query_params)
-    offered = websocket.scope.get("subprotocols", [])
-    tenant = ports.auth.tenant(websocket.headers, websocket.query_params, offered)
-    if not names_session(query):
-        ports.leases.expect_room()
-    await rules.ask(transport)
-    return await asyncio.to_thread(read_request, query, tenant)
+    async def request(self, transport: Transport, read_request: ReadRequest) -> SessionRequest:
+        """What the client asks for; the socket is open then. Raises `RattilError`, `PeerGone`."""
+        ports, websocket = self._ports, self._websocket
+        query, offered = dict(websocket.query_params), websocket.scope.get("subprotocols", [])
+        await self._reached(Checked.NOTHING)
+        tenant = ports.auth.tenant(websocket.headers, websocket.query_params, offered)
+        await self._reached(Checked.KEY)
+        await self._rules.ask(transport)
+        if not names_session(query):
+            ports.leases.expect_room()
+        request = await asyncio.to_thread(read_request, query, tenant)
+        await self._reached(Checked.REQUEST)
+        return request
+
+    async def _reached(self, checked: Checked) -> None:
+        if checked is self._first:
+            offered = self._websocket.scope.get("subprotocols", [])
+            await self._websocket.accept(chosen_subprotocol(offered), list(self._rules.headers))
+            self.opened = True
 
 
 _GOING_AWAY = "this gateway is going away; connect to another one"

@@ -34,7 +34,7 @@ from gateway.session.events import (
     Trouble,
 )
 from gateway.session.interpreter import Finding
-from gateway.transport.websocket_endpoint import SocketRules, serve_websocket
+from gateway.transport.websocket_endpoint import Checked, SocketRules, serve_websocket
 from shared.audio.formats import SAMPLE_RATE
 from shared.ids import new_connection_id, new_session_id
 
@@ -192,7 +192,7 @@ def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
         rules = SocketRules(
             CLOSES,
             denial,
-            denies_requests=True,
+            first=Checked.REQUEST,
             headers=((b"dg-request-id", dialect.request_id.encode()),),
         )
         await serve_websocket(ports, websocket, dialect, request, rules)

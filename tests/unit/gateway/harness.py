@@ -23,6 +23,7 @@ from gateway.dependencies import GatewayPorts
 from gateway.dialects.deepgram import dialect as deepgram
 from gateway.dialects.recite import dialect as recite
 from gateway.dialects.transcriptions import dialect as transcriptions
+from gateway.dialects.whisperlive import dialect as whisperlive
 from gateway.http import health, metrics
 from gateway.metrics import GatewayMetrics
 from gateway.offline.upload_decoder import open_decoder
@@ -309,6 +310,7 @@ class Gateway:
                 *recite.routes(self.ports),
                 *transcriptions.routes(self.ports),
                 *deepgram.routes(self.ports),
+                *whisperlive.routes(self.ports),
                 *health.routes(self.ports),
                 *metrics.routes(self.ports),
             ]
