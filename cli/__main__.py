@@ -67,7 +67,7 @@ def up(
         str, typer.Option(envvar="REDIS_URL", help="Use these Redis servers (comma-separated) instead.")
     ] = "",
     stream: Annotated[
-        bool, typer.Option("--stream", help="Serve committed lines over TCP, too (STREAM_PORT, 43007).")
+        bool, typer.Option("--stream", help="Serve committed lines, too: TCP 43007, WebSocket 43008.")
     ] = False,
     redis_mb: Annotated[
         int,

@@ -151,13 +151,16 @@ def _worker(number: int, port: int, plan: Plan, shared: Mapping[str, str]) -> Se
     )
 
 
+_PORTS_OF_ONE = {"STREAM_PORT": "0", "STREAM_WS_PORT": "0", "WHISPERLIVE_PORT": "0"}
+
+
 def _gateway(number: int, port: int, plan: Plan, shared: Mapping[str, str]) -> Service:
     host = plan.host
     probe = LOOPBACK if host in ("0.0.0.0", "::", "") else host
     env = {
         "DEMO_SAMPLES": str(samples_folder()),
-        # One port is one gateway's: the others take any free one.
-        **({"STREAM_PORT": "0"} if number > 1 else {}),
+        # One port is one gateway's: the others take any free one, or have none.
+        **(_PORTS_OF_ONE if number > 1 else {}),
         **shared,
         "HOST": host,
         "PORT": str(port),

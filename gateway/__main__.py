@@ -10,7 +10,7 @@ from functools import partial
 from gateway.admission.adaptive_window import AdaptiveWindow, adaptive_policy
 from gateway.admission.lease_keeper import LeaseKeeper
 from gateway.admission.router_client import Admission, HttpAdmission, OpenAdmission
-from gateway.app import build_admin, build_app
+from gateway.app import build_admin, build_app, build_stream, build_whisperlive
 from gateway.auth.api_keys import Authenticator
 from gateway.connection.ended_connections import EndedConnections, relax_collector
 from gateway.connection.registry import ConnectionRegistry
@@ -73,6 +73,7 @@ async def _serve(settings: GatewaySettings) -> None:
         if settings.admin_port:
             admin = served_beside(build_admin(ports), settings.admin_host, settings.admin_port)
             await stack.enter_async_context(admin)
+        beside = await serve_ports_beside(ports, stack)
         relax_collector()
         await serve(
             build_app(ports),
@@ -86,8 +87,32 @@ async def _serve(settings: GatewaySettings) -> None:
             limits=settings.http_limits(settings.max_connections),
             registry=ports.metrics.registry,
             websockets=frame_protocol(settings, ports.metrics),
-            other_descriptors=OTHER_DESCRIPTORS + settings.redis_max_connections * shards,
+            other_descriptors=OTHER_DESCRIPTORS + settings.redis_max_connections * shards + beside,
         )
+
+
+async def serve_ports_beside(ports: GatewayPorts, stack: AsyncExitStack) -> int:
+    """Dialects with a port of their own, until `stack` ends; returns how many sockets they may hold."""
+    settings = ports.settings
+    apps = []
+    if settings.stream_enabled:
+        apps.append(("committed_lines", build_stream(ports), settings.stream_ws_port))
+    if settings.whisperlive_port:
+        apps.append(("whisperlive", build_whisperlive(ports), settings.whisperlive_port))
+    limits = settings.http_limits(settings.max_connections)
+    for dialect, app, port in apps:
+        served = served_beside(
+            app,
+            settings.host,
+            port,
+            limits=limits,
+            websockets=frame_protocol(settings, ports.metrics),
+            ws_max_size=2 * settings.max_frame_bytes,
+            send_buffer_bytes=settings.send_buffer_bytes,
+        )
+        bound_port = await stack.enter_async_context(served)
+        _log.info("listening_beside", dialect=dialect, host=settings.host, port=bound_port)
+    return len(apps) * limits.max_sockets
 
 
 def _say_who_may_enter(ports: GatewayPorts) -> None:

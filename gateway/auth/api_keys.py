@@ -22,6 +22,9 @@ _KEY_PREFIX = "rattil.key."
 _KEY64_PREFIX = "rattil.key64."
 """The same with the key in base64url (RFC 4648, 5): a subprotocol has no `=`, `/` or space."""
 
+_SCHEMES = frozenset({"bearer", "token"})
+"""What stands before a key in `Authorization` (`Token KEY`), and as a subprotocol of its own (`token`)."""
+
 _ENTRY = re.compile(
     r"""\s* (?: (?P<tenant>[^",=]*?) \s* (?P<equals>=) \s* )?   # tenant=
         (?: "(?P<quoted>[^"]*)" | (?P<plain>[^",]*?) ) \s* (?: , | $ )""",
@@ -138,9 +141,16 @@ class Authenticator:
         )
 
 
+def chosen_subprotocol(offered: Sequence[str]) -> str | None:
+    """The one to answer with of those that a client offers: never one that holds a key."""
+    if SUBPROTOCOL in offered:
+        return SUBPROTOCOL
+    return offered[0] if offered and offered[0].lower() in _SCHEMES else None
+
+
 def _presented(headers: Mapping[str, str], query: Mapping[str, str], subprotocols: Sequence[str]) -> str:
     scheme, _, credentials = headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
+    if scheme.lower() in _SCHEMES:
         return credentials.strip()
     if "x-api-key" in headers:
         return headers["x-api-key"]
@@ -149,6 +159,8 @@ def _presented(headers: Mapping[str, str], query: Mapping[str, str], subprotocol
             return offered.removeprefix(_KEY_PREFIX)
         if offered.startswith(_KEY64_PREFIX):
             return _decoded(offered.removeprefix(_KEY64_PREFIX))
+    if len(subprotocols) == 2 and subprotocols[0].lower() in _SCHEMES:
+        return subprotocols[1]
     return query.get("token", "")
 
 

@@ -23,6 +23,8 @@ from shared.service.logging import get_logger
 _OPENING_PAUSES_S = (0.1, 0.3, 0.9)
 """Pauses while another connection holds the lease of a session that is not stored yet: it is opening it."""
 
+_OUR_FAULT = "something went wrong here; connect again"
+
 _log = get_logger(__name__)
 
 
@@ -50,6 +52,9 @@ async def serve_session(
         end = await _serve(ports, transport, dialect, request, connection_id, address)
     except RattilError as error:
         end = await refuse(ports, transport, dialect, error)
+    except Exception:
+        _log.exception("session_failed", connection_id=connection_id)
+        end = await refuse(ports, transport, dialect, RattilError(_OUR_FAULT))
     finally:
         ports.metrics.connections.labels(dialect.name).dec()
     ports.metrics.closes.labels(end.reason.value if end else "left").inc()
@@ -63,10 +68,7 @@ async def serve_session(
 
 async def refuse(ports: GatewayPorts, transport: Transport, dialect: Dialect, error: RattilError) -> End:
     """Tell the client why, as an event and by the end."""
-    if isinstance(error, BadRequest):
-        ports.metrics.bad_messages.labels(error.code).inc()
-    elif not isinstance(error, Unauthorised):  # those are counted where they are refused
-        ports.metrics.refusals.labels(error.code).inc()
+    count_refusal(ports, error)
     ending: EndConnection = end_for(error)
     try:
         for frame in dialect.write(ending.trouble) if ending.trouble else ():
@@ -75,6 +77,14 @@ async def refuse(ports: GatewayPorts, transport: Transport, dialect: Dialect, er
     except PeerGone:
         pass
     return ending.end
+
+
+def count_refusal(ports: GatewayPorts, error: RattilError) -> None:
+    """In the metrics; who may not come in is counted where that is found."""
+    if isinstance(error, BadRequest):
+        ports.metrics.bad_messages.labels(error.code).inc()
+    elif not isinstance(error, Unauthorised):
+        ports.metrics.refusals.labels(error.code).inc()
 
 
 async def _serve(
@@ -102,7 +112,7 @@ async def _serve(
             stored, pool = NOTHING_STORED, await slot.take(_pool(ports, request), owner=False)
             await _subscribe(ports, request, connection_id, inbox, stack)
         opening: Opening = await opener.open(pool, stored)
-        connection = Connection(ports, transport, dialect, request.plan, opening, inbox)
+        connection = Connection(ports, transport, dialect, request, opening, inbox)
         stack.enter_context(ports.connections.live(connection_id, connection))
         end = await connection.run()
         if end is not None and end.reason is EndReason.SUPERSEDED:

@@ -120,6 +120,11 @@ class FinishFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class Flushed:
+    """All that came before the client's flush has its events; one for several flushes that waited."""
+
+
+@dataclass(frozen=True, slots=True)
 class Pong:
     """The answer to the client's own ping."""
 
@@ -134,5 +139,6 @@ Event = (
     | Trouble
     | Finished
     | FinishFailed
+    | Flushed
     | Pong
 )

@@ -70,8 +70,8 @@ class TranscriptionSettings(WindowSettings):
     stream_enabled: bool = Field(
         default=False,
         validation_alias="STREAM_ENABLED",
-        description="Serve committed lines over raw TCP on STREAM_PORT. TCP carries no key: with API_KEYS it "
-        "also needs ALLOW_ANONYMOUS.",
+        description="Serve committed lines over raw TCP on STREAM_PORT and over WebSocket on STREAM_WS_PORT. "
+        "TCP carries no key: with API_KEYS it also needs ALLOW_ANONYMOUS.",
     )
     stream_port: int = Field(
         default=43007,
@@ -80,11 +80,27 @@ class TranscriptionSettings(WindowSettings):
         le=65535,
         description="TCP port of committed lines (PCM16 in, `begin_ms end_ms text` out); 0 takes a free one.",
     )
+    stream_ws_port: int = Field(
+        default=43008,
+        validation_alias="STREAM_WS_PORT",
+        ge=0,
+        le=65535,
+        description="Port of the same over WebSocket (`ready`, `final`; `flush`); 0 takes a free one.",
+    )
     stream_language: str = Field(
         default="ar",
         validation_alias="STREAM_LANGUAGE",
         pattern="^[a-z]{2,3}$",
-        description="Language of what is said on STREAM_PORT.",
+        description="Language of what is said on STREAM_PORT and STREAM_WS_PORT, and by clients of "
+        "WhisperLive that name none.",
+    )
+    whisperlive_port: int = Field(
+        default=0,
+        validation_alias="WHISPERLIVE_PORT",
+        ge=0,
+        le=65535,
+        description="A port that speaks WhisperLive's protocol at any path, as its clients expect it "
+        "(9090); 0: none. /ws/whisperlive on PORT speaks it always.",
     )
 
     @property

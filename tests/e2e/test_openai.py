@@ -12,7 +12,7 @@ import pytest
 from openai import AsyncOpenAI, BadRequestError, NotFoundError
 
 from tests.e2e.system import System, system
-from tests.e2e.test_transcriptions import MOST_WRONG, SAMPLE, SLOW_MODEL, wrong_words
+from tests.e2e.talk import MOST_WRONG, SAMPLE, SLOW_MODEL, wrong_words
 
 ROOT = Path(__file__).parents[2]
 ENV = SLOW_MODEL | {"ASR_JOB_TIMEOUT_S": "120", "TRANSCRIBE_TIMEOUT_S": "120", "SSE_KEEPALIVE_S": "0.2"}

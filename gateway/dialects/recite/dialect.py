@@ -26,6 +26,7 @@ from gateway.session.events import (
     Event,
     Finished,
     FinishFailed,
+    Flushed,
     Gap,
     Heard,
     Notice,
@@ -84,7 +85,7 @@ class ReciteDialect:
         if isinstance(event, Opened):
             assert self._passage is not None
             return (messages.encode_event(_ready(event, self._passage)),)
-        if isinstance(event, SpeechChanged):
+        if isinstance(event, SpeechChanged | Flushed):
             return ()
         if isinstance(event, Finished):
             return (messages.encode_event(_final(event, self._peeked)),)

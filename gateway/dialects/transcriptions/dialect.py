@@ -24,6 +24,7 @@ from gateway.session.events import (
     Event,
     Finished,
     FinishFailed,
+    Flushed,
     Gap,
     Heard,
     Notice,
@@ -102,6 +103,8 @@ class TranscriptionsDialect:
         if isinstance(event, SegmentFailed):
             failed = messages.Error(event.code or event.outcome, event.message, seq=event.seq)
             return (failed, *(self._utterance(event.seq, event.finding) if event.finding else ()))
+        if isinstance(event, Flushed):
+            return ()
         return (self._other(event),)
 
     def _other(

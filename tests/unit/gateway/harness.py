@@ -20,8 +20,10 @@ from gateway.auth.api_keys import Authenticator
 from gateway.connection.registry import ConnectionRegistry
 from gateway.connection.window_encoder import open_encoder
 from gateway.dependencies import GatewayPorts
+from gateway.dialects.deepgram import dialect as deepgram
 from gateway.dialects.recite import dialect as recite
 from gateway.dialects.transcriptions import dialect as transcriptions
+from gateway.dialects.whisperlive import dialect as whisperlive
 from gateway.http import health, metrics
 from gateway.metrics import GatewayMetrics
 from gateway.offline.upload_decoder import open_decoder
@@ -343,6 +345,8 @@ class Gateway:
             routes=[
                 *recite.routes(self.ports),
                 *transcriptions.routes(self.ports),
+                *deepgram.routes(self.ports),
+                *whisperlive.routes(self.ports),
                 *health.routes(self.ports),
                 *metrics.routes(self.ports),
             ]
@@ -354,6 +358,14 @@ class Gateway:
         """A client of `/v1/audio/transcriptions/stream`."""
         asked = "&".join(f"{name}={value}" for name, value in query.items())
         client = Client(self.app, f"{transcriptions.PATH}?{asked}")
+        self.clients.append(client)
+        return client
+
+    def listen(self, **query: object) -> Client:
+        """A client of `/v1/listen`, by default with PCM16 at 16 kHz."""
+        asked: dict[str, object] = {"encoding": "linear16", "sample_rate": 16_000} | query
+        chosen = {name: value for name, value in asked.items() if value is not None}
+        client = Client(self.app, f"{deepgram.PATH}?{urlencode(chosen, doseq=True)}")
         self.clients.append(client)
         return client
 
