@@ -50,7 +50,10 @@ class TranscriptionPlan:
 
     def first_position(self) -> Position:
         settings = self._ports.settings
-        return Position(int(settings.interim_s * SAMPLE_RATE), int(settings.utterance_max_s * SAMPLE_RATE))
+        longest = int(settings.utterance_max_s * SAMPLE_RATE)
+        if not self._options.detect_speech and not self._options.interim_results:
+            return Position(longest, longest)  # no look before there is something to show
+        return Position(int(settings.interim_s * SAMPLE_RATE), longest)
 
     def segmenter(self, position: Position, kept_pcm: bytes = b"") -> Segmenter:
         settings, options = self._ports.settings, self._options
@@ -58,7 +61,7 @@ class TranscriptionPlan:
             policy = WindowPolicy(settings.silence_dbfs, int(settings.min_rest_s * SAMPLE_RATE))
             return GrowingWindow(position, policy, kept_pcm)
         silence = options.endpoint_ms * SAMPLE_RATE // 1000
-        endpoint = EndpointPolicy(settings.vad_threshold, silence)
+        endpoint = EndpointPolicy(options.speech_threshold or settings.vad_threshold, silence)
         return Utterances(position, UtterancePolicy(options.interim_results, endpoint), kept_pcm)
 
     def interpreter(self) -> TranscriptionInterpreter:
