@@ -21,6 +21,7 @@ from gateway.connection.registry import ConnectionRegistry
 from gateway.connection.window_encoder import open_encoder
 from gateway.dependencies import GatewayPorts
 from gateway.dialects.deepgram import dialect as deepgram
+from gateway.dialects.openai.realtime import socket as openai_realtime
 from gateway.dialects.recite import dialect as recite
 from gateway.dialects.transcriptions import dialect as transcriptions
 from gateway.dialects.whisperlive import dialect as whisperlive
@@ -347,6 +348,7 @@ class Gateway:
                 *transcriptions.routes(self.ports),
                 *deepgram.routes(self.ports),
                 *whisperlive.routes(self.ports),
+                *openai_realtime.routes(self.ports),
                 *health.routes(self.ports),
                 *metrics.routes(self.ports),
             ]
@@ -366,6 +368,13 @@ class Gateway:
         asked: dict[str, object] = {"encoding": "linear16", "sample_rate": 16_000} | query
         chosen = {name: value for name, value in asked.items() if value is not None}
         client = Client(self.app, f"{deepgram.PATH}?{urlencode(chosen, doseq=True)}")
+        self.clients.append(client)
+        return client
+
+    def realtime(self, headers: Sequence[tuple[str, str]] = (), **query: object) -> Client:
+        """A client of `/v1/realtime`."""
+        asked: dict[str, object] = {"intent": "transcription"} | query
+        client = Client(self.app, f"{openai_realtime.PATH}?{urlencode(asked)}", headers)
         self.clients.append(client)
         return client
 
