@@ -117,7 +117,7 @@ def test_silence_within_short_windows_is_cut_once() -> None:
     longest = 2 * SAMPLE_RATE
     segmenter = GrowingWindow(Position(longest, longest), POLICY)
     segmenter.feed(bytes(2 * 6 * SAMPLE_RATE))
-    windows = []
+    windows: list[Window] = []
     while (window := segmenter.cut()) and len(windows) < 100:
         windows.append(window)
     assert len(windows) < 10
