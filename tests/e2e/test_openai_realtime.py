@@ -10,6 +10,7 @@ import wave
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from openai.resources.realtime.realtime import AsyncRealtimeConnection
 from shared.audio.decode import decode_file
 from shared.audio.formats import SAMPLE_RATE
 from shared.audio.pcm import samples_of
-from tests.e2e.system import system
+from tests.e2e.system import System, system
 from tests.e2e.talk import MOST_WRONG, ROOT, SAMPLE, SLOW_MODEL, wrong_words
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
@@ -52,10 +53,12 @@ def texts(events: list[Event]) -> list[str]:
 
 
 def at_24_khz(samples: NDArray[np.int16]) -> bytes:
-    """OpenAI's own rate, by straight lines between the samples."""
-    places = np.arange(len(samples) * 3 // 2) * 2 / 3
-    made = np.interp(places, np.arange(len(samples)), samples.astype(np.float64))
-    return made.astype("<i2").tobytes()
+    """At OpenAI's own rate."""
+    frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
+    frame.sample_rate = SAMPLE_RATE
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=24_000)
+    made = [*resampler.resample(frame), *resampler.resample(None)]
+    return b"".join(bytes(piece.planes[0])[: 2 * piece.samples] for piece in made)
 
 
 def connect(client: AsyncOpenAI) -> Any:
