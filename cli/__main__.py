@@ -18,9 +18,9 @@ from cli.demo import demo as run_demo
 from cli.embedded_redis import MAX_MEMORY_MB
 from cli.processes import PortInUse
 from cli.recite import Exit, recite_and_report, target_of
-from cli.sound_source import pieces, read_file, standard_input
 from cli.stack import ANY_ROUTER_PORT, LOOPBACK, Counts, Plan, Ports
 from cli.up import up as run_up
+from rattil.client.sound_source import pieces, read_file, standard_input
 from shared.errors import BadRequest, RattilError
 from shared.recitation.reference.passage import VerseRange, load_passage
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -13,9 +13,18 @@ from urllib.parse import urlsplit
 import msgspec
 from rich.console import Console
 
-from cli.client import Ended, GaveUp, RecitationClient, Refused, Target
-from cli.dialect import Final, Partial, Ready, Report, ServerError, ServerEvent, UnreadableEvent
 from cli.screen import Screen, final_words, open_screen, score_table
+from rattil.client import GaveUp, Recitation, Refused, UnreadableEvent
+from rattil.client.recitation import (
+    Ended,
+    Final,
+    FinalError,
+    Partial,
+    Ready,
+    Report,
+    ServerError,
+    ServerEvent,
+)
 from shared.errors import BadAudio
 from shared.recitation.reference.passage import VerseRange
 
@@ -76,6 +85,17 @@ class Recording:
             self.judged_before_end = max(self.judged_before_end, judged)
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where and what: one or more gateways (`ws://host:port`), and the verses of one sura."""
+
+    urls: Sequence[str]
+    surah: int
+    ayah: int
+    to: int | None = None
+    token: str = ""
+
+
 def target_of(urls: str, verses: VerseRange, token: str = "") -> Target:
     """Comma-separated gateways and a verse range as the client's target.
 
@@ -96,20 +116,23 @@ def target_of(urls: str, verses: VerseRange, token: str = "") -> Target:
 async def recite(
     target: Target, audio: AsyncIterator[bytes], console: Console, title: str, *, silent: bool = False
 ) -> tuple[Ended, Recording]:
-    """Stream to the end. Raises what `RecitationClient.run` raises."""
+    """Stream to the end. Raises what `Session.run` raises."""
     screen = open_screen(console, title, silent=silent)
     recording = Recording(screen)
-    client = RecitationClient(target, recording)
+    client = Recitation(
+        target.urls, target.surah, target.ayah, target.to, token=target.token, listener=recording
+    )
     try:
         with _interrupt_ends(client):
             ended = await client.run(audio)
+            assert isinstance(ended, Final | FinalError)
     finally:
         screen.close()
     return ended, recording
 
 
 @contextmanager
-def _interrupt_ends(client: RecitationClient) -> Iterator[None]:
+def _interrupt_ends(client: Recitation) -> Iterator[None]:
     """The first Ctrl-C ends the audio, and the result comes; the second one aborts."""
     loop = asyncio.get_running_loop()
     running = asyncio.current_task()
