@@ -268,7 +268,8 @@ async def one_by_chance(dialect: DialectClient, made: Gateway, chance: random.Ra
     if chance.random() < 0.5:
         conversation = await dialect.open(made)
     else:
-        first = chance.choice([text_by_chance(chance, tuple(dialect.texts)), binary_by_chance(chance)])
+        text, binary = text_by_chance(chance, tuple(dialect.texts)), binary_by_chance(chance)
+        first = text if chance.random() < 0.5 else binary
         conversation = await dialect.open_anyhow(made, query_by_chance(chance), first)
     messages = min(most, chance.randrange(1, 40))
     try:
