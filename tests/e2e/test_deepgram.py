@@ -29,7 +29,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:websockets.*deprecated:DeprecationWarning"),
 ]
 KEY = "k1"
-PCM = {"model": "nova-3", "language": "en-US", "encoding": "linear16", "sample_rate": 16_000}
+PCM: dict[str, Any] = {"model": "nova-3", "language": "en-US", "encoding": "linear16", "sample_rate": 16_000}
 
 
 def sdk(url: str, key: str = KEY) -> AsyncDeepgramClient:
