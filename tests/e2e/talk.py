@@ -31,8 +31,11 @@ SLOW_MODEL = {
 
 
 def wrong_words(text: str) -> int:
-    """How many words must be changed to have what was said."""
-    said, written = ([folded(word) for word in one.split()] for one in (SAID, text))
+    """How many words must be changed to have what was said; punctuation that stands alone is none."""
+    said, written = (
+        [folded(word) for word in one.split() if any(letter.isalnum() for letter in word)]
+        for one in (SAID, text)
+    )
     return int(Levenshtein.distance(said, written))
 
 
@@ -43,7 +46,7 @@ async def documented_client(page: str, pcm: bytes, folder: Path, changes: dict[s
     for old, new in changes.items():
         assert old in example
         example = example.replace(old, new)
-    script, talk = folder / f"{page}.py", folder / "talk.wav"
+    script, talk = folder / "client.py", folder / "talk.wav"
     script.write_text(example, encoding="utf-8")
     with wave.open(str(talk), "wb") as file:
         file.setnchannels(1)
@@ -51,8 +54,8 @@ async def documented_client(page: str, pcm: bytes, folder: Path, changes: dict[s
         file.setframerate(16_000)
         file.writeframes(pcm)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, str(script), str(talk), stdout=asyncio.subprocess.PIPE
+        sys.executable, str(script), str(talk), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
-    printed, _ = await process.communicate()
-    assert process.returncode == 0
+    printed, complaints = await process.communicate()
+    assert process.returncode == 0, complaints.decode()
     return printed.decode()

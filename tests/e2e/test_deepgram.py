@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:websockets.*deprecated:DeprecationWarning"),
 ]
 KEY = "k1"
-PCM = {"model": "nova-3", "language": "en-US", "encoding": "linear16", "sample_rate": 16_000}
+PCM: dict[str, Any] = {"model": "nova-3", "language": "en-US", "encoding": "linear16", "sample_rate": 16_000}
 
 
 def sdk(url: str, key: str = KEY) -> AsyncDeepgramClient:
@@ -44,11 +45,12 @@ def final_text(messages: list[Any]) -> str:
     return " ".join(one.channel.alternatives[0].transcript for one in finals)
 
 
-async def listen(client: AsyncDeepgramClient, audio: bytes, **asked: Any) -> list[Any]:
-    """Everything the SDK understood of one stream."""
+async def listen(client: AsyncDeepgramClient, audio: bytes, pause_s: float = 0.0, **asked: Any) -> list[Any]:
+    """Everything the SDK understood of one stream, sent half a second at a time with this pause."""
     async with client.listen.v1.connect(**asked) as connection:
         for start in range(0, len(audio), 16_000):
             await connection.send_media(audio[start : start + 16_000])
+            await asyncio.sleep(pause_s)
         await connection.send_close_stream()
         return [message async for message in connection]
 
@@ -70,13 +72,16 @@ async def finalized(client: AsyncDeepgramClient, audio: bytes) -> tuple[list[Any
 
 async def test_deepgram_s_sdk_is_served(tmp_path: Path) -> None:
     pcm = decode_file(SAMPLE)
-    async with system(env=SLOW_MODEL | {"API_KEYS": f"school={KEY}"}) as running:
+    async with system(
+        env=SLOW_MODEL | {"API_KEYS": f"school={KEY}", "TRANSCRIPT_INTERIM_SECONDS": "1"}
+    ) as running:
         url = running.ws_urls[0]
         client = sdk(url)
         # One after the other: a busy machine has room for few at once.
         live = await listen(
             client,
             pcm + bytes(48_000),
+            pause_s=0.5,  # as fast as somebody speaks: sent at once, utterances end before a first look
             **PCM,
             interim_results=True,
             vad_events=True,

@@ -297,7 +297,8 @@ class CommittedLines:
         return [event["line"][2:] for event in events if event["line"].startswith("# ")]
 
     def says_reconnect(self, told: Told) -> bool:
-        return told.events[-1]["line"] == "# draining: this gateway is going away; connect again"
+        last: str = told.events[-1]["line"]
+        return last == "# draining: this gateway is going away; connect again"
 
 
 TRANSCRIBING: tuple[DialectClient, ...] = (

@@ -71,7 +71,7 @@ async def test_a_flush_gives_all_words_that_came_before_and_says_when() -> None:
     async with stream(interim_s=5) as (_, url), connect(url) as client:
         await send(client, speech.recite(WORDS[:2]))
         await client.send("flush")
-        received = []
+        received: list[dict[str, Any]] = []
         while not received or received[-1]["type"] != "flushed":
             received.append(json.loads(await client.recv()))
         assert words(received) == SPOKEN[:2]

@@ -180,6 +180,25 @@ async def test_a_service_without_room_says_so(dialect: DialectClient) -> None:
     assert told.code in (1013, 4013, -1)
 
 
+@each
+async def test_a_failure_of_ours_is_told_and_counted(
+    dialect: DialectClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_record: object) -> None:
+        raise RuntimeError("a fault of the service")
+
+    async with gateway() as (_, made):
+        monkeypatch.setattr(made.ports.store, "open", fail)
+        told = await (await dialect.open(made)).rest()
+        await eventually(lambda: made.ports.connections.count == 0)
+        closes = made.ports.metrics.registry.get_sample_value(
+            "rattil_gateway_closes_total", {"reason": "internal"}
+        )
+    (sentence,) = dialect.errors(told.events)
+    assert "something went wrong here" in sentence
+    assert (closes, told.code in (1011, 4014, -1)) == (1, True)
+
+
 # -- by chance -----------------------------------------------------------------------------------------
 def _value(chance: random.Random) -> str:
     return chance.choice(
@@ -249,7 +268,8 @@ async def one_by_chance(dialect: DialectClient, made: Gateway, chance: random.Ra
     if chance.random() < 0.5:
         conversation = await dialect.open(made)
     else:
-        first = chance.choice([text_by_chance(chance, tuple(dialect.texts)), binary_by_chance(chance)])
+        text, binary = text_by_chance(chance, tuple(dialect.texts)), binary_by_chance(chance)
+        first = text if chance.random() < 0.5 else binary
         conversation = await dialect.open_anyhow(made, query_by_chance(chance), first)
     messages = min(most, chance.randrange(1, 40))
     try:

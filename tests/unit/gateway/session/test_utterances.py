@@ -89,27 +89,31 @@ def test_a_flush_ends_the_utterance_at_once() -> None:
     assert looks[0].after.cut == round(1.5 * SAMPLE_RATE)
 
 
+def flush_waits(segmenter: Utterances) -> bool:
+    return segmenter.flush_requested
+
+
 def test_a_flush_waits_for_what_the_detector_has_not_judged_yet() -> None:
     segmenter, spoken = Utterances(Position(STEP, LONGEST), POLICY), speech_at((0.5, 2.0), seconds=2)
     segmenter.feed(noise(2))
     segmenter.flush()
     for probability in spoken:
-        assert segmenter.flush_requested
+        assert flush_waits(segmenter)
         assert not [window for window in cut_all(segmenter) if window.final]
         segmenter.note_speech([probability])
     looks = [window for window in cut_all(segmenter) if window.seq is not None]
     assert [(window.final, window.after.cut) for window in looks] == [(True, 2 * SAMPLE_RATE)]
-    assert not segmenter.flush_requested
+    assert not flush_waits(segmenter)
 
 
 def test_a_flush_in_silence_is_done_once_it_is_judged_and_cuts_nothing_that_comes_later() -> None:
     segmenter = Utterances(Position(STEP, LONGEST), POLICY)
     segmenter.feed(noise(0.5))
     segmenter.flush()
-    assert segmenter.flush_requested
+    assert flush_waits(segmenter)
     segmenter.note_speech(speech_at(seconds=0.5))
     assert [window.seq for window in cut_all(segmenter)] == [None]
-    assert not segmenter.flush_requested
+    assert not flush_waits(segmenter)
     segmenter.feed(noise(1.5))
     segmenter.note_speech([1.0] * (int(1.5 * SAMPLE_RATE) // FRAME))
     assert [window.final for window in cut_all(segmenter)] == [False]
