@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
+import random
 from typing import Any
 
+import msgspec
 import pytest
 
 from shared.protocol.segments import Segment, SegmentResult
@@ -453,3 +456,95 @@ async def test_a_client_that_leaves_leaves_nothing_behind() -> None:
         await early.receive()
         await early.leave()
         assert gateway.ports.connections.count == 0
+
+
+# -- what the service does -----------------------------------------------------------------------------
+async def test_a_drain_says_connect_again_and_loses_nothing_that_was_committed() -> None:
+    async with world() as w:
+        gateway = w.gateway()
+        client = gateway.realtime()
+        await say(client, update(turn_detection=None), FIRST, COMMIT)
+        await client.until(COMPLETED)
+        await say(client, SECOND, COMMIT)
+        await client.until(COMMITTED)
+        draining = asyncio.create_task(gateway.ports.connections.drain(0))
+        assert (await client.rest()).code == 1012
+        await draining
+    assert texts(client) == TEXTS
+
+
+async def test_a_service_without_room_says_so() -> None:
+    async with world() as w:
+        gateway = w.gateway(max_connections=1)
+        first, second = gateway.realtime(), gateway.realtime()
+        await say(first, update(), FIRST)
+        await eventually(lambda: gateway.ports.connections.count == 1)
+        await say(second, append(FIRST))
+        assert (await second.rest()).code == 1013
+    assert second.of("error")[0]["error"]["type"] == "server_error"
+
+
+async def test_a_session_that_is_too_long_is_told_and_answered() -> None:
+    async with world() as w:
+        client = w.gateway(max_session_s=1.5).realtime()
+        await say(client, update(), FIRST)
+        await client.send(json.dumps(append(SECOND[:6400])))
+        assert (await client.rest()).code == 1000
+    assert texts(client) == TEXTS[:1]
+    assert client.of("error")[0]["error"]["code"] == "session_too_long"
+
+
+def hear(segment: Segment) -> SegmentResult:
+    """Nothing in sounds that are no words, because they came in another format than was said."""
+    try:
+        return speech.listen(segment)
+    except IndexError:
+        return speech.listen(msgspec.structs.replace(segment, audio=bytes(2)))
+
+
+def changed_by_chance(chance: random.Random, event: dict[str, Any] | bytes) -> str | bytes:
+    text = json.dumps(append(event) if isinstance(event, bytes) else event)
+    letters = list(text)
+    for _ in range(chance.choice([0, 0, 0, 1, 3])):
+        place = chance.randrange(len(letters) + 1)
+        letters[place : place + chance.randrange(3)] = chance.choice(["", '"', "{", "\0", "é", "7", "null"])
+    made = "".join(letters)
+    return chance.choice([made, made, made.encode(), chance.randbytes(chance.randrange(50)), "[" * 3000])
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_no_event_breaks_the_dialect(seed: int) -> None:
+    chance = random.Random(seed)
+    events: list[dict[str, Any] | bytes] = [
+        COMMIT,
+        CLEAR,
+        update(),
+        update(turn_detection=None),
+        update(
+            turn_detection={"type": "semantic_vad", "eagerness": "high"}, transcription={"language": "en"}
+        ),
+        update(format={"type": "audio/pcmu"}),
+        {"type": "transcription_session.update", "session": {"input_audio_format": "pcm16"}},
+        speech.recite([1]),
+        speech.recite([2, 3]),
+        speech.silence(1.0),
+    ]
+    async with world(hear) as w:
+        gateway = w.gateway(max_bad_messages=1000)
+        client = gateway.realtime()
+        for _ in range(40):
+            await client.send(changed_by_chance(chance, chance.choice(events)))
+        await say(client, update(turn_detection=None), CLEAR, FIRST, COMMIT)
+        while not texts(client) or texts(client)[-1] != TEXTS[0]:
+            await client.until(COMPLETED)
+        await client.leave()
+        await eventually(lambda: gateway.ports.connections.count == 0)
+        ended = gateway.ports.metrics.registry.get_sample_value(
+            "rattil_gateway_closes_total", {"reason": "internal"}
+        )
+    assert not ended
+    items = [event["item_id"] for event in client.events if event["type"] in (COMPLETED, FAILED)]
+    assert len(items) == len(set(items))
+    assert [event["item_id"] for event in client.of(COMMITTED)] == items
+    for event in client.of(COMPLETED):
+        assert told(client, event["item_id"]) == event["transcript"]
