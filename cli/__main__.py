@@ -22,6 +22,7 @@ from cli.sound_source import pieces, read_file, standard_input
 from cli.stack import ANY_ROUTER_PORT, LOOPBACK, Counts, Plan, Ports
 from cli.up import up as run_up
 from shared.errors import BadRequest, RattilError
+from shared.pools import parse_pools
 from shared.recitation.reference.passage import VerseRange, load_passage
 
 app = typer.Typer(
@@ -60,7 +61,15 @@ def up(
         ),
     ] = ANY_ROUTER_PORT,
     gateways: Annotated[int, typer.Option(min=1, max=64, help="How many gateways.")] = 1,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="How many workers.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="How many workers (in each pool).")] = 1,
+    pool: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=MODEL",
+            show_default="POOLS, or one pool with ASR_MODEL",
+            help="A pool of workers with a model of its own; repeat it for several models side by side.",
+        ),
+    ] = None,
     routers: Annotated[int, typer.Option(min=1, max=16, help="How many routers.")] = 1,
     redis: Annotated[int, typer.Option(min=1, max=16, help="How many embedded Redis shards.")] = 1,
     redis_url: Annotated[
@@ -88,15 +97,19 @@ def up(
       rattil up
       rattil up --port 9000 --verbose
       rattil up --gateways 2 --workers 2 --routers 2 --redis 2
+      rattil up --pool fast=rattil-tiny --pool accurate=rattil-base
       REDIS_URL=redis://10.0.0.5:6379/0 HOST=0.0.0.0 rattil up
     """
-    counts = Counts(gateways, workers, routers, redis)
     try:
+        pools = parse_pools(",".join(pool) if pool else os.environ.get("POOLS", ""))
+        counts = Counts(gateways, workers, routers, redis, len(pools) or 1)
         ports = Ports.fixed(counts, host, port, router_port)
+    except ValueError as error:
+        _fail(f"--pool or POOLS: {error}", Exit.USAGE)
     except PortInUse as error:
         _fail(str(error), Exit.USAGE)
     env = {"STREAM_ENABLED": "true"} if stream else {}
-    plan = Plan(counts, ports, host, redis_url, env, redis_mb)
+    plan = Plan(counts, ports, host, redis_url, env, redis_mb, pools)
     for warning in preflight.warnings(os.environ):
         Console(stderr=True).print(warning, style="yellow", markup=False, soft_wrap=True)
     found = asyncio.run(preflight.problems(plan))

@@ -9,6 +9,7 @@ from functools import partial
 
 from gateway.admission.adaptive_window import AdaptiveWindow, adaptive_policy
 from gateway.admission.lease_keeper import LeaseKeeper
+from gateway.admission.pools import catalogue_of
 from gateway.admission.router_client import Admission, HttpAdmission, OpenAdmission
 from gateway.app import build_admin, build_app
 from gateway.auth.api_keys import Authenticator
@@ -161,6 +162,7 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
             encoder=encoder,
             speech=speech,
             usage=usage,
+            models=catalogue_of(settings),
         )
 
 

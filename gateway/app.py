@@ -28,8 +28,11 @@ def build_app(ports: GatewayPorts) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        pool = PoolName(ports.settings.asr_pool)
-        keeping = ports.leases.run(pool, ports.adaptive.note_load)
+        def tell_load(pool: PoolName, load: float) -> None:
+            if pool == ports.models.default:
+                ports.adaptive.note_load(load)
+
+        keeping = ports.leases.run(ports.models.names, tell_load)
         renewals = asyncio.create_task(keeping, name="renew-leases")
         try:
             async with committed_lines.serving(ports):

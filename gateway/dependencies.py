@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from gateway.admission.adaptive_window import AdaptiveWindow
 from gateway.admission.lease_keeper import LeaseKeeper
+from gateway.admission.pools import ModelCatalogue
 from gateway.admission.router_client import Admission
 from gateway.auth.api_keys import Authenticator
 from gateway.connection.registry import ConnectionRegistry
@@ -31,7 +32,7 @@ class GatewayPorts:
     `expect_storage`: raises `NoCapacity` where the bus has no room for a new session's audio.
     `workers_ready`: how many workers are ready; raises `Unavailable` when nobody can say. `decoder`:
     decodes uploads. `encoder`: how audio is encoded for the bus. `speech`: where speech is in the audio.
-    `usage`: what tenants use.
+    `usage`: what tenants use. `models`: which models clients may choose, and whose pool each is.
     """
 
     settings: GatewaySettings
@@ -48,6 +49,7 @@ class GatewayPorts:
     workers_ready: Callable[[], Awaitable[int]]
     decoder: AudioDecoder
     usage: UsageMeter
+    models: ModelCatalogue
     expect_storage: Callable[[], None] = lambda: None
     encoder: WindowEncoder = field(default_factory=PlainEncoder)
     speech: SpeechDetector = field(default_factory=SileroDetector)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
 import msgspec
 
+from gateway.admission.pools import PoolStatus
 from shared.errors import BadRequest, LeaseHeld, NoCapacity, NoWorker, RouterUnavailable
-from shared.ids import PoolName, SessionId, WorkerId
+from shared.ids import SessionId, WorkerId
 from shared.protocol.workers import (
     AdmitRequest,
     HeldLease,
@@ -68,9 +69,8 @@ class Admission(Protocol):
         """Workers that take sessions now, all pools. Raises `RouterUnavailable`."""
         ...
 
-    async def utilisation(self, pool: PoolName) -> float:
-        """Share of the pool's session slots in use, above 1 when capacity fell; 0 for a pool that
-        nobody knows. Raises `RouterUnavailable`."""
+    async def pools(self) -> Sequence[PoolStatus]:
+        """Every pool that a worker has reported, as it is now. Raises `RouterUnavailable`."""
         ...
 
     async def close(self) -> None: ...
@@ -94,8 +94,8 @@ class OpenAdmission:
     async def workers_ready(self) -> int:
         return 1
 
-    async def utilisation(self, pool: PoolName) -> float:
-        return 0.0
+    async def pools(self) -> Sequence[PoolStatus]:
+        return ()
 
     async def close(self) -> None:
         return None
@@ -147,14 +147,10 @@ class HttpAdmission:
         await self._ask("POST", "/v1/leases/release", ReleaseRequest(session_id, holder, keep_s))
 
     async def workers_ready(self) -> int:
-        response = await self._ask("GET", "/v1/capacity")
-        return sum(pool.workers for pool in _read(response, _CapacityReply).pools)
+        return sum(pool.workers for pool in await self.pools())
 
-    async def utilisation(self, pool: PoolName) -> float:
-        response = await self._ask("GET", f"/v1/capacity?pool={quote(pool, safe='')}")
-        if response.status_code == 404:
-            return 0.0
-        return max((found.utilisation for found in _read(response, _CapacityReply).pools), default=0.0)
+    async def pools(self) -> Sequence[PoolStatus]:
+        return _read(await self._ask("GET", "/v1/capacity"), _CapacityReply).pools
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -198,13 +194,8 @@ class _ErrorReply(msgspec.Struct):
     error: _Problem
 
 
-class _PoolWorkers(msgspec.Struct):
-    workers: int
-    utilisation: float = 0.0
-
-
 class _CapacityReply(msgspec.Struct):
-    pools: tuple[_PoolWorkers, ...]
+    pools: tuple[PoolStatus, ...]
 
 
 def _checked(response: httpx.Response) -> httpx.Response:

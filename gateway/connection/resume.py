@@ -236,6 +236,7 @@ class SessionOpener:
             offset=core.segmenter.received,
             gap=gap,
             longest_s=self._ports.settings.session_limit_s,
+            model=self._ports.models.model_of(core.identity.pool),
         )
 
     def _identity(self, pool: PoolName, created_ms: int, options: SessionOptions) -> SessionIdentity:

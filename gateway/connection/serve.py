@@ -98,7 +98,7 @@ async def _serve(
         else:
             ports.expect_storage()
             # Asked again: of many who came at once, the first has its answer by now.
-            ports.leases.expect_room()
+            ports.leases.expect_room(_pool(ports, request))
             stored, pool = NOTHING_STORED, await slot.take(_pool(ports, request), owner=False)
             await _subscribe(ports, request, connection_id, inbox, stack)
         opening: Opening = await opener.open(pool, stored)
@@ -125,7 +125,7 @@ def _slot(ports: GatewayPorts, request: SessionRequest, connection_id: Connectio
 
 def _pool(ports: GatewayPorts, request: SessionRequest) -> PoolName:
     """Where a new session's segments go, if there is room."""
-    return PoolName(request.options.model or ports.settings.asr_pool)
+    return PoolName(request.options.model) if request.options.model else ports.models.default
 
 
 async def _go_on(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -16,10 +17,11 @@ from arq.constants import job_key_prefix, result_key_prefix
 from arq.jobs import Job, ResultNotFound, SerializationError
 from redis.exceptions import RedisError
 
+from gateway.offline.job_queues import JobQueues
 from shared.bus import keys
 from shared.bus.redis_connections import ConnectionLimits, heeding_cancel, open_client
 from shared.errors import BusUnavailable, QueueFull, Unavailable
-from shared.ids import Epoch, SessionId, TraceId, new_trace_id
+from shared.ids import Epoch, PoolName, SessionId, TraceId, new_trace_id
 from shared.protocol.jobs import (
     JOB_QUEUE,
     VERIFY,
@@ -51,10 +53,24 @@ _LOSS_PAUSE_S = 0.5
 _POLL_S = 0.1
 """How often the job's result is looked for; arq's own default of 0.5 s would be most of the answer time."""
 
+_LOOKS_PER_CHECK = 10
+"""Every so many looks it is checked whether a worker still takes jobs from the queue."""
+
+_UNSERVED_CHECKS = 3
+"""After so many checks in a row that found none, the job goes to another queue: a worker that is only slow to
+renew its mark keeps it."""
+
+
+class _NobodyServes(Exception):
+    """The job's queue has no worker any more, and the job was taken back."""
+
 
 class BatchVerifier(Protocol):
     """Grades a whole recording. Both methods raise `Unavailable` (or a subclass) when no worker
-    answers in time, and the job's own error (`BadAudio`, `StateLost`, ...) when it could not grade."""
+    answers in time, and the job's own error (`BadAudio`, `StateLost`, ...) when it could not grade.
+
+    `pools`: whose model should judge; the first one with a worker does, and any worker if none has. The
+    report says which model it was."""
 
     async def verify_session(
         self,
@@ -63,6 +79,7 @@ class BatchVerifier(Protocol):
         passage: str,
         trace_id: TraceId | None = None,
         samples: int = 0,
+        pools: Sequence[PoolName] = (),
     ) -> VerifyReport:
         """Grade the stored audio of a session, `samples` long (`AudioLost` if less is stored).
 
@@ -71,7 +88,11 @@ class BatchVerifier(Protocol):
         ...
 
     async def verify_upload(
-        self, pcm16: bytes, passage: str, trace_id: TraceId | None = None
+        self,
+        pcm16: bytes,
+        passage: str,
+        trace_id: TraceId | None = None,
+        pools: Sequence[PoolName] = (),
     ) -> VerifyReport:
         """Grade an uploaded recording, 16 kHz mono PCM16."""
         ...
@@ -109,12 +130,17 @@ class ArqVerifier:
         passage: str,
         trace_id: TraceId | None = None,
         samples: int = 0,
+        pools: Sequence[PoolName] = (),
     ) -> VerifyReport:
         request = VerifySession(session_id, passage, trace_id or new_trace_id(), samples=samples)
-        return await self._run(request, session_job_id(session_id, epoch))
+        return await self._run(request, session_job_id(session_id, epoch), pools)
 
     async def verify_upload(
-        self, pcm16: bytes, passage: str, trace_id: TraceId | None = None
+        self,
+        pcm16: bytes,
+        passage: str,
+        trace_id: TraceId | None = None,
+        pools: Sequence[PoolName] = (),
     ) -> VerifyReport:
         upload_id = secrets.token_hex(12)
         key, samples = keys.upload(upload_id), len(pcm16) // 2
@@ -123,7 +149,7 @@ class ArqVerifier:
             await heeding_cancel(self._redis.set(key, pcm16, ex=life_s))
         try:
             request = VerifyUpload(upload_id, passage, trace_id or new_trace_id(), samples=samples)
-            return await self._run(request, upload_job_id(upload_id))
+            return await self._run(request, upload_job_id(upload_id), pools)
         finally:
             await self._forget(key)
 
@@ -135,12 +161,12 @@ class ArqVerifier:
     async def close(self) -> None:
         await self._redis.aclose(close_connection_pool=True)
 
-    async def _run(self, request: VerifyRequest, job_id: str) -> VerifyReport:
+    async def _run(self, request: VerifyRequest, job_id: str, pools: Sequence[PoolName]) -> VerifyReport:
         timeout_s = job_time_s(self._timeout_s, request.samples)
         try:
             async with asyncio.timeout(timeout_s):
                 with _bus_errors():
-                    answer = await self._answer(request, job_id, timeout_s)
+                    answer = await self._answer(request, job_id, pools, timeout_s)
         except TimeoutError as error:
             raise Unavailable(
                 f"no worker finished this recording within {timeout_s:.3g} s; try again later"
@@ -154,24 +180,33 @@ class ArqVerifier:
                 del failure  # this frame is in its traceback: the two would wait for the collector
         return msgspec.msgpack.decode(reply.report, type=VerifyReport)
 
-    async def _answer(self, request: VerifyRequest, job_id: str, timeout_s: float) -> object:
+    async def _answer(
+        self, request: VerifyRequest, job_id: str, pools: Sequence[PoolName], timeout_s: float
+    ) -> object:
         """What the job returns. One that Redis has lost is asked for again: running twice does no harm."""
-        for tries in range(_MAX_LOSSES):
-            if await heeding_cancel(self._redis.zcard(JOB_QUEUE)) >= self._max_queued:
+        queues = JobQueues(self._redis, pools, self._max_queued)
+        losses = 0
+        while losses < _MAX_LOSSES:
+            queue = await queues.find(job_id)
+            if await queues.length(queue) >= self._max_queued:
                 raise QueueFull(f"{self._max_queued} recordings already wait to be verified; try again later")
             enqueued = self._redis.enqueue_job(
                 VERIFY,
                 encode_request(request),
                 _job_id=job_id,
+                _queue_name=queue,
                 _defer_until=await self._place_in_queue(),
                 _expires=timeout_s,
             )
             await heeding_cancel(enqueued)
             try:
-                return await self._wait(job_id)
+                return await self._wait(job_id, queue, queues)
+            except _NobodyServes:
+                _log.warning("verify_job_moved", queue=queue)
             except (ResultNotFound, SerializationError) as error:
                 _log.warning("verify_job_lost", why=str(error))
-                await asyncio.sleep(random.uniform(0, tries * _LOSS_PAUSE_S))
+                await asyncio.sleep(random.uniform(0, losses * _LOSS_PAUSE_S))
+                losses += 1
         raise Unavailable("Redis loses the verify job again and again; try again later")
 
     async def _place_in_queue(self) -> datetime:
@@ -182,15 +217,22 @@ class ArqVerifier:
         seconds, microseconds = await heeding_cancel(self._redis.time())
         return datetime.fromtimestamp(seconds + microseconds / 1e6, UTC) - _CLOCKS_DIFFER
 
-    async def _wait(self, job_id: str) -> object:
-        """For ever. Raises `ResultNotFound` when the job is gone."""
-        job = Job(job_id, self._redis, _queue_name=JOB_QUEUE, _deserializer=load_job)
-        while True:
+    async def _wait(self, job_id: str, queue: str, queues: JobQueues) -> object:
+        """For ever. Raises `ResultNotFound` when the job is gone, `_NobodyServes` when it was taken back
+        because no worker takes jobs from its queue any more."""
+        job = Job(job_id, self._redis, _queue_name=queue, _deserializer=load_job)
+        unserved = 0
+        for looks in itertools.count(1):
+            if looks % _LOOKS_PER_CHECK == 0:
+                unserved = 0 if await queues.served(queue) else unserved + 1
+                if unserved >= _UNSERVED_CHECKS and await queues.withdraw(queue, job_id):
+                    raise _NobodyServes
             try:
                 # One look at a time: arq's own loop goes on when redis-py loses a cancellation.
                 return await heeding_cancel(job.result(timeout=0, poll_delay=_POLL_S))
             except TimeoutError:
                 await asyncio.sleep(_POLL_S)
+        raise AssertionError("the count never ends")
 
     async def _forget(self, key: str) -> None:
         try:

@@ -20,7 +20,7 @@ class Gap(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Opened:
     """The session is open. `offset`: the sample to send from. `next_seq`: seq of the next event.
-    `longest_s`: how much audio a session may have, seconds."""
+    `longest_s`: how much audio a session may have, seconds. `model`: what hears it."""
 
     session_id: SessionId
     connection_id: ConnectionId
@@ -31,6 +31,7 @@ class Opened:
     offset: int
     gap: Gap | None = None
     longest_s: float = 0.0
+    model: str = "default"
 
 
 @dataclass(frozen=True, slots=True)

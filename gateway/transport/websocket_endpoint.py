@@ -44,8 +44,9 @@ async def serve_websocket(
     query = dict(websocket.query_params)
     try:
         tenant = ports.auth.tenant(websocket.headers, websocket.query_params, offered)
-        if not names_session(query):
-            ports.leases.expect_room()
+        pool = ports.models.find(query.get("model", ""))
+        if not names_session(query) and pool is not None:
+            ports.leases.expect_room(pool)
         request = await asyncio.to_thread(read_request, query, tenant)
     except RattilError as error:
         if isinstance(error, Unauthorised):

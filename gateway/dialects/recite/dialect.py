@@ -9,6 +9,7 @@ from msgspec import UNSET, UnsetType
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
+from gateway.admission.pools import ModelCatalogue
 from gateway.connection.dialect import Frame, Input
 from gateway.connection.session_plan import SessionRequest
 from gateway.dependencies import GatewayPorts
@@ -35,6 +36,7 @@ from gateway.session.events import (
     SpeechChanged,
     Trouble,
 )
+from gateway.session.options import SessionOptions
 from gateway.transport.websocket_endpoint import serve_websocket
 from shared.errors import BadRequest
 from shared.recitation.live.feedback import NoticeCode
@@ -107,7 +109,7 @@ def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
         def request(query: Query, tenant: str) -> SessionRequest:
             plan = read_plan(ports, query, _window_bounds(ports))
             dialect.recites(plan.passage)
-            return session_request(dialect.name, plan, query, tenant)
+            return session_request(dialect.name, plan, query, tenant, read_model(ports.models, query))
 
         await serve_websocket(ports, websocket, dialect, request)
 
@@ -126,7 +128,15 @@ def read_plan(ports: GatewayPorts, query: Query, window_bounds_s: tuple[float, f
     return RecitationPlan(ports, load_passage(verses), _window(query, window_bounds_s))
 
 
-def session_request(protocol: str, plan: RecitationPlan, query: Query, tenant: str) -> SessionRequest:
+def read_model(models: ModelCatalogue, query: Query) -> str:
+    """The pool of the model that the query asks for, empty where it asks for none. Raises `UnknownModel`."""
+    asked = query.get("model", "")
+    return models.choose(asked) if asked else ""
+
+
+def session_request(
+    protocol: str, plan: RecitationPlan, query: Query, tenant: str, model: str = ""
+) -> SessionRequest:
     """The plan with what the query says about resuming. Raises `BadRequest`."""
     return SessionRequest(
         protocol=protocol,
@@ -136,6 +146,7 @@ def session_request(protocol: str, plan: RecitationPlan, query: Query, tenant: s
         last_seq=number(query, "last_seq", least=-1),
         offset=number(query, "offset"),
         named=names_session(query),
+        options=SessionOptions(model=model),
     )
 
 
@@ -187,6 +198,7 @@ def _ready(event: Opened, passage: Passage) -> messages.ReadyEvent:
         offset=event.offset,
         gap=_gap(event.gap),
         max_session_seconds=event.longest_s,
+        model=event.model,
     )
 
 

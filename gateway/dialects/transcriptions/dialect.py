@@ -10,10 +10,11 @@ from msgspec import UNSET, UnsetType
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
+from gateway.admission.pools import ModelCatalogue
 from gateway.connection.dialect import Command, Frame, Input
 from gateway.connection.session_plan import SessionRequest
 from gateway.dependencies import GatewayPorts
-from gateway.dialects.query import Query, choice, flag, names_session, number, session_id
+from gateway.dialects.query import Query, flag, names_session, number, session_id
 from gateway.dialects.recite.commands import BadMessage
 from gateway.dialects.stated_rate import check_stated_rates
 from gateway.dialects.transcriptions import messages
@@ -128,7 +129,7 @@ class TranscriptionsDialect:
         return messages.SessionBegin(
             session_id=event.session_id,
             language=options.language,
-            model=options.model or "default",
+            model=event.model,
             sample_rate=options.sample_rate,
             resumed=event.resumed,
             next_seq=event.next_seq,
@@ -161,7 +162,7 @@ def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
         dialect = TranscriptionsDialect()
 
         def request(query: Query, tenant: str) -> SessionRequest:
-            options = read_options(query, ports.settings)
+            options = read_options(query, ports.settings, ports.models)
             dialect.transcribes(options)
             offset = number(query, "offset")
             return SessionRequest(
@@ -180,8 +181,9 @@ def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
     return [WebSocketRoute(PATH, transcribe)]
 
 
-def read_options(query: Query, settings: GatewaySettings) -> SessionOptions:
+def read_options(query: Query, settings: GatewaySettings, models: ModelCatalogue) -> SessionOptions:
     """What the query asks for. Raises `BadRequest` with a sentence for the client."""
+    model = query.get("model", "")
     audio = AudioFormat.parse(
         query.get("encoding", "") or "pcm_s16le",
         number(query, "sample_rate"),
@@ -196,7 +198,7 @@ def read_options(query: Query, settings: GatewaySettings) -> SessionOptions:
     endpoint_ms = number(query, "endpoint_ms", least=200, most=5000)
     return SessionOptions(
         language=language,
-        model=choice(query, "model", ("default", *settings.pool_choices), "default").removeprefix("default"),
+        model=models.choose(model, transcription=True) if model else "",
         word_timestamps=flag(query, "word_timestamps", False),
         prompt=vocabulary,
         interim_results=flag(query, "interim_results", True),

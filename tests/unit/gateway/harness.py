@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 
 from gateway.admission.adaptive_window import AdaptiveWindow, adaptive_policy
 from gateway.admission.lease_keeper import LeaseKeeper
+from gateway.admission.pools import catalogue_of
 from gateway.admission.router_client import Admission, OpenAdmission
 from gateway.auth.api_keys import Authenticator
 from gateway.connection.registry import ConnectionRegistry
@@ -63,6 +64,7 @@ class ScriptedBatch:
 
     def __init__(self) -> None:
         self.asked: list[tuple[SessionId, Epoch, str]] = []
+        self.judges: list[tuple[PoolName, ...]] = []
         self.forgotten: list[tuple[SessionId, Epoch]] = []
         self.failure: RattilError | None = None
         self.hold = asyncio.Event()
@@ -75,15 +77,21 @@ class ScriptedBatch:
         passage: str,
         trace_id: TraceId | None = None,
         samples: int = 0,
+        pools: Sequence[PoolName] = (),
     ) -> VerifyReport:
         self.asked.append((session_id, epoch, passage))
+        self.judges.append(tuple(pools))
         await self.hold.wait()
         if self.failure is not None:
             raise self.failure
         return report_on(passage)
 
     async def verify_upload(
-        self, pcm16: bytes, passage: str, trace_id: TraceId | None = None
+        self,
+        pcm16: bytes,
+        passage: str,
+        trace_id: TraceId | None = None,
+        pools: Sequence[PoolName] = (),
     ) -> VerifyReport:
         return report_on(passage)
 
@@ -302,6 +310,7 @@ class Gateway:
             encoder=open_encoder(settings),
             speech=LoudnessDetector(),
             usage=UsageMeter(MemoryUsage(), SystemClock(), gateway_metrics),
+            models=catalogue_of(settings),
         )
         app = Starlette(
             routes=[

@@ -55,7 +55,9 @@ class Routers(httpx.AsyncBaseTransport):
 @pytest.fixture
 def routers() -> Routers:
     found = Routers()
-    found.registry.heartbeat(WorkerReport(WorkerId("w1"), PoolName("default"), "ready", 1))
+    found.registry.heartbeat(
+        WorkerReport(WorkerId("w1"), PoolName("default"), "ready", 1, models=("rattil-tiny@0.5.0",))
+    )
     return found
 
 
@@ -191,10 +193,11 @@ async def test_workers_ready(admission: HttpAdmission) -> None:
     assert await admission.workers_ready() == 1
 
 
-async def test_utilisation_of_a_pool(admission: HttpAdmission) -> None:
+async def test_pools_with_their_load_and_models(admission: HttpAdmission) -> None:
     await admission.admit(AdmitRequest(ONE, HOLDER))
-    assert await admission.utilisation(PoolName("default")) == 1.0
-    assert await admission.utilisation(PoolName("huge")) == 0.0
+    (pool,) = await admission.pools()
+    assert (pool.pool, pool.workers, pool.utilisation) == ("default", 1, 1.0)
+    assert pool.models == ("rattil-tiny@0.5.0",)
 
 
 @pytest.mark.parametrize("urls", [[], ["router:8100"]])
@@ -210,5 +213,5 @@ async def test_open_admission_lets_everybody_in() -> None:
     assert len((await admission.renew([_held(ONE)])).leases) == 1
     await admission.release(ONE, HOLDER)
     assert await admission.workers_ready() == 1
-    assert await admission.utilisation(PoolName("large")) == 0.0
+    assert await admission.pools() == ()
     await admission.close()
