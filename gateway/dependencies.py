@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from gateway.admission.adaptive_window import AdaptiveWindow
+from gateway.admission.circuits import Circuits
 from gateway.admission.lease_keeper import LeaseKeeper
 from gateway.admission.pools import ModelCatalogue
 from gateway.admission.router_client import Admission
@@ -33,6 +34,7 @@ class GatewayPorts:
     `workers_ready`: how many workers are ready; raises `Unavailable` when nobody can say. `decoder`:
     decodes uploads. `encoder`: how audio is encoded for the bus. `speech`: where speech is in the audio.
     `usage`: what tenants use. `models`: which models clients may choose, and whose pool each is.
+    `circuits`: which services are not asked for a while.
     """
 
     settings: GatewaySettings
@@ -50,6 +52,7 @@ class GatewayPorts:
     decoder: AudioDecoder
     usage: UsageMeter
     models: ModelCatalogue
+    circuits: Circuits
     expect_storage: Callable[[], None] = lambda: None
     encoder: WindowEncoder = field(default_factory=PlainEncoder)
     speech: SpeechDetector = field(default_factory=SileroDetector)

@@ -62,6 +62,12 @@ class GatewayMetrics:
             ["code"],
             registry=registry,
         )
+        self.circuit_state = Gauge(
+            "rattil_gateway_circuit_state",
+            "Circuit breaker before a service: 0 closed, 1 half-open, 2 open.",
+            ["service"],
+            registry=registry,
+        )
         self.lease_renewals = Counter(
             "rattil_gateway_lease_renewals_total",
             "Leases renewed, restored after a loss, found taken by another connection; turns that failed.",

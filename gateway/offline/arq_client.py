@@ -17,6 +17,7 @@ from arq.constants import job_key_prefix, result_key_prefix
 from arq.jobs import Job, ResultNotFound, SerializationError
 from redis.exceptions import RedisError
 
+from gateway.admission.circuit import Circuit
 from gateway.offline.job_queues import JobQueues
 from shared.bus import keys
 from shared.bus.redis_connections import ConnectionLimits, heeding_cancel, open_client
@@ -59,6 +60,10 @@ _LOOKS_PER_CHECK = 10
 _UNSERVED_CHECKS = 3
 """After so many checks in a row that found none, the job goes to another queue: a worker that is only slow to
 renew its mark keeps it."""
+
+
+class NoAnswer(Unavailable):
+    """No worker has answered in time."""
 
 
 class _NobodyServes(Exception):
@@ -108,10 +113,18 @@ class ArqVerifier:
     """`BatchVerifier` by arq jobs on the control Redis. Connects on first use, never at start."""
 
     def __init__(
-        self, redis_url: str, *, timeout_s: float = 60.0, max_queued: int = 1000, max_connections: int = 32
+        self,
+        redis_url: str,
+        *,
+        timeout_s: float = 60.0,
+        max_queued: int = 1000,
+        max_connections: int = 32,
+        circuit: Circuit | None = None,
     ) -> None:
         """`timeout_s`: longest wait for a report on no audio at all (see `job_time_s`).
-        `max_queued`: waiting jobs above which none is added."""
+        `max_queued`: waiting jobs above which none is added. `circuit`: opened by uploads that are not
+        answered, closed by any report; sessions are not held back by it."""
+        self._circuit = circuit
         limits = ConnectionLimits(max_connections=max_connections)
         self._redis = ArqRedis(
             open_client(redis_url, limits).connection_pool,
@@ -142,13 +155,21 @@ class ArqVerifier:
         trace_id: TraceId | None = None,
         pools: Sequence[PoolName] = (),
     ) -> VerifyReport:
+        if self._circuit is None:
+            return await self._verify_upload(pcm16, passage, trace_id or new_trace_id(), pools)
+        with self._circuit.guard(_not_asked, (BusUnavailable, NoAnswer)):
+            return await self._verify_upload(pcm16, passage, trace_id or new_trace_id(), pools)
+
+    async def _verify_upload(
+        self, pcm16: bytes, passage: str, trace_id: TraceId, pools: Sequence[PoolName]
+    ) -> VerifyReport:
         upload_id = secrets.token_hex(12)
         key, samples = keys.upload(upload_id), len(pcm16) // 2
         life_s = keys.UPLOAD_TTL_S + int(job_time_s(self._timeout_s, samples))
         with _bus_errors():
             await heeding_cancel(self._redis.set(key, pcm16, ex=life_s))
         try:
-            request = VerifyUpload(upload_id, passage, trace_id or new_trace_id(), samples=samples)
+            request = VerifyUpload(upload_id, passage, trace_id, samples=samples)
             return await self._run(request, upload_job_id(upload_id), pools)
         finally:
             await self._forget(key)
@@ -168,10 +189,12 @@ class ArqVerifier:
                 with _bus_errors():
                     answer = await self._answer(request, job_id, pools, timeout_s)
         except TimeoutError as error:
-            raise Unavailable(
+            raise NoAnswer(
                 f"no worker finished this recording within {timeout_s:.3g} s; try again later"
             ) from error
         reply = decode_reply(answer)
+        if self._circuit is not None:
+            self._circuit.succeeded()
         failure = reply.error()
         if failure is not None:
             try:
@@ -240,6 +263,10 @@ class ArqVerifier:
                 await self._redis.unlink(key)
         except (RedisError, OSError):
             return  # it expires by itself
+
+
+def _not_asked(retry_after_s: float) -> Unavailable:
+    return Unavailable("no worker has verified a recording for a while; try again later", retry_after_s)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from gateway.settings.access import AccessSettings
+from gateway.settings.circuits import CircuitSettings
 from gateway.settings.pools import PoolSettings
 from gateway.settings.transcription import TranscriptionSettings
 from gateway.settings.uploads import UploadSettings
@@ -20,7 +21,9 @@ from shared.service.logging import LogFormat
 from shared.service.service_keys import parse_service_keys
 
 
-class GatewaySettings(TranscriptionSettings, PoolSettings, UploadSettings, AccessSettings, HttpSettings):
+class GatewaySettings(
+    TranscriptionSettings, PoolSettings, UploadSettings, CircuitSettings, AccessSettings, HttpSettings
+):
     """One gateway process. Every bound of the process is here by name."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)

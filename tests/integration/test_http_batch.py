@@ -18,8 +18,10 @@ from arq.worker import Worker
 from redis.asyncio import Redis
 
 from cli.ports import free_port
+from gateway.admission.circuit import Circuit, CircuitPolicy, CircuitState
 from gateway.offline.arq_client import ArqVerifier
 from shared.bus import keys
+from shared.clock import ManualClock
 from shared.errors import BadAudio, BusUnavailable, QueueFull, Unavailable
 from shared.ids import Epoch, PoolName, SessionId
 from shared.protocol.jobs import (
@@ -243,3 +245,21 @@ async def test_an_absent_redis_is_named() -> None:
     async with verifier(f"redis://127.0.0.1:{free_port()}/0") as batch:
         with pytest.raises(BusUnavailable, match="control Redis"):
             await batch.verify_session(SESSION, EPOCH, "112")
+
+
+async def test_uploads_that_nobody_answers_are_refused_at_once_until_a_report_comes(
+    redis_urls: tuple[str, ...],
+) -> None:
+    url, clock = redis_urls[0], ManualClock()
+    circuit = Circuit(CircuitPolicy(failures=2), clock)
+    async with verifier(url, timeout_s=0.1, circuit=circuit) as impatient:
+        for _ in range(2):
+            with pytest.raises(Unavailable, match="no worker finished"):
+                await impatient.verify_upload(bytes(100), "1:1")
+        with pytest.raises(Unavailable, match="for a while") as refused:
+            await impatient.verify_upload(bytes(100), "1:1")
+        assert refused.value.retry_after_s is not None
+        assert circuit.state is CircuitState.OPEN
+    async with verifier(url, circuit=circuit) as batch, job_worker(url):
+        await batch.verify_session(SESSION, EPOCH, "112")  # sessions are not held back
+        await batch.verify_upload(bytes(100), "1:1")

@@ -14,6 +14,8 @@ from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
 from gateway.admission.adaptive_window import AdaptiveWindow, adaptive_policy
+from gateway.admission.circuit import CircuitPolicy
+from gateway.admission.circuits import Circuits
 from gateway.admission.lease_keeper import LeaseKeeper
 from gateway.admission.pools import catalogue_of
 from gateway.admission.router_client import Admission, OpenAdmission
@@ -311,6 +313,7 @@ class Gateway:
             speech=LoudnessDetector(),
             usage=UsageMeter(MemoryUsage(), SystemClock(), gateway_metrics),
             models=catalogue_of(settings),
+            circuits=Circuits(CircuitPolicy(settings.circuit_failures), SystemClock(), gateway_metrics),
         )
         app = Starlette(
             routes=[
