@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
-from gateway.admission.adaptive_window import AdaptiveWindow, adaptive_policy
 from gateway.admission.circuit import Circuit, CircuitPolicy
 from gateway.admission.circuits import Circuits
 from gateway.admission.lease_keeper import LeaseKeeper
 from gateway.admission.pools import catalogue_of
+from gateway.admission.quality import Quality
 from gateway.admission.router_client import Admission, HttpAdmission, OpenAdmission
 from gateway.app import build_admin, build_app
 from gateway.auth.api_keys import Authenticator
@@ -129,6 +129,7 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
         stack.push_async_callback(feed.close)
         policy = CircuitPolicy(settings.circuit_failures, settings.circuit_open_s)
         circuits = Circuits(policy, SystemClock(), metrics, len(parse_urls(settings.redis_url)))
+        models = catalogue_of(settings)
         admission = open_admission(settings, circuits.router)
         stack.push_async_callback(admission.close)
         batch = ArqVerifier(settings.control_url, timeout_s=settings.batch_timeout_s, circuit=circuits.batch)
@@ -153,7 +154,7 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
             leases=LeaseKeeper(admission, settings.lease_renew_s, settings.refusal_memory_s, metrics=metrics),
             batch=batch,
             auth=Authenticator(settings.api_keys),
-            adaptive=AdaptiveWindow(adaptive_policy(settings)),
+            quality=Quality(settings, models, metrics),
             metrics=metrics,
             connections=ConnectionRegistry(
                 settings.max_connections,
@@ -166,7 +167,7 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
             encoder=encoder,
             speech=speech,
             usage=usage,
-            models=catalogue_of(settings),
+            models=models,
             circuits=circuits,
         )
 

@@ -20,7 +20,6 @@ from gateway.http import health, metrics, page, sessions, usage, verify, verses
 from gateway.http.answers import no_such_socket, on_http_error
 from gateway.transport.entry_check import EntryCheck
 from gateway.transport.websocket import TransportFinder
-from shared.ids import PoolName
 
 
 def build_app(ports: GatewayPorts) -> ASGIApp:
@@ -28,11 +27,7 @@ def build_app(ports: GatewayPorts) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        def tell_load(pool: PoolName, load: float) -> None:
-            if pool == ports.models.default:
-                ports.adaptive.note_load(load)
-
-        keeping = ports.leases.run(ports.models.names, tell_load)
+        keeping = ports.leases.run(ports.models.names, ports.quality.note_load)
         renewals = asyncio.create_task(keeping, name="renew-leases")
         try:
             async with committed_lines.serving(ports):

@@ -10,7 +10,7 @@ import msgspec
 from gateway.settings import GatewaySettings
 from shared.errors import BadRequest
 from shared.ids import PoolName
-from shared.pools import DEFAULT_POOL, PoolModel
+from shared.pools import DEFAULT_POOL, FAST_POOL, PoolModel
 
 
 class UnknownModel(BadRequest):
@@ -82,6 +82,11 @@ class ModelCatalogue:
         return self._served
 
     @property
+    def fast(self) -> PoolName | None:
+        """The pool for sessions that choose nothing, while the default one is under load."""
+        return FAST_POOL if FAST_POOL in self.names else None
+
+    @property
     def names(self) -> tuple[PoolName, ...]:
         return tuple(one.pool for one in self._served)
 
@@ -91,6 +96,10 @@ class ModelCatalogue:
         if pool is None:
             raise UnknownModel(f"there is no model {model[:64]!r}; choose {self._choices(transcription)}")
         return pool
+
+    def wish(self, model: str, *, transcription: bool = False) -> str:
+        """As `choose`, empty where the client leaves the choice to the service."""
+        return "" if model in ("", DEFAULT_POOL) else self.choose(model, transcription=transcription)
 
     def find(self, model: str, *, transcription: bool = True) -> PoolName | None:
         """As `choose`, None for what there is not. Names of pools come before names of models."""

@@ -44,9 +44,8 @@ async def serve_websocket(
     query = dict(websocket.query_params)
     try:
         tenant = ports.auth.tenant(websocket.headers, websocket.query_params, offered)
-        pool = ports.models.find(query.get("model", ""))
-        if not names_session(query) and pool is not None:
-            ports.leases.expect_room(pool)
+        if not names_session(query):
+            _expect_room(ports, query.get("model", ""))
         request = await asyncio.to_thread(read_request, query, tenant)
     except RattilError as error:
         if isinstance(error, Unauthorised):
@@ -55,6 +54,13 @@ async def serve_websocket(
         await refuse(ports, transport, dialect, error)
         return
     await serve_session(ports, transport, dialect, request, address)
+
+
+def _expect_room(ports: GatewayPorts, model: str) -> None:
+    """For the pool that a new session would go to; a model that there is not is its dialect's to refuse."""
+    if ports.models.find(model) is None:
+        return
+    ports.leases.expect_room(ports.quality.pool_for(ports.models.wish(model, transcription=True)))
 
 
 def going_away() -> Response:

@@ -9,7 +9,6 @@ from msgspec import UNSET, UnsetType
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
-from gateway.admission.pools import ModelCatalogue
 from gateway.connection.dialect import Frame, Input
 from gateway.connection.session_plan import SessionRequest
 from gateway.dependencies import GatewayPorts
@@ -109,7 +108,7 @@ def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
         def request(query: Query, tenant: str) -> SessionRequest:
             plan = read_plan(ports, query, _window_bounds(ports))
             dialect.recites(plan.passage)
-            return session_request(dialect.name, plan, query, tenant, read_model(ports.models, query))
+            return session_request(dialect.name, plan, query, tenant, read_model(ports, query))
 
         await serve_websocket(ports, websocket, dialect, request)
 
@@ -128,10 +127,14 @@ def read_plan(ports: GatewayPorts, query: Query, window_bounds_s: tuple[float, f
     return RecitationPlan(ports, load_passage(verses), _window(query, window_bounds_s))
 
 
-def read_model(models: ModelCatalogue, query: Query) -> str:
-    """The pool of the model that the query asks for, empty where it asks for none. Raises `UnknownModel`."""
-    asked = query.get("model", "")
-    return models.choose(asked) if asked else ""
+def read_model(ports: GatewayPorts, query: Query) -> str:
+    """The pool of the model that the query asks for, or that the service chooses for it now; empty: the
+    default one. Raises `UnknownModel`."""
+    asked = ports.models.wish(query.get("model", ""))
+    if asked or names_session(query):
+        return asked
+    pool = ports.quality.pool_for(asked)
+    return "" if pool == ports.models.default else pool
 
 
 def session_request(

@@ -11,6 +11,7 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
 from gateway.admission.pools import ModelCatalogue
+from gateway.admission.quality import Terms
 from gateway.connection.dialect import Command, Frame, Input
 from gateway.connection.session_plan import SessionRequest
 from gateway.dependencies import GatewayPorts
@@ -50,6 +51,14 @@ _LANGUAGE = re.compile(r"[a-z]{2,3}")
 _COMMANDS = {"end": Command.END, "flush": Command.FLUSH, "ping": Command.PING}
 _GOES_ON = frozenset({"server_busy", "audio_too_fast", "state_lost", "bad_message"})
 """Troubles that a client is warned of; after any other one the connection ends."""
+
+
+_LOWERED = {
+    "long_windows": "looks are further apart",
+    "no_interim": "there are no interim results",
+    "fast_model": "the fast model transcribes",
+}
+"""What each quality step means for a transcription."""
 
 
 class _Message(msgspec.Struct):
@@ -95,6 +104,8 @@ class TranscriptionsDialect:
     def _messages(self, event: Event) -> Sequence[messages.ServerMessage]:
         if isinstance(event, Heard):
             return self._utterance(event.seq, event.finding)
+        if isinstance(event, Opened):
+            return (self._begin(event), *_lowered(event.lowered))
         if isinstance(event, AudioSafe):
             return (messages.Ack(event.offset),)
         if isinstance(event, SpeechChanged):
@@ -105,11 +116,7 @@ class TranscriptionsDialect:
             return (failed, *(self._utterance(event.seq, event.finding) if event.finding else ()))
         return (self._other(event),)
 
-    def _other(
-        self, event: Opened | Notice | Trouble | Finished | FinishFailed | Pong
-    ) -> messages.ServerMessage:
-        if isinstance(event, Opened):
-            return self._begin(event)
+    def _other(self, event: Notice | Trouble | Finished | FinishFailed | Pong) -> messages.ServerMessage:
         if isinstance(event, Finished):
             assert isinstance(event.report, Transcript)
             return messages.SessionEnd(event.report.text)
@@ -162,7 +169,9 @@ def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
         dialect = TranscriptionsDialect()
 
         def request(query: Query, tenant: str) -> SessionRequest:
-            options = read_options(query, ports.settings, ports.models)
+            asked = read_options(query, ports.settings, ports.models)
+            # A session that is gone on with keeps what it has.
+            options, lowered = Terms(asked) if names_session(query) else ports.quality.terms(asked)
             dialect.transcribes(options)
             offset = number(query, "offset")
             return SessionRequest(
@@ -174,6 +183,7 @@ def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
                 offset=None if offset is None else options.audio_format.samples(offset),
                 named=names_session(query),
                 options=options,
+                lowered=tuple(step.name.lower() for step in lowered),
             )
 
         await serve_websocket(ports, websocket, dialect, request)
@@ -183,7 +193,6 @@ def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
 
 def read_options(query: Query, settings: GatewaySettings, models: ModelCatalogue) -> SessionOptions:
     """What the query asks for. Raises `BadRequest` with a sentence for the client."""
-    model = query.get("model", "")
     audio = AudioFormat.parse(
         query.get("encoding", "") or "pcm_s16le",
         number(query, "sample_rate"),
@@ -198,7 +207,7 @@ def read_options(query: Query, settings: GatewaySettings, models: ModelCatalogue
     endpoint_ms = number(query, "endpoint_ms", least=200, most=5000)
     return SessionOptions(
         language=language,
-        model=models.choose(model, transcription=True) if model else "",
+        model=models.wish(query.get("model", ""), transcription=True),
         word_timestamps=flag(query, "word_timestamps", False),
         prompt=vocabulary,
         interim_results=flag(query, "interim_results", True),
@@ -208,6 +217,13 @@ def read_options(query: Query, settings: GatewaySettings, models: ModelCatalogue
         sample_rate=audio.rate,
         channels=audio.channels,
     )
+
+
+def _lowered(steps: Sequence[str]) -> Sequence[messages.Warning]:
+    if not steps:
+        return ()
+    what = "; ".join(_LOWERED[step] for step in steps)
+    return (messages.Warning("quality_lowered", f"the service is under load: {what}"),)
 
 
 def _word(word: HeardWord) -> messages.TranscriptWord:

@@ -88,7 +88,7 @@ def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
             check_stated_rates(query)
             known = {name: query[name] for name in _QUERY if name in query} | {"window": str(seconds)}
             plan = read_plan(ports, known, (seconds, seconds))
-            model = read_model(ports.models, query)
+            model = read_model(ports, query)
             asked = session_request(dialect.name, plan, known, tenant, model)
             return msgspec.structs.replace(asked, resumable=False)
 

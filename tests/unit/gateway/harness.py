@@ -13,11 +13,11 @@ import numpy as np
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
-from gateway.admission.adaptive_window import AdaptiveWindow, adaptive_policy
 from gateway.admission.circuit import CircuitPolicy
 from gateway.admission.circuits import Circuits
 from gateway.admission.lease_keeper import LeaseKeeper
 from gateway.admission.pools import catalogue_of
+from gateway.admission.quality import Quality
 from gateway.admission.router_client import Admission, OpenAdmission
 from gateway.auth.api_keys import Authenticator
 from gateway.connection.registry import ConnectionRegistry
@@ -300,7 +300,7 @@ class Gateway:
             ),
             batch=batch,
             auth=Authenticator(settings.api_keys),
-            adaptive=AdaptiveWindow(adaptive_policy(settings)),
+            quality=Quality(settings, catalogue_of(settings), gateway_metrics),
             metrics=gateway_metrics,
             connections=ConnectionRegistry(
                 settings.max_connections,
