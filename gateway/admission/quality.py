@@ -1,4 +1,4 @@
-"""The quality that new sessions of each pool get, and what a session is told that gets less than it asked for."""
+"""The quality that new sessions of each pool get, and what they do without because of load."""
 
 from __future__ import annotations
 
