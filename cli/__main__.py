@@ -215,6 +215,9 @@ def recite(
         typer.Option(envvar="RATTIL_URL", help="Gateways, comma-separated; failing over to the next."),
     ] = "ws://127.0.0.1:8000",
     token: Annotated[str, typer.Option(envvar="RATTIL_TOKEN", help="API key, where one is needed.")] = "",
+    model: Annotated[
+        str, typer.Option(help="What hears it: fast, accurate, or what the service offers.")
+    ] = "default",
     realtime: Annotated[
         bool, typer.Option("--realtime/--fast", help="At the speed it was recited, or as fast as possible.")
     ] = True,
@@ -233,11 +236,12 @@ def recite(
       rattil recite cli/samples/fatiha_clean.opus --verse 1:1-7
       rattil recite my.wav --verse 112 --fast --json
       rattil recite my.mp3 --verse 1:1-7 --url ws://a:8000,ws://b:8000
+      rattil recite my.mp3 --verse 1:1-7 --model accurate
       arecord -q -f S16_LE -r 16000 -c 1 | rattil recite - --verse 1:1-7
     """
     try:
         verses = VerseRange.parse(verse)
-        target = target_of(url, verses, token)
+        target = target_of(url, verses, token, model)
         audio = standard_input() if file == "-" else pieces(read_file(Path(file)), realtime=realtime)
     except (RattilError, ValueError) as error:
         _fail(str(error), Exit.USAGE)
