@@ -34,7 +34,7 @@ class ServedModel(msgspec.Struct, frozen=True):
     """One choice of a client: `pool` or `model` is what it sends. `model` is empty where nobody knows it.
 
     `versions`: what its workers report (`rattil-tiny@0.5.0`); `workers`: how many are ready, None where no
-    router can be asked. `recitation`: whether recitations may choose it, too.
+    router knows the pool. `recitation`: whether recitations may choose it, too.
     """
 
     pool: PoolName
@@ -138,7 +138,7 @@ def catalogue_of(settings: GatewaySettings) -> ModelCatalogue:
     return ModelCatalogue(
         settings.default_pool,
         settings.pool_models,
-        tuple(PoolName(name) for name in settings.pool_choices),
+        tuple(PoolName(name) for name in settings.transcription_only),
         settings.judging_pool,
     )
 

@@ -321,6 +321,11 @@ class GatewaySettings(
         return self
 
     @property
+    def pool_choices(self) -> tuple[str, ...]:
+        """Every pool that a transcription may name."""
+        return tuple(dict.fromkeys((*(one.pool for one in self.pool_models), *self.transcription_only)))
+
+    @property
     def router_api_key(self) -> str:
         """What this gateway sends to routers; empty: nothing."""
         return next(iter(parse_service_keys(self.router_api_keys)), "")

@@ -72,7 +72,7 @@ class TranscriptionSettings(WindowSettings):
     )
 
     @property
-    def pool_choices(self) -> tuple[str, ...]:
+    def transcription_only(self) -> tuple[str, ...]:
         """The pools that only transcriptions may choose."""
         return tuple(name.strip() for name in self.transcription_pools.split(",") if name.strip())
 
