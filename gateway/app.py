@@ -27,7 +27,6 @@ from gateway.http.answers import no_such_socket, on_http_error
 from gateway.http.uploads import Uploads
 from gateway.transport.entry_check import EntryCheck
 from gateway.transport.websocket import TransportFinder
-from shared.ids import PoolName
 
 
 def build_app(ports: GatewayPorts) -> ASGIApp:
@@ -35,8 +34,7 @@ def build_app(ports: GatewayPorts) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        pool = PoolName(ports.settings.asr_pool)
-        keeping = ports.leases.run(pool, ports.adaptive.note_load)
+        keeping = ports.leases.run(ports.models.names, ports.quality.note_load)
         renewals = asyncio.create_task(keeping, name="renew-leases")
         try:
             async with committed_lines.serving(ports):

@@ -133,6 +133,13 @@ async def _serve_all(
             return
 
 
+def _expect_room(ports: GatewayPorts, model: str) -> None:
+    """For the pool that a new session would go to; a model that there is not is its dialect's to refuse."""
+    if ports.models.find(model) is None:
+        return
+    ports.leases.expect_room(ports.quality.pool_for(ports.models.wish(model, transcription=True)))
+
+
 class _Opening:
     """One socket up to its request. `opened`: whether the socket is open."""
 
@@ -153,7 +160,7 @@ class _Opening:
         await self._reached(Checked.KEY)
         await self._rules.ask(transport)
         if not names_session(query):
-            ports.leases.expect_room()
+            _expect_room(ports, query.get("model", ""))
         request = await asyncio.to_thread(read_request, query, tenant)
         await self._reached(Checked.REQUEST)
         return request

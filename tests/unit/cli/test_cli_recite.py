@@ -52,6 +52,14 @@ async def test_a_recitation_prints_words_and_score() -> None:
         assert expected in text
 
 
+@pytest.mark.parametrize("model", ["default", "accurate"])
+async def test_the_model_is_asked_of_the_server(model: str) -> None:
+    async with scripted_server(recites_well) as server:
+        target = target_of(server.url, FATIHA, model=model)
+        await recite_and_report(target, some_audio(), console()[0], "title")
+        assert [visit.query["model"] for visit in server.visits] == [model]
+
+
 async def test_json_is_one_object() -> None:
     shown, out = console()
     async with scripted_server(recites_well) as server:

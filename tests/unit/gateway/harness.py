@@ -13,8 +13,11 @@ import numpy as np
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
-from gateway.admission.adaptive_window import AdaptiveWindow, adaptive_policy
+from gateway.admission.circuit import CircuitPolicy
+from gateway.admission.circuits import Circuits
 from gateway.admission.lease_keeper import LeaseKeeper
+from gateway.admission.pools import catalogue_of
+from gateway.admission.quality import Quality
 from gateway.admission.router_client import Admission, OpenAdmission
 from gateway.auth.api_keys import Authenticator
 from gateway.connection.registry import ConnectionRegistry
@@ -67,6 +70,7 @@ class ScriptedBatch:
 
     def __init__(self) -> None:
         self.asked: list[tuple[SessionId, Epoch, str]] = []
+        self.judges: list[tuple[PoolName, ...]] = []
         self.forgotten: list[tuple[SessionId, Epoch]] = []
         self.failure: RattilError | None = None
         self.hold = asyncio.Event()
@@ -79,15 +83,21 @@ class ScriptedBatch:
         passage: str,
         trace_id: TraceId | None = None,
         samples: int = 0,
+        pools: Sequence[PoolName] = (),
     ) -> VerifyReport:
         self.asked.append((session_id, epoch, passage))
+        self.judges.append(tuple(pools))
         await self.hold.wait()
         if self.failure is not None:
             raise self.failure
         return report_on(passage)
 
     async def verify_upload(
-        self, pcm16: bytes, passage: str, trace_id: TraceId | None = None
+        self,
+        pcm16: bytes,
+        passage: str,
+        trace_id: TraceId | None = None,
+        pools: Sequence[PoolName] = (),
     ) -> VerifyReport:
         return report_on(passage)
 
@@ -104,6 +114,7 @@ class ScriptedTranscriber:
     def __init__(self) -> None:
         self.heard: list[Stretch] = [Stretch(0, 1000, "Hello there.", language="en")]
         self.asked: list[tuple[bytes, TaskOptions]] = []
+        self.pools: list[PoolName] = []
         self.failure: RattilError | None = None
         self.hold = asyncio.Event()
         self.hold.set()
@@ -111,12 +122,15 @@ class ScriptedTranscriber:
         self.left = 0
         """How many followers were closed, by their client or at the end."""
 
-    async def transcribe(self, pcm16: bytes, options: TaskOptions) -> Sequence[Stretch]:
-        return [stretch async for stretch in self.follow(pcm16, options)]
+    async def transcribe(self, pcm16: bytes, options: TaskOptions, pool: PoolName) -> Sequence[Stretch]:
+        return [stretch async for stretch in self.follow(pcm16, options, pool)]
 
-    async def follow(self, pcm16: bytes, options: TaskOptions) -> AsyncGenerator[Stretch, None]:
+    async def follow(
+        self, pcm16: bytes, options: TaskOptions, pool: PoolName
+    ) -> AsyncGenerator[Stretch, None]:
         """All stretches, then, when it is let, the failure or the end."""
         self.asked.append((pcm16, options))
+        self.pools.append(pool)
         self.begun.set()
         try:
             for stretch in self.heard:
@@ -329,7 +343,7 @@ class Gateway:
             batch=batch,
             transcriber=self.transcriber,
             auth=Authenticator(settings.api_keys),
-            adaptive=AdaptiveWindow(adaptive_policy(settings)),
+            quality=Quality(settings, catalogue_of(settings), gateway_metrics),
             metrics=gateway_metrics,
             connections=ConnectionRegistry(
                 settings.max_connections,
@@ -341,6 +355,8 @@ class Gateway:
             encoder=open_encoder(settings),
             speech=LoudnessDetector(),
             usage=UsageMeter(MemoryUsage(), SystemClock(), gateway_metrics),
+            models=catalogue_of(settings),
+            circuits=Circuits(CircuitPolicy(settings.circuit_failures), SystemClock(), gateway_metrics),
         )
         app = Starlette(
             routes=[

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from gateway.admission.pools import ModelCatalogue
 from gateway.connection.dialect import Command, Frame, Input
 from gateway.dialects.openai.realtime import messages
 from gateway.dialects.openai.realtime.client_events import (
@@ -36,7 +37,6 @@ from gateway.session.events import (
 )
 from gateway.session.interpreter import Finding
 from gateway.session.options import SessionOptions
-from gateway.settings import GatewaySettings
 from shared.audio.formats import SAMPLE_RATE
 from shared.errors import BadRequest
 
@@ -59,11 +59,11 @@ class RealtimeDialect:
     binary_is_audio = False
     """Audio comes as base64 in JSON."""
 
-    def __init__(self, config: SessionConfig, settings: GatewaySettings, *, beta: bool = False) -> None:
+    def __init__(self, config: SessionConfig, models: ModelCatalogue, *, beta: bool = False) -> None:
         self.config = config
         self.may_read = asyncio.Event()
         self.may_read.set()
-        self._settings = settings
+        self._models = models
         self._beta = beta
         self._session_id = new_id("sess")
         self._items = Items()
@@ -84,7 +84,7 @@ class RealtimeDialect:
     def transcribe_by(self, model: str) -> None:
         """Begin with this model. Raises `BadParameter`."""
         try:
-            self.config = msgspec.structs.replace(self.config, model=served_model(model, self._settings))
+            self.config = msgspec.structs.replace(self.config, model=served_model(model, self._models))
         except BadRequest:
             self._fault = (None, "model")
             raise
@@ -139,7 +139,7 @@ class RealtimeDialect:
         return (audio,) if audio else ()
 
     def _update(self, event: Update) -> Sequence[Input]:
-        self.config = self.config.updated(event.session, self._settings, beta=event.beta)
+        self.config = self.config.updated(event.session, self._models, beta=event.beta)
         self._beta = self._items.beta = event.beta
         kind = messages.BetaSessionUpdated if event.beta else messages.SessionUpdated
         self._replies.append(kind(self._shown()))
@@ -226,7 +226,7 @@ class RealtimeDialect:
         return (messages.Error(detail),)
 
     def _asks_for(self, config: SessionConfig) -> SessionOptions:
-        return config.options(self._settings)
+        return config.options(self._models)
 
     @property
     def _turns(self) -> bool:

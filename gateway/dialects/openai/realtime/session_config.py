@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from gateway.admission.pools import ModelCatalogue
 from gateway.dialects.openai.errors import BadParameter, ModelNotFound, UnsupportedParameter
-from gateway.dialects.openai.models import check_served, live_models, pool_of
+from gateway.dialects.openai.models import check_served, names_of, wish
 from gateway.dialects.openai.realtime.client_events import UnknownModel
 from gateway.dialects.openai.realtime.session_fields import (
     BetaSession,
@@ -20,7 +21,6 @@ from gateway.dialects.openai.realtime.session_fields import (
 )
 from gateway.dialects.openai.transcription_form import MAX_PROMPT
 from gateway.session.options import SessionOptions
-from gateway.settings import GatewaySettings
 from shared.audio.formats import Encoding
 from shared.transcription.languages import language_code
 
@@ -54,10 +54,10 @@ class SessionConfig(msgspec.Struct, frozen=True):
     keywords: tuple[str, ...] = ()
     turns: TurnDetection | None = TurnDetection()
 
-    def updated(self, session: dict[str, Any], settings: GatewaySettings, *, beta: bool) -> SessionConfig:
+    def updated(self, session: dict[str, Any], models: ModelCatalogue, *, beta: bool) -> SessionConfig:
         """The configuration with what is named in `session`. Raises `BadParameter`."""
         if beta:
-            return self._updated_beta(converted(session, BetaSession), settings)
+            return self._updated_beta(converted(session, BetaSession), models)
         asked = converted(session, Session)
         if asked.type != "transcription":
             raise UnsupportedParameter("session.type", "only sessions of type transcription are served here")
@@ -65,9 +65,9 @@ class SessionConfig(msgspec.Struct, frozen=True):
         if given.format is not UNSET:
             encoding, rate = _format(given.format, f"{where}.format")
             new = msgspec.structs.replace(new, encoding=encoding, rate=rate)
-        return new._with(given.transcription, given.turn_detection, where, "transcription", settings)
+        return new._with(given.transcription, given.turn_detection, where, "transcription", models)
 
-    def _updated_beta(self, given: BetaSession, settings: GatewaySettings) -> SessionConfig:
+    def _updated_beta(self, given: BetaSession, models: ModelCatalogue) -> SessionConfig:
         new, name = self, given.input_audio_format
         if name is not UNSET:
             if name not in BETA_FORMATS:
@@ -77,7 +77,7 @@ class SessionConfig(msgspec.Struct, frozen=True):
             encoding, rate = BETA_FORMATS[name]
             new = msgspec.structs.replace(new, encoding=encoding, rate=rate)
         field = "input_audio_transcription"
-        return new._with(given.input_audio_transcription, given.turn_detection, "session", field, settings)
+        return new._with(given.input_audio_transcription, given.turn_detection, "session", field, models)
 
     def _with(
         self,
@@ -85,21 +85,21 @@ class SessionConfig(msgspec.Struct, frozen=True):
         turns: TurnDetection | UnsetType | None,
         where: str,
         field: str,
-        settings: GatewaySettings,
+        models: ModelCatalogue,
     ) -> SessionConfig:
         new = self
         if transcription is None:
             raise UnsupportedParameter(f"{where}.{field}", "a session without it does nothing here")
         if transcription is not UNSET:
-            new = new._transcribing(transcription, f"{where}.{field}", settings)
+            new = new._transcribing(transcription, f"{where}.{field}", models)
         if turns is not UNSET:
             new = msgspec.structs.replace(new, turns=_checked(turns, f"{where}.turn_detection"))
         return new
 
-    def _transcribing(self, given: Transcription, where: str, settings: GatewaySettings) -> SessionConfig:
+    def _transcribing(self, given: Transcription, where: str, models: ModelCatalogue) -> SessionConfig:
         changes: dict[str, Any] = {}
         if given.model is not UNSET:
-            changes["model"] = served_model(given.model, settings, f"{where}.model")
+            changes["model"] = served_model(given.model, models, f"{where}.model")
         if given.language is not UNSET or given.languages is not UNSET:
             changes["language"] = _language(given, where)
         if given.prompt is not UNSET:
@@ -125,12 +125,12 @@ class SessionConfig(msgspec.Struct, frozen=True):
             return EAGERNESS_MS[self.turns.eagerness or "auto"]
         return 500 if self.turns.silence_duration_ms is None else self.turns.silence_duration_ms
 
-    def options(self, settings: GatewaySettings) -> SessionOptions:
+    def options(self, models: ModelCatalogue) -> SessionOptions:
         """The same in Rattil's words."""
         threshold = 0.5 if self.turns is None or self.turns.threshold is None else self.turns.threshold
         return SessionOptions(
             language=self.language,
-            model=pool_of(self.model, settings),
+            model=wish(self.model, models),
             prompt=self.hint,
             interim_results=self.turns is not None,
             detect_speech=self.turns is not None,
@@ -183,10 +183,10 @@ class SessionConfig(msgspec.Struct, frozen=True):
         }
 
 
-def served_model(name: str, settings: GatewaySettings, param: str = "model") -> str:
+def served_model(name: str, models: ModelCatalogue, param: str = "model") -> str:
     """The name itself. Raises `UnknownModel`."""
     try:
-        return check_served(name, live_models(settings))
+        return check_served(name, names_of(models))
     except (ModelNotFound, BadParameter) as error:
         raise UnknownModel(param, error.message) from error
 

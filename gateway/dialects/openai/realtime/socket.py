@@ -90,7 +90,8 @@ class RealtimeSocket:
         return self._request()
 
     def _request(self) -> SessionRequest:
-        options = self._dialect.config.options(self._ports.settings)
+        asked = self._dialect.config.options(self._ports.models)
+        options, lowered = self._ports.quality.terms(asked)
         self._dialect.begins()
         return SessionRequest(
             protocol=self._dialect.name,
@@ -100,6 +101,7 @@ class RealtimeSocket:
             named=False,
             resumable=False,
             options=options,
+            lowered=tuple(step.name.lower() for step in lowered),
         )
 
     async def _until_audio(self) -> None:
@@ -167,7 +169,7 @@ def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
     async def realtime(websocket: WebSocket) -> None:
         offered = websocket.scope.get("subprotocols", [])
         beta = _BETA_HEADER in websocket.headers.get("openai-beta", "") or _BETA_SUBPROTOCOL in offered
-        dialect = RealtimeDialect(SessionConfig(ALIASES[0]), ports.settings, beta=beta)
+        dialect = RealtimeDialect(SessionConfig(ALIASES[0]), ports.models, beta=beta)
         socket = RealtimeSocket(ports, dialect, websocket.query_params.get("model", ""))
         rules = SocketRules(
             CLOSES,

@@ -509,7 +509,14 @@ def changed_by_chance(chance: random.Random, event: dict[str, Any] | bytes) -> s
         place = chance.randrange(len(letters) + 1)
         letters[place : place + chance.randrange(3)] = chance.choice(["", '"', "{", "\0", "é", "7", "null"])
     made = "".join(letters)
-    return chance.choice([made, made, made.encode(), chance.randbytes(chance.randrange(50)), "[" * 3000])
+    frames: list[str | bytes] = [
+        made,
+        made,
+        made.encode(),
+        chance.randbytes(chance.randrange(50)),
+        "[" * 3000,
+    ]
+    return chance.choice(frames)
 
 
 @pytest.mark.parametrize("seed", range(8))
