@@ -174,6 +174,12 @@ def perfect(words: int = 29) -> tuple[WordVerdict, ...]:
     return tuple(WordVerdict("w", "correct") for _ in range(words))
 
 
+def test_the_score_table_says_which_model_judged() -> None:
+    shown, out = console()
+    shown.print(score_table(Report((), model="rattil-base@0.1.0")))
+    assert "rattil-base@0.1.0" in out.getvalue()
+
+
 def test_a_clean_recitation_may_have_one_small_mistake_but_nothing_wrong() -> None:
     assert differences(CLEAN, seen()) == []
     assert differences(CLEAN, seen(v_1_1="minor_mistake")) == []

@@ -48,6 +48,7 @@ async def test_an_unknown_model_is_refused_by_name(pools: str) -> None:
             (error,) = client.of("error")
             assert (closed.code, error["code"]) == (1008, "unknown_model")
             assert "'huge'" in error["message"]
+            assert error.get("fallback", "Choose").startswith("Choose")
             assert "default" in error["message"]
         recited, _ = gateway.clients
         assert ("accurate (rattil-base)" in recited.events[0]["message"]) == bool(pools)
