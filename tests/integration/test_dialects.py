@@ -17,6 +17,7 @@ from urllib.parse import quote
 import msgspec
 import pytest
 
+from gateway.connection.connection import Connection
 from shared.protocol.segments import Segment, SegmentResult
 from tests.integration.dialect_clients import ALL, TRANSCRIBING, Conversation, DialectClient, Gone, Told
 from tests.unit.gateway import speech
@@ -76,6 +77,21 @@ async def test_the_end_answers_everything_that_came(dialect: DialectClient) -> N
     assert words(dialect, told) == SPOKEN
     assert dialect.errors(told.events) == []
     assert told.code in (1000, -1)
+
+
+@pytest.mark.parametrize("dialect", [one for one in TRANSCRIBING if one.end], ids=lambda one: one.name)
+async def test_what_comes_after_the_end_changes_nothing(dialect: DialectClient) -> None:
+    async with gateway() as (w, made):
+        w.worker.working.clear()
+        conversation = await dialect.open(made)
+        await speak(conversation, TAIL_AT_ONCE)
+        await conversation.send(dialect.end)
+        await speak(conversation, speech.recite([6]))
+        await conversation.send(dialect.end)
+        w.worker.working.set()
+        told = await conversation.rest()
+    assert words(dialect, told) == SPOKEN
+    assert (dialect.errors(told.events), told.code) == ([], 1000)
 
 
 @each_transcribing
@@ -165,6 +181,34 @@ async def test_a_drain_says_reconnect_in_the_dialect_s_own_way(dialect: DialectC
     assert dialect.says_reconnect(told)
     heard = words(dialect, told)
     assert heard == SPOKEN[: len(heard)]
+
+
+def has_ended(made: Gateway) -> bool:
+    """Whether the one live connection has been told that no more audio comes."""
+    (connection,) = made.ports.connections._live.values() or (None,)
+    return isinstance(connection, Connection) and connection._core.segmenter.end_requested
+
+
+@pytest.mark.parametrize(
+    "dialect", [one for one in TRANSCRIBING if one.name != "transcriptions"], ids=lambda one: one.name
+)
+async def test_who_has_ended_and_cannot_resume_is_answered_to_the_end_in_a_drain(
+    dialect: DialectClient,
+) -> None:
+    async with gateway() as (w, made):
+        w.worker.working.clear()
+        conversation = await dialect.open(made)
+        await speak(conversation, TAIL_AT_ONCE)
+        await conversation.send(dialect.end)
+        await eventually(lambda: has_ended(made))
+        draining = asyncio.create_task(made.ports.connections.drain(0))
+        await asyncio.sleep(0)
+        w.worker.working.set()
+        told = await conversation.rest()
+        await draining
+    assert words(dialect, told) == SPOKEN
+    assert dialect.errors(told.events) == []
+    assert told.code in (1000, -1)
 
 
 @each
@@ -278,7 +322,10 @@ async def one_by_chance(dialect: DialectClient, made: Gateway, chance: random.Ra
                 await conversation.send(text_by_chance(chance, tuple(dialect.texts)))
             else:
                 await conversation.send(binary_by_chance(chance) or b"\0")
-        await conversation.send(dialect.end)
+        for _ in range(chance.choice([1, 1, 2]) if dialect.end else 1):
+            await conversation.send(dialect.end)
+            if dialect.end:
+                await conversation.send(binary_by_chance(chance) or b"\0")
     except Gone:
         pass  # one of them ended it
     told = await conversation.rest()
