@@ -17,6 +17,7 @@ from gateway.dialects.committed_lines import websocket as committed_websocket
 from gateway.dialects.deepgram import dialect as deepgram
 from gateway.dialects.openai import models as openai_models
 from gateway.dialects.openai import transcriptions as openai_transcriptions
+from gateway.dialects.openai.realtime import secrets as openai_secrets
 from gateway.dialects.openai.realtime import socket as openai_realtime
 from gateway.dialects.recite import dialect as recite
 from gateway.dialects.transcriptions import dialect as transcriptions
@@ -54,6 +55,7 @@ def build_app(ports: GatewayPorts) -> ASGIApp:
         *openai_transcriptions.routes(ports, uploads),
         *openai_models.routes(ports),
         *openai_realtime.routes(ports),
+        *openai_secrets.routes(ports),
         *verify.routes(ports, uploads),
         *verses.routes(),
         *sessions.routes(ports),

@@ -129,7 +129,7 @@ class Authenticator:
         """The caller's tenant, empty when no keys are configured. Raises `Unauthorised`."""
         if not self._keys:
             return ""
-        presented = _presented(headers, query, subprotocols)
+        presented = presented_key(headers, query, subprotocols)
         given = _digest(presented)
         found = ""
         for tenant, key in self._keys:
@@ -153,7 +153,8 @@ def chosen_subprotocol(offered: Sequence[str]) -> str | None:
     return offered[0] if offered and offered[0].lower() in _SCHEMES else None
 
 
-def _presented(headers: Mapping[str, str], query: Mapping[str, str], subprotocols: Sequence[str]) -> str:
+def presented_key(headers: Mapping[str, str], query: Mapping[str, str], subprotocols: Sequence[str]) -> str:
+    """What the caller presents as a key, in whichever way; empty if nothing."""
     scheme, _, credentials = headers.get("authorization", "").partition(" ")
     if scheme.lower() in _SCHEMES:
         return credentials.strip()

@@ -38,6 +38,10 @@ async def _nothing(_transport: Transport) -> None:
     return
 
 
+def _by_key() -> str | None:
+    return None
+
+
 def _as_it_is(transport: Transport) -> Transport:
     return transport
 
@@ -63,7 +67,8 @@ class SocketRules:
     `first`: for what that is. `headers`: of the answer that opens it. `ask`: what is exchanged on the open
     socket before the request can be read; raises `BadRequest` or `PeerGone`. `wrap`: what a dialect puts
     around the transport. `next_session`: what the same socket asks for once a session has ended, None:
-    nothing; it raises as `ask` does.
+    nothing; it raises as `ask` does. `tenant`: who comes in by other means than an API key; None: the key
+    says it.
     """
 
     closes: Mapping[EndReason, Close]
@@ -72,6 +77,7 @@ class SocketRules:
     headers: Sequence[tuple[bytes, bytes]] = ()
     ask: Callable[[Transport], Awaitable[None]] = _nothing
     wrap: Callable[[Transport], Transport] = _as_it_is
+    tenant: Callable[[], str | None] = _by_key
     next_session: Callable[[Transport], Awaitable[SessionRequest | None]] = _no_other
 
 
@@ -156,7 +162,9 @@ class _Opening:
         ports, websocket = self._ports, self._websocket
         query, offered = dict(websocket.query_params), websocket.scope.get("subprotocols", [])
         await self._reached(Checked.NOTHING)
-        tenant = ports.auth.tenant(websocket.headers, websocket.query_params, offered)
+        tenant = self._rules.tenant()
+        if tenant is None:
+            tenant = ports.auth.tenant(websocket.headers, websocket.query_params, offered)
         await self._reached(Checked.KEY)
         await self._rules.ask(transport)
         if not names_session(query):

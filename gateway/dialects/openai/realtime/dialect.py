@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import msgspec
 
@@ -88,6 +89,10 @@ class RealtimeDialect:
         except BadRequest:
             self._fault = (None, "model")
             raise
+
+    def begin_with(self, session: dict[str, Any]) -> None:
+        """Begin with this configuration. Raises `BadParameter`."""
+        self.config = self.config.updated(session, self._models, beta=False)
 
     def greeting(self) -> Sequence[Frame]:
         """What is said first."""

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from typing import Any
 
+import msgspec
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
+from gateway.auth.api_keys import presented_key
+from gateway.auth.client_secrets import PREFIX, ClientSecrets
 from gateway.connection.dialect import Frame
 from gateway.connection.end_reason import EndConnection, EndReason
 from gateway.connection.session_plan import SessionRequest
@@ -165,15 +169,26 @@ class RealtimeSocket:
 
 def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
     """The dialect's one route."""
+    secrets = ClientSecrets(ports.settings.api_keys)
 
     async def realtime(websocket: WebSocket) -> None:
         offered = websocket.scope.get("subprotocols", [])
         beta = _BETA_HEADER in websocket.headers.get("openai-beta", "") or _BETA_SUBPROTOCOL in offered
         dialect = RealtimeDialect(SessionConfig(ALIASES[0]), ports.models, beta=beta)
         socket = RealtimeSocket(ports, dialect, websocket.query_params.get("model", ""))
+
+        def tenant() -> str | None:
+            key = presented_key(websocket.headers, websocket.query_params, offered)
+            if not key.startswith(PREFIX):
+                return None
+            grant = secrets.read(key, ports.clock.wall_ms() / 1000)
+            dialect.begin_with(msgspec.json.decode(grant.session, type=dict[str, Any]))
+            return grant.tenant
+
         rules = SocketRules(
             CLOSES,
             error_response,
+            tenant=tenant,
             first=Checked.KEY,
             ask=socket.greet,
             wrap=socket.wrap,
