@@ -1,4 +1,4 @@
-"""`POST /v1/realtime/client_secrets`: a short-lived secret, for browsers and apps that open `/v1/realtime`."""
+"""`POST /v1/realtime/client_secrets`: a short-lived secret for browsers and apps that open `/v1/realtime`."""
 
 from __future__ import annotations
 
