@@ -18,6 +18,7 @@ from gateway.connection.window_encoder import open_encoder
 from gateway.dependencies import GatewayPorts
 from gateway.metrics import GatewayMetrics
 from gateway.offline.arq_client import ArqVerifier
+from gateway.offline.arq_transcriber import ArqTranscriber
 from gateway.offline.upload_decoder import open_decoder
 from gateway.settings import GatewaySettings
 from gateway.transport.uvicorn_frames import FrameLimits, FrameProtocol
@@ -155,6 +156,8 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
         stack.push_async_callback(admission.close)
         batch = ArqVerifier(settings.control_url, timeout_s=settings.batch_timeout_s)
         stack.push_async_callback(batch.close)
+        transcriber = ArqTranscriber(settings.control_url, timeout_s=settings.transcribe_timeout_s)
+        stack.push_async_callback(transcriber.close)
         decoder = open_decoder(settings, metrics)
         stack.push_async_callback(decoder.close)
         encoder = open_encoder(settings)
@@ -172,6 +175,7 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
             admission=admission,
             leases=LeaseKeeper(admission, settings.lease_renew_s, settings.refusal_memory_s, metrics=metrics),
             batch=batch,
+            transcriber=transcriber,
             auth=Authenticator(settings.api_keys),
             adaptive=AdaptiveWindow(adaptive_policy(settings)),
             metrics=metrics,

@@ -15,12 +15,15 @@ from gateway.dependencies import GatewayPorts
 from gateway.dialects.committed_lines import dialect as committed_lines
 from gateway.dialects.committed_lines import websocket as committed_websocket
 from gateway.dialects.deepgram import dialect as deepgram
+from gateway.dialects.openai import models as openai_models
+from gateway.dialects.openai import transcriptions as openai_transcriptions
 from gateway.dialects.recite import dialect as recite
 from gateway.dialects.transcriptions import dialect as transcriptions
 from gateway.dialects.verify import dialect as verify_ws
 from gateway.dialects.whisperlive import dialect as whisperlive
 from gateway.http import health, metrics, page, sessions, usage, verify, verses
 from gateway.http.answers import no_such_socket, on_http_error
+from gateway.http.uploads import Uploads
 from gateway.transport.entry_check import EntryCheck
 from gateway.transport.websocket import TransportFinder
 from shared.ids import PoolName
@@ -42,13 +45,16 @@ def build_app(ports: GatewayPorts) -> ASGIApp:
             with suppress(asyncio.CancelledError):
                 await renewals
 
+    uploads = Uploads(ports)
     routes: list[BaseRoute] = [
         *recite.routes(ports),
         *verify_ws.routes(ports),
         *transcriptions.routes(ports),
         *deepgram.routes(ports),
         *whisperlive.routes(ports),
-        *verify.routes(ports),
+        *openai_transcriptions.routes(ports, uploads),
+        *openai_models.routes(ports),
+        *verify.routes(ports, uploads),
         *verses.routes(),
         *sessions.routes(ports),
         *usage.routes(ports),

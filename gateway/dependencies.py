@@ -13,6 +13,7 @@ from gateway.connection.registry import ConnectionRegistry
 from gateway.connection.window_encoder import PlainEncoder, WindowEncoder
 from gateway.metrics import GatewayMetrics
 from gateway.offline.arq_client import BatchVerifier
+from gateway.offline.arq_transcriber import BatchTranscriber
 from gateway.settings import GatewaySettings
 from gateway.usage.meter import UsageMeter
 from gateway.vad.detector import SpeechDetector
@@ -27,11 +28,11 @@ class GatewayPorts:
     """Everything with a life of its own that a gateway needs.
 
     `store`/`feed`: the bus. `admission`: the router. `leases`: the leases this process holds.
-    `batch`: final reports. `connections`: live connections, their limit, and the drain.
-    `expect_storage`: raises `NoCapacity` where the bus has no room for a new session's audio.
-    `workers_ready`: how many workers are ready; raises `Unavailable` when nobody can say. `decoder`:
-    decodes uploads. `encoder`: how audio is encoded for the bus. `speech`: where speech is in the audio.
-    `usage`: what tenants use.
+    `batch`: final reports. `transcriber`: transcripts of whole recordings. `connections`: live connections,
+    their limit, and the drain. `expect_storage`: raises `NoCapacity` where the bus has no room for a new
+    session's audio. `workers_ready`: how many workers are ready; raises `Unavailable` when nobody can say.
+    `decoder`: decodes uploads. `encoder`: how audio is encoded for the bus. `speech`: where speech is in the
+    audio. `usage`: what tenants use.
     """
 
     settings: GatewaySettings
@@ -41,6 +42,7 @@ class GatewayPorts:
     admission: Admission
     leases: LeaseKeeper
     batch: BatchVerifier
+    transcriber: BatchTranscriber
     auth: Authenticator
     adaptive: AdaptiveWindow
     metrics: GatewayMetrics

@@ -56,12 +56,14 @@ class EngineItem:
 
 @dataclass(frozen=True, slots=True)
 class EngineOutput:
-    """What was heard in one item; times in ms from the item's start."""
+    """What was heard in one item; times in ms from the item's start. `no_speech`: how probable the model
+    thinks it that nobody spoke, 0 where it does not say."""
 
     text: str = ""
     words: tuple[HeardWord, ...] = ()
     phones: tuple[Phone, ...] | None = None
     language: str = "ar"
+    no_speech: float = 0.0
 
 
 class Engine(Protocol):

@@ -1,13 +1,15 @@
-"""Verify jobs: an arq worker inside the worker process, on the control Redis."""
+"""Batch jobs: an arq worker inside the worker process, on the control Redis."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
+import msgspec
 from arq import Retry as RunAgain
 from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix
@@ -17,23 +19,29 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from asr_worker.metrics import WorkerMetrics
+from asr_worker.offline.transcribe import Transcriber
 from asr_worker.offline.verify import Verifier
 from asr_worker.stop_waits import Retry, cancel_all, pause
-from shared.bus import keys
+from shared.audio.formats import SAMPLE_RATE
 from shared.bus.redis_connections import ConnectionLimits, command, heeding_cancel, open_client
-from shared.bus.redis_errors import redis_errors
 from shared.clock import Clock
 from shared.errors import BusUnavailable, RattilError, Unavailable
 from shared.protocol.jobs import (
     JOB_QUEUE,
+    MAX_RECORDING_S,
     VERIFY,
     VerifyReply,
-    VerifyRequest,
     decode_request,
     dump_job,
-    encode_reply,
     job_time_s,
     load_job,
+)
+from shared.protocol.transcribe_jobs import (
+    TRANSCRIBE,
+    TranscribeReply,
+    TranscribeUpload,
+    decode,
+    transcribe_time_s,
 )
 from shared.service.logging import get_logger
 
@@ -61,26 +69,31 @@ class JobPolicy:
     drain_timeout_s: float = 30.0
 
 
-class RedisUploads:
-    """`Uploads` on the control Redis."""
-
-    def __init__(self, client: Redis) -> None:
-        self._client = client
-
-    async def fetch(self, upload_id: str) -> bytes | None:
-        with redis_errors("fetching an upload"):
-            pcm16: bytes | None = await command(self._client, "GET", keys.upload(upload_id))
-        return pcm16
+_Reply = VerifyReply | TranscribeReply
 
 
-class VerifyJobs:
-    """Runs verify jobs until told to stop; survives a control Redis that comes and goes."""
+class _Work(NamedTuple):
+    """What a job does, and how long it may take, seconds."""
+
+    limit_s: float
+    run: Callable[[], Awaitable[_Reply]]
+
+
+class OfflineJobs:
+    """Runs jobs about whole recordings until told to stop; survives a control Redis that comes and goes."""
 
     def __init__(
-        self, control_url: str, verifier: Verifier, policy: JobPolicy, metrics: WorkerMetrics, clock: Clock
+        self,
+        control_url: str,
+        verifier: Verifier,
+        transcriber: Transcriber,
+        policy: JobPolicy,
+        metrics: WorkerMetrics,
+        clock: Clock,
     ) -> None:
         self._control_url = control_url
         self._verifier = verifier
+        self._transcriber = transcriber
         self._policy = policy
         self._metrics = metrics
         self._clock = clock
@@ -97,35 +110,55 @@ class VerifyJobs:
                 await pause(stop, retry.wait_s())
 
     async def verify(self, ctx: dict[str, Any], data: bytes) -> bytes:
-        """The job. Expected failures are answers; a bus that is away means "run it again"."""
-        began_s = self._clock.monotonic()
-        try:
+        """The job `VERIFY`."""
+
+        def read() -> _Work:
             request = decode_request(data)
             limit_s = job_time_s(self._policy.timeout_s, request.samples)
-            async with _lease_kept(ctx["redis"], ctx["job_id"]), asyncio.timeout(limit_s):
-                reply = await self._patiently(request)
+            return _Work(limit_s, partial(self._verifier.verify, request))
+
+        return await self._answer(ctx, read, VerifyReply)
+
+    async def transcribe(self, ctx: dict[str, Any], data: bytes) -> bytes:
+        """The job `TRANSCRIBE`."""
+
+        def read() -> _Work:
+            request = decode(data, TranscribeUpload)
+            limit_s = transcribe_time_s(self._policy.timeout_s, request.samples)
+            return _Work(limit_s, partial(self._transcriber.transcribe, request))
+
+        return await self._answer(ctx, read, TranscribeReply)
+
+    async def _answer(self, ctx: dict[str, Any], read: Callable[[], _Work], failed: type[_Reply]) -> bytes:
+        """Expected failures are answers; a bus that is away means "run it again"."""
+        began_s = self._clock.monotonic()
+        reply: _Reply
+        try:
+            work = read()
+            async with _lease_kept(ctx["redis"], ctx["job_id"]), asyncio.timeout(work.limit_s):
+                reply = await self._patiently(work)
         except TimeoutError:
-            message = f"the recording could not be verified within {limit_s:.0f} s; try again later"
-            reply = VerifyReply(code=Unavailable.code, message=message)
+            message = f"the recording was not finished within {work.limit_s:.0f} s; try again later"
+            reply = failed(code=Unavailable.code, message=message)
         except BusUnavailable as error:
             _log.warning("job_put_back", job_id=ctx["job_id"], error=error.message)
             raise RunAgain(defer=TRY_AGAIN_S) from error
         except RattilError as error:
-            reply = VerifyReply(code=error.code, message=error.message)
+            reply = failed(code=error.code, message=error.message)
         took_ms = round((self._clock.monotonic() - began_s) * 1000)
         self._metrics.jobs.labels(reply.code).inc()
         self._metrics.job.observe(took_ms / 1000)
         _log.info("job_done", job_id=ctx["job_id"], code=reply.code, took_ms=took_ms)
-        return encode_reply(reply)
+        return msgspec.msgpack.encode(reply)
 
-    async def _patiently(self, request: VerifyRequest) -> VerifyReply:
-        """arq counts a job that is put back as tried, so a shard that is away is waited for here first."""
+    async def _patiently(self, work: _Work) -> _Reply:
+        """arq counts a job that is put back as tried, so a Redis that is away is waited for here first."""
         retry, give_up_s = Retry(), self._clock.monotonic() + self._policy.bus_patience_s
         while True:
             try:
-                return await self._verifier.verify(request)
+                return await work.run()
             except BusUnavailable:
-                self._metrics.bus_errors.labels("verify").inc()
+                self._metrics.bus_errors.labels("jobs").inc()
                 if self._clock.monotonic() >= give_up_s:
                     raise
             await asyncio.sleep(retry.wait_s())
@@ -140,13 +173,13 @@ class VerifyJobs:
             default_queue_name=JOB_QUEUE,
         )
         worker = ArqWorker(
-            [func(self.verify, name=VERIFY)],
+            [func(self.verify, name=VERIFY), func(self.transcribe, name=TRANSCRIBE)],
             queue_name=JOB_QUEUE,
             redis_pool=redis,
             handle_signals=False,
             max_jobs=self._policy.max_jobs,
             # Above any job's own limit: a time-out of arq's would be an error without a sentence.
-            job_timeout=2 * job_time_s(self._policy.timeout_s, 0),
+            job_timeout=2 * transcribe_time_s(self._policy.timeout_s, MAX_RECORDING_S * SAMPLE_RATE),
             keep_result=KEEP_RESULT_S,
             poll_delay=self._policy.poll_s,
             max_tries=MAX_TRIES,

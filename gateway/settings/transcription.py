@@ -51,6 +51,22 @@ class TranscriptionSettings(WindowSettings):
         "without a choice it is ASR_POOL.",
     )
 
+    transcribe_timeout_s: float = Field(
+        default=60,
+        validation_alias="TRANSCRIBE_TIMEOUT_S",
+        gt=0,
+        description="Longest wait for the transcript of an uploaded recording, seconds, and 1 s more for "
+        "each second of audio.",
+    )
+    sse_keepalive_s: float = Field(
+        default=15,
+        validation_alias="SSE_KEEPALIVE_S",
+        ge=0.05,
+        le=300,
+        description="Server-sent events: after so many seconds without an event a comment is sent, so that "
+        "no proxy takes the connection for dead.",
+    )
+
     stream_enabled: bool = Field(
         default=False,
         validation_alias="STREAM_ENABLED",

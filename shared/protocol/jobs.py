@@ -1,4 +1,4 @@
-"""Batch jobs between gateway and worker: verify a whole recording (arq, on the control Redis).
+"""Batch jobs between gateway and worker (arq, on the control Redis), and the one that verifies a recording.
 
 The gateway enqueues `VERIFY` on `JOB_QUEUE` with one argument, `encode_request(request)`, using
 `dump_job`/`load_job` as arq's serializer pair (MessagePack; pickle would run code from Redis). The
@@ -29,7 +29,7 @@ JOB_QUEUE = "asr:jobs"
 """arq's queue name (a sorted set on the control Redis)."""
 
 VERIFY = "verify"
-"""The one job function: a whole recording against a passage."""
+"""The job function: a whole recording against a passage."""
 
 MAX_RECORDING_S = 7200
 """Longest recording one job accepts, seconds, and so the longest session; two hours of PCM16 are 230 MB."""
@@ -80,15 +80,19 @@ class VerifyReply(msgspec.Struct, frozen=True):
 
     def error(self) -> RattilError | None:
         """The failure as an exception of the shared tree, None when there is a report."""
-        if not self.code:
-            return None
-        return _ERRORS.get(self.code, RattilError)(self.message)
+        return job_error(self.code, self.message) if self.code else None
 
 
 _ERRORS: dict[str, type[RattilError]] = {
     kind.code: kind
     for kind in (AudioLost, BadAudio, BadRequest, DecodeFailed, StateLost, Unavailable, UnknownVerse)
 }
+
+
+def job_error(code: str, message: str) -> RattilError:
+    """What a job's reply names, as an exception of the shared tree."""
+    return _ERRORS.get(code, RattilError)(message)
+
 
 _request_decoder = msgspec.msgpack.Decoder(VerifySession | VerifyUpload)
 _reply_decoder = msgspec.msgpack.Decoder(VerifyReply)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 from urllib.parse import urlencode
@@ -37,10 +37,11 @@ from shared.bus.ports import Claim, ResultFeed, SessionStore, WorkQueue
 from shared.clock import SystemClock
 from shared.errors import BusUnavailable, RattilError
 from shared.ids import Epoch, PoolName, SessionId, TraceId, WorkerId
-from shared.protocol.segments import Segment, SegmentResult
+from shared.protocol.segments import Segment, SegmentResult, TaskOptions
 from shared.recitation.live.feedback import Feedback, WordFeedback
 from shared.recitation.reference.passage import VerseRange, load_passage
 from shared.recitation.report.report import VerifyReport, build_report
+from shared.transcription.recording import Stretch
 from tests.memory.bus import MemoryResultFeed, MemorySessionStore
 from tests.memory.bus_state import MemoryBus
 from tests.memory.work_queue import MemoryWorkQueue
@@ -91,6 +92,39 @@ class ScriptedBatch:
 
     async def forget(self, session_id: SessionId, epoch: Epoch) -> None:
         self.forgotten.append((session_id, epoch))
+
+    async def close(self) -> None:
+        return None
+
+
+class ScriptedTranscriber:
+    """A `BatchTranscriber` that hears what it was told to, or fails; remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.heard: list[Stretch] = [Stretch(0, 1000, "Hello there.", language="en")]
+        self.asked: list[tuple[bytes, TaskOptions]] = []
+        self.failure: RattilError | None = None
+        self.hold = asyncio.Event()
+        self.hold.set()
+        self.begun = asyncio.Event()
+        self.left = 0
+        """How many followers were closed, by their client or at the end."""
+
+    async def transcribe(self, pcm16: bytes, options: TaskOptions) -> Sequence[Stretch]:
+        return [stretch async for stretch in self.follow(pcm16, options)]
+
+    async def follow(self, pcm16: bytes, options: TaskOptions) -> AsyncGenerator[Stretch, None]:
+        """All stretches, then, when it is let, the failure or the end."""
+        self.asked.append((pcm16, options))
+        self.begun.set()
+        try:
+            for stretch in self.heard:
+                yield stretch
+            await self.hold.wait()
+            if self.failure is not None:
+                raise self.failure
+        finally:
+            self.left += 1
 
     async def close(self) -> None:
         return None
@@ -280,6 +314,7 @@ class Gateway:
         }
         settings = GatewaySettings(**(defaults | overrides))
         self.batch = batch
+        self.transcriber = ScriptedTranscriber()
         gateway_metrics = GatewayMetrics(CollectorRegistry())
         self.ports = GatewayPorts(
             settings=settings,
@@ -291,6 +326,7 @@ class Gateway:
                 admission, settings.lease_renew_s, settings.refusal_memory_s, metrics=gateway_metrics
             ),
             batch=batch,
+            transcriber=self.transcriber,
             auth=Authenticator(settings.api_keys),
             adaptive=AdaptiveWindow(adaptive_policy(settings)),
             metrics=gateway_metrics,

@@ -8,7 +8,8 @@ import pytest
 from arq import Retry
 
 from asr_worker.metrics import WorkerMetrics
-from asr_worker.offline.arq_jobs import JobPolicy, VerifyJobs
+from asr_worker.offline.arq_jobs import JobPolicy, OfflineJobs
+from asr_worker.offline.transcribe import Transcriber
 from asr_worker.offline.verify import Verifier
 from shared.clock import SystemClock
 from shared.errors import BusUnavailable
@@ -33,10 +34,13 @@ class AwayFor:
         return VerifyReply(report=b"graded")
 
 
-def jobs(verifier: AwayFor, patience_s: float) -> VerifyJobs:
+def jobs(verifier: AwayFor, patience_s: float) -> OfflineJobs:
     policy = JobPolicy(bus_patience_s=patience_s)
     metrics = WorkerMetrics(create_registry())
-    return VerifyJobs("redis://unused", cast(Verifier, verifier), policy, metrics, SystemClock())
+    no_transcriber = cast(Transcriber, None)
+    return OfflineJobs(
+        "redis://unused", cast(Verifier, verifier), no_transcriber, policy, metrics, SystemClock()
+    )
 
 
 async def test_a_shard_that_is_away_for_a_moment_costs_no_try() -> None:
