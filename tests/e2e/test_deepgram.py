@@ -17,6 +17,7 @@ from deepgram.listen.v1.types import (
     ListenV1SpeechStarted,
     ListenV1UtteranceEnd,
 )
+from deepgram.types.listen_v1response import ListenV1Response
 
 from shared.audio.decode import decode_file
 from tests.e2e.system import system
@@ -91,6 +92,9 @@ async def test_deepgram_s_sdk_is_served(tmp_path: Path) -> None:
         )
         contained = await listen(client, SAMPLE.read_bytes(), model="nova-3")
         before, after = await finalized(client, pcm)
+        recorded = await client.listen.v1.media.transcribe_file(
+            request=SAMPLE.read_bytes(), model="nova-3", utterances=True
+        )
         changes = {"127.0.0.1:8000": url.removeprefix("ws://"), 'api_key="any"': f'api_key="{KEY}"'}
         printed = await documented_client("deepgram", pcm, tmp_path, changes)
         for wrong, asked, status in ((KEY, PCM | {"diarize": True}, 400), ("other", PCM, 401)):
@@ -104,6 +108,11 @@ async def test_deepgram_s_sdk_is_served(tmp_path: Path) -> None:
         ListenV1UtteranceEnd,
         ListenV1Metadata,
     }
+    assert isinstance(recorded, ListenV1Response)
+    (channel,) = recorded.results.channels
+    assert channel.alternatives
+    assert wrong_words(channel.alternatives[0].transcript or "") <= MOST_WRONG
+    assert recorded.results.utterances
     assert any(isinstance(one, ListenV1Results) and not one.is_final for one in live)
     assert any(isinstance(one, ListenV1Results) and one.speech_final for one in live)
     for messages in (live, contained, before + after):
