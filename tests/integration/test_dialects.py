@@ -78,6 +78,21 @@ async def test_the_end_answers_everything_that_came(dialect: DialectClient) -> N
     assert told.code in (1000, -1)
 
 
+@pytest.mark.parametrize("dialect", [one for one in TRANSCRIBING if one.end], ids=lambda one: one.name)
+async def test_what_comes_after_the_end_changes_nothing(dialect: DialectClient) -> None:
+    async with gateway() as (w, made):
+        w.worker.working.clear()
+        conversation = await dialect.open(made)
+        await speak(conversation, TAIL_AT_ONCE)
+        await conversation.send(dialect.end)
+        await speak(conversation, speech.recite([6]))
+        await conversation.send(dialect.end)
+        w.worker.working.set()
+        told = await conversation.rest()
+    assert words(dialect, told) == SPOKEN
+    assert (dialect.errors(told.events), told.code) == ([], 1000)
+
+
 @each_transcribing
 @pytest.mark.parametrize("seed", range(3))
 async def test_finals_never_change_and_follow_time(dialect: DialectClient, seed: int) -> None:
@@ -278,7 +293,10 @@ async def one_by_chance(dialect: DialectClient, made: Gateway, chance: random.Ra
                 await conversation.send(text_by_chance(chance, tuple(dialect.texts)))
             else:
                 await conversation.send(binary_by_chance(chance) or b"\0")
-        await conversation.send(dialect.end)
+        for _ in range(chance.choice([1, 1, 2]) if dialect.end else 1):
+            await conversation.send(dialect.end)
+            if dialect.end:
+                await conversation.send(binary_by_chance(chance) or b"\0")
     except Gone:
         pass  # one of them ended it
     told = await conversation.rest()
