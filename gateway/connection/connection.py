@@ -214,8 +214,9 @@ class Connection:
 
     async def _answer_what_came(self) -> None:
         """Who cannot come back to the session gets the answers to all that was taken, before the end."""
-        self._reason_at_end = EndReason.DRAINING
-        self._receiver.end()
+        if not self._core.segmenter.end_requested:
+            self._reason_at_end = EndReason.DRAINING
+            self._receiver.end()
         await asyncio.sleep(_LAST_ANSWERS_S)  # the last answer ends the connection, and this with it
 
     def _end_early(self, why: str) -> None:

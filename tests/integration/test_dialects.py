@@ -17,6 +17,7 @@ from urllib.parse import quote
 import msgspec
 import pytest
 
+from gateway.connection.connection import Connection
 from shared.protocol.segments import Segment, SegmentResult
 from tests.integration.dialect_clients import ALL, TRANSCRIBING, Conversation, DialectClient, Gone, Told
 from tests.unit.gateway import speech
@@ -180,6 +181,34 @@ async def test_a_drain_says_reconnect_in_the_dialect_s_own_way(dialect: DialectC
     assert dialect.says_reconnect(told)
     heard = words(dialect, told)
     assert heard == SPOKEN[: len(heard)]
+
+
+def has_ended(made: Gateway) -> bool:
+    """Whether the one live connection has been told that no more audio comes."""
+    (connection,) = made.ports.connections._live.values() or (None,)
+    return isinstance(connection, Connection) and connection._core.segmenter.end_requested
+
+
+@pytest.mark.parametrize(
+    "dialect", [one for one in TRANSCRIBING if one.name != "transcriptions"], ids=lambda one: one.name
+)
+async def test_who_has_ended_and_cannot_resume_is_answered_to_the_end_in_a_drain(
+    dialect: DialectClient,
+) -> None:
+    async with gateway() as (w, made):
+        w.worker.working.clear()
+        conversation = await dialect.open(made)
+        await speak(conversation, TAIL_AT_ONCE)
+        await conversation.send(dialect.end)
+        await eventually(lambda: has_ended(made))
+        draining = asyncio.create_task(made.ports.connections.drain(0))
+        await asyncio.sleep(0)
+        w.worker.working.set()
+        told = await conversation.rest()
+        await draining
+    assert words(dialect, told) == SPOKEN
+    assert dialect.errors(told.events) == []
+    assert told.code in (1000, -1)
 
 
 @each
