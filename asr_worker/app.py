@@ -174,4 +174,10 @@ def _policy(settings: WorkerSettings) -> WorkerPolicy:
 
 
 def _job_policy(settings: WorkerSettings) -> JobPolicy:
-    return JobPolicy(settings.max_jobs, settings.job_timeout_s, settings.job_poll_s, settings.drain_timeout_s)
+    return JobPolicy(
+        settings.max_jobs,
+        settings.job_timeout_s,
+        settings.job_poll_s,
+        settings.drain_timeout_s,
+        pool=PoolName(settings.pool),
+    )

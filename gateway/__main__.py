@@ -7,8 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
-from gateway.admission.adaptive_window import AdaptiveWindow, adaptive_policy
+from gateway.admission.circuit import Circuit, CircuitPolicy
+from gateway.admission.circuits import Circuits
 from gateway.admission.lease_keeper import LeaseKeeper
+from gateway.admission.pools import catalogue_of
+from gateway.admission.quality import Quality
 from gateway.admission.router_client import Admission, HttpAdmission, OpenAdmission
 from gateway.app import build_admin, build_app, build_stream, build_whisperlive
 from gateway.auth.api_keys import Authenticator
@@ -152,9 +155,12 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
         await stack.enter_async_context(running(memory.run(), "redis-memory"))
         feed = RedisResultFeed(connections, metrics=bus_metrics)
         stack.push_async_callback(feed.close)
-        admission = open_admission(settings)
+        policy = CircuitPolicy(settings.circuit_failures, settings.circuit_open_s)
+        circuits = Circuits(policy, SystemClock(), metrics, len(parse_urls(settings.redis_url)))
+        models = catalogue_of(settings)
+        admission = open_admission(settings, circuits.router)
         stack.push_async_callback(admission.close)
-        batch = ArqVerifier(settings.control_url, timeout_s=settings.batch_timeout_s)
+        batch = ArqVerifier(settings.control_url, timeout_s=settings.batch_timeout_s, circuit=circuits.batch)
         stack.push_async_callback(batch.close)
         transcriber = ArqTranscriber(settings.control_url, timeout_s=settings.transcribe_timeout_s)
         stack.push_async_callback(transcriber.close)
@@ -177,7 +183,7 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
             batch=batch,
             transcriber=transcriber,
             auth=Authenticator(settings.api_keys),
-            adaptive=AdaptiveWindow(adaptive_policy(settings)),
+            quality=Quality(settings, models, metrics),
             metrics=metrics,
             connections=ConnectionRegistry(
                 settings.max_connections,
@@ -190,13 +196,17 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
             encoder=encoder,
             speech=speech,
             usage=usage,
+            models=models,
+            circuits=circuits,
         )
 
 
-def open_admission(settings: GatewaySettings) -> Admission:
+def open_admission(settings: GatewaySettings, circuit: Circuit | None = None) -> Admission:
     """The routers of `ROUTER_URL`, or nobody to ask."""
     urls = [url.strip() for url in settings.router_url.split(",") if url.strip()]
-    return HttpAdmission(urls, api_key=settings.router_api_key) if urls else OpenAdmission()
+    if not urls:
+        return OpenAdmission()
+    return HttpAdmission(urls, api_key=settings.router_api_key, circuit=circuit)
 
 
 if __name__ == "__main__":

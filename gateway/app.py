@@ -18,6 +18,7 @@ from gateway.dialects.deepgram import dialect as deepgram
 from gateway.dialects.deepgram import recordings as deepgram_recordings
 from gateway.dialects.openai import models as openai_models
 from gateway.dialects.openai import transcriptions as openai_transcriptions
+from gateway.dialects.openai.realtime import socket as openai_realtime
 from gateway.dialects.recite import dialect as recite
 from gateway.dialects.transcriptions import dialect as transcriptions
 from gateway.dialects.verify import dialect as verify_ws
@@ -27,7 +28,6 @@ from gateway.http.answers import no_such_socket, on_http_error
 from gateway.http.uploads import Uploads
 from gateway.transport.entry_check import EntryCheck
 from gateway.transport.websocket import TransportFinder
-from shared.ids import PoolName
 
 
 def build_app(ports: GatewayPorts) -> ASGIApp:
@@ -35,8 +35,7 @@ def build_app(ports: GatewayPorts) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        pool = PoolName(ports.settings.asr_pool)
-        keeping = ports.leases.run(pool, ports.adaptive.note_load)
+        keeping = ports.leases.run(ports.models.names, ports.quality.note_load)
         renewals = asyncio.create_task(keeping, name="renew-leases")
         try:
             async with committed_lines.serving(ports):
@@ -56,6 +55,7 @@ def build_app(ports: GatewayPorts) -> ASGIApp:
         *openai_transcriptions.routes(ports, uploads),
         *openai_models.routes(ports),
         *deepgram_recordings.routes(ports, uploads),
+        *openai_realtime.routes(ports),
         *verify.routes(ports, uploads),
         *verses.routes(),
         *sessions.routes(ports),

@@ -33,6 +33,11 @@ class EngineCapabilities:
     max_window_s: float
     features: FeatureConfig | None = None
 
+    @property
+    def model_version(self) -> str:
+        """The model as heartbeats and reports name it."""
+        return f"{self.model}@{self.version}" if self.version else self.model
+
 
 @dataclass(frozen=True, slots=True)
 class EngineItem:

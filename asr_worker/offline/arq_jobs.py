@@ -26,6 +26,8 @@ from shared.audio.formats import SAMPLE_RATE
 from shared.bus.redis_connections import ConnectionLimits, command, heeding_cancel, open_client
 from shared.clock import Clock
 from shared.errors import BusUnavailable, RattilError, Unavailable
+from shared.ids import PoolName
+from shared.pools import DEFAULT_POOL
 from shared.protocol.jobs import (
     JOB_QUEUE,
     MAX_RECORDING_S,
@@ -33,6 +35,7 @@ from shared.protocol.jobs import (
     VerifyReply,
     decode_request,
     dump_job,
+    job_queue,
     job_time_s,
     load_job,
 )
@@ -48,7 +51,8 @@ from shared.service.logging import get_logger
 MAX_TRIES = 3
 KEEP_RESULT_S = 120
 """How long a report waits to be fetched, s: a client that lost its gateway comes back within that."""
-HEALTH_CHECK_S = 15
+HEALTH_CHECK_S = 5
+"""How often a worker marks its queues as served; a gateway sends no job where the mark is missing."""
 LEASE_S = 6.0
 """A job whose worker has not renewed it for so long is run by another one. arq alone would wait for
 the job timeout and 10 s more."""
@@ -60,13 +64,15 @@ _log = get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class JobPolicy:
     """Bounds of the jobs: how many at once, how long one on no audio may take (s, see `job_time_s`), how
-    often to look (s), how long one waits for a Redis that is away before it is put back (s)."""
+    often to look (s), how long one waits for a Redis that is away before it is put back (s). `pool`: whose
+    jobs are run besides those that any worker may run."""
 
     max_jobs: int = 2
     timeout_s: float = 30.0
     poll_s: float = 0.1
     bus_patience_s: float = 10.0
     drain_timeout_s: float = 30.0
+    pool: PoolName = DEFAULT_POOL
 
 
 _Reply = VerifyReply | TranscribeReply
@@ -97,12 +103,19 @@ class OfflineJobs:
         self._policy = policy
         self._metrics = metrics
         self._clock = clock
+        self._slots = asyncio.Semaphore(policy.max_jobs)
+        self._picking: list[ArqWorker] = []
 
     async def run(self, stop: asyncio.Event) -> None:
+        async with asyncio.TaskGroup() as group:
+            for queue in (job_queue(self._policy.pool), JOB_QUEUE):
+                group.create_task(self._run(queue, stop), name=f"jobs-{queue}")
+
+    async def _run(self, queue: str, stop: asyncio.Event) -> None:
         retry = Retry()
         while not stop.is_set():
             try:
-                async with self._arq_worker() as worker:
+                async with self._arq_worker(queue) as worker:
                     await self._work(worker, stop)
             except (RedisError, OSError) as error:
                 self._metrics.bus_errors.labels("jobs").inc()
@@ -135,7 +148,11 @@ class OfflineJobs:
         reply: _Reply
         try:
             work = read()
-            async with _lease_kept(ctx["redis"], ctx["job_id"]), asyncio.timeout(work.limit_s):
+            async with (
+                _lease_kept(ctx["redis"], ctx["job_id"]),
+                self._slot(),
+                asyncio.timeout(work.limit_s),
+            ):
                 reply = await self._patiently(work)
         except TimeoutError:
             message = f"the recording was not finished within {work.limit_s:.0f} s; try again later"
@@ -164,17 +181,31 @@ class OfflineJobs:
             await asyncio.sleep(retry.wait_s())
 
     @asynccontextmanager
-    async def _arq_worker(self) -> AsyncIterator[ArqWorker]:
+    async def _slot(self) -> AsyncIterator[None]:
+        """One of `max_jobs` for both queues together; while all are taken, other workers get the jobs."""
+        async with self._slots:
+            self._pick(not self._slots.locked())
+            try:
+                yield
+            finally:
+                self._pick(True)
+
+    def _pick(self, allowed: bool) -> None:
+        for worker in self._picking:
+            worker.allow_pick_jobs = allowed
+
+    @asynccontextmanager
+    async def _arq_worker(self, queue: str) -> AsyncIterator[ArqWorker]:
         limits = ConnectionLimits(max_connections=2 * self._policy.max_jobs + 4)
         redis = ArqRedis(
             open_client(self._control_url, limits).connection_pool,
             job_serializer=dump_job,
             job_deserializer=load_job,
-            default_queue_name=JOB_QUEUE,
+            default_queue_name=queue,
         )
         worker = ArqWorker(
             [func(self.verify, name=VERIFY), func(self.transcribe, name=TRANSCRIBE)],
-            queue_name=JOB_QUEUE,
+            queue_name=queue,
             redis_pool=redis,
             handle_signals=False,
             max_jobs=self._policy.max_jobs,
@@ -198,14 +229,19 @@ class OfflineJobs:
         """Poll until `stop`, then let the jobs in work finish, within the drain timeout."""
         polling = asyncio.create_task(worker.async_run(), name="arq-poll")
         stopping = asyncio.create_task(stop.wait(), name="arq-stop")
+        worker.allow_pick_jobs = not self._slots.locked()
+        self._picking.append(worker)
         try:
             await asyncio.wait([polling, stopping], return_when=asyncio.FIRST_COMPLETED)
             if polling.done():
                 await heeding_cancel(polling)
+            self._picking.remove(worker)
             worker.allow_pick_jobs = False
             if worker.tasks:
                 await asyncio.wait(list(worker.tasks.values()), timeout=self._policy.drain_timeout_s)
         finally:
+            if worker in self._picking:
+                self._picking.remove(worker)
             # A cancelled job is put back by arq and run by another worker.
             left = [polling, stopping, *worker.tasks.values()]
             await cancel_all(left)

@@ -22,6 +22,10 @@ _KEY_PREFIX = "rattil.key."
 _KEY64_PREFIX = "rattil.key64."
 """The same with the key in base64url (RFC 4648, 5): a subprotocol has no `=`, `/` or space."""
 
+_OPENAI_PREFIX = "openai-insecure-api-key."
+"""The same as OpenAI's clients in browsers write it, beside the subprotocol `realtime`."""
+_OPENAI_SUBPROTOCOL = "realtime"
+
 _SCHEMES = frozenset({"bearer", "token"})
 """What stands before a key in `Authorization` (`Token KEY`), and as a subprotocol of its own (`token`)."""
 
@@ -143,8 +147,9 @@ class Authenticator:
 
 def chosen_subprotocol(offered: Sequence[str]) -> str | None:
     """The one to answer with of those that a client offers: never one that holds a key."""
-    if SUBPROTOCOL in offered:
-        return SUBPROTOCOL
+    for known in (SUBPROTOCOL, _OPENAI_SUBPROTOCOL):
+        if known in offered:
+            return known
     return offered[0] if offered and offered[0].lower() in _SCHEMES else None
 
 
@@ -157,6 +162,8 @@ def _presented(headers: Mapping[str, str], query: Mapping[str, str], subprotocol
     for offered in subprotocols:
         if offered.startswith(_KEY_PREFIX):
             return offered.removeprefix(_KEY_PREFIX)
+        if offered.startswith(_OPENAI_PREFIX):
+            return offered.removeprefix(_OPENAI_PREFIX)
         if offered.startswith(_KEY64_PREFIX):
             return _decoded(offered.removeprefix(_KEY64_PREFIX))
     if len(subprotocols) == 2 and subprotocols[0].lower() in _SCHEMES:

@@ -334,7 +334,7 @@ class Connection:
         if not latency.live:
             return
         if self._plan.adaptive:
-            self._ports.adaptive.observe(latency.total_ms)
+            self._ports.quality.observe(self._core.identity.pool, latency.total_ms)
         metrics.queued.observe(latency.queued_ms / 1000)
         metrics.inference.observe(latency.inference_ms / 1000)
         slow = latency.total_ms >= _EXEMPLAR_FROM_MS

@@ -37,7 +37,8 @@ class SegmentWriter:
     def __init__(self, ports: GatewayPorts, core: SessionCore) -> None:
         self._ports = ports
         self._core = core
-        self._patience = BusRetry(ports.clock, ports.metrics, ports.settings.bus_grace_s)
+        circuit = ports.circuits.bus(core.identity.session_id)
+        self._patience = BusRetry(ports.clock, ports.metrics, ports.settings.bus_grace_s, circuit)
         self._trouble: Trouble | None = None
         self._settled: list[LoggedResult] = []
 

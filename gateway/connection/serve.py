@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from contextlib import AsyncExitStack
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
 
+from gateway.admission.circuits import bus_away
 from gateway.admission.slot import Slot
 from gateway.connection.connection import Connection
 from gateway.connection.dialect import Dialect
@@ -101,17 +102,18 @@ async def _serve(
     async with AsyncExitStack() as stack:
         stack.enter_context(ports.connections.place(request.session_id, request.tenant, address))
         stack.push_async_callback(slot.give_back)
-        if request.named:
-            # First who owns the session, then its slot: a resume that is refused must not touch it.
-            await _subscribe(ports, request, connection_id, inbox, stack)
-            stored, pool = await _go_on(ports, request, opener, slot)
-        else:
-            ports.expect_storage()
-            # Asked again: of many who came at once, the first has its answer by now.
-            ports.leases.expect_room()
-            stored, pool = NOTHING_STORED, await slot.take(_pool(ports, request), owner=False)
-            await _subscribe(ports, request, connection_id, inbox, stack)
-        opening: Opening = await opener.open(pool, stored)
+        with _bus_guard(ports, request):
+            if request.named:
+                # First who owns the session, then its slot: a resume that is refused must not touch it.
+                await _subscribe(ports, request, connection_id, inbox, stack)
+                stored, pool = await _go_on(ports, request, opener, slot)
+            else:
+                ports.expect_storage()
+                # Asked again: of many who came at once, the first has its answer by now.
+                ports.leases.expect_room(_pool(ports, request))
+                stored, pool = NOTHING_STORED, await slot.take(_pool(ports, request), owner=False)
+                await _subscribe(ports, request, connection_id, inbox, stack)
+            opening: Opening = await opener.open(pool, stored)
         connection = Connection(ports, transport, dialect, request, opening, inbox)
         stack.enter_context(ports.connections.live(connection_id, connection))
         end = await connection.run()
@@ -120,6 +122,13 @@ async def _serve(
         may_come_back = end is None or end.reason.may_come_back
         slot.keep(may_come_back and request.resumable and connection.may_go_on)
         return end
+
+
+def _bus_guard(ports: GatewayPorts, request: SessionRequest) -> AbstractContextManager[None]:
+    """New sessions do not wait for a Redis that is known to be away; one that lives tries all the same."""
+    if request.claims_progress:
+        return nullcontext()
+    return ports.circuits.bus(request.session_id).guard(bus_away, (BusUnavailable,))
 
 
 def _slot(ports: GatewayPorts, request: SessionRequest, connection_id: ConnectionId) -> Slot:
@@ -135,7 +144,7 @@ def _slot(ports: GatewayPorts, request: SessionRequest, connection_id: Connectio
 
 def _pool(ports: GatewayPorts, request: SessionRequest) -> PoolName:
     """Where a new session's segments go, if there is room."""
-    return PoolName(request.options.model or ports.settings.asr_pool)
+    return PoolName(request.options.model) if request.options.model else ports.models.default
 
 
 async def _go_on(

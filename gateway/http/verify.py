@@ -72,14 +72,18 @@ class VerifyEndpoint:
 
     async def _verify(self, request: Request, tenant: str) -> Response:
         verses = verse_range(request)
+        models, asked = self._ports.models, request.query_params.get("model", "")
+        pool = models.choose(asked)
+        # A model that is asked for judges; without one the recording is judged as the end of a session is.
+        judges = (pool,) if asked else models.judges(pool)
         check_length(verses, self._ports.settings.max_passage_words)
         await asyncio.to_thread(load_passage, verses)  # refused before the upload is read
         form = await self._uploads.read(request, FIELD)
         decoded = await self._ports.decoder.decode(form.file)
-        report = await self._ports.batch.verify_upload(decoded.pcm16, str(verses))
+        report = await self._ports.batch.verify_upload(decoded.pcm16, str(verses), pools=judges)
         judged = sum(word.status != "pending" for word in report.word_analysis)
-        samples, pool = len(decoded.pcm16) // 2, self._ports.settings.asr_pool
-        self._ports.usage.count(tenant, pool, samples=samples, sessions=1, words=judged)
+        samples = len(decoded.pcm16) // 2
+        self._ports.usage.count(tenant, judges[0], samples=samples, sessions=1, words=judged)
         warnings = [DAMAGED] if decoded.damaged else []
         return json_response(msgspec.to_builtins(report) | {"warnings": warnings})
 

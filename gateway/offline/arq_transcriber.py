@@ -9,7 +9,7 @@ from typing import Protocol
 from gateway.offline.job_queue import JobQueue, bus_errors
 from shared.bus import keys
 from shared.bus.redis_connections import command
-from shared.ids import new_trace_id
+from shared.ids import PoolName, new_trace_id
 from shared.protocol.segments import TaskOptions
 from shared.protocol.transcribe_jobs import (
     TRANSCRIBE,
@@ -30,11 +30,12 @@ class BatchTranscriber(Protocol):
     """Transcribes a whole recording, PCM16 mono 16 kHz. Both methods raise `Unavailable` (or a subclass) when
     no worker answers in time, and the job's own error when it could not transcribe."""
 
-    async def transcribe(self, pcm16: bytes, options: TaskOptions) -> Sequence[Stretch]:
-        """Every stretch with speech. An empty language in `options`: the model finds out."""
+    async def transcribe(self, pcm16: bytes, options: TaskOptions, pool: PoolName) -> Sequence[Stretch]:
+        """Every stretch with speech, by the model of this pool. An empty language in `options`: the model
+        finds out."""
         ...
 
-    def follow(self, pcm16: bytes, options: TaskOptions) -> AsyncGenerator[Stretch, None]:
+    def follow(self, pcm16: bytes, options: TaskOptions, pool: PoolName) -> AsyncGenerator[Stretch, None]:
         """The same, each stretch as soon as it is known; what was given never changes."""
         ...
 
@@ -49,14 +50,16 @@ class ArqTranscriber:
         self._jobs = JobQueue(redis_url, max_queued=max_queued)
         self._timeout_s = timeout_s
 
-    async def transcribe(self, pcm16: bytes, options: TaskOptions) -> Sequence[Stretch]:
+    async def transcribe(self, pcm16: bytes, options: TaskOptions, pool: PoolName) -> Sequence[Stretch]:
         async with self._jobs.uploaded(pcm16, self._limit_s(pcm16)) as upload_id:
-            return await self._run(upload_id, pcm16, options, follow=False)
+            return await self._run(upload_id, pcm16, options, pool, follow=False)
 
-    async def follow(self, pcm16: bytes, options: TaskOptions) -> AsyncGenerator[Stretch, None]:
+    async def follow(
+        self, pcm16: bytes, options: TaskOptions, pool: PoolName
+    ) -> AsyncGenerator[Stretch, None]:
         async with self._jobs.uploaded(pcm16, self._limit_s(pcm16)) as upload_id:
             running = asyncio.create_task(
-                self._run(upload_id, pcm16, options, follow=True), name=f"transcribe-{upload_id}"
+                self._run(upload_id, pcm16, options, pool, follow=True), name=f"transcribe-{upload_id}"
             )
             told = 0
             try:
@@ -78,11 +81,12 @@ class ArqTranscriber:
         return transcribe_time_s(self._timeout_s, len(pcm16) // 2)
 
     async def _run(
-        self, upload_id: str, pcm16: bytes, options: TaskOptions, *, follow: bool
+        self, upload_id: str, pcm16: bytes, options: TaskOptions, pool: PoolName, *, follow: bool
     ) -> Sequence[Stretch]:
         request = TranscribeUpload(upload_id, len(pcm16) // 2, options, follow, new_trace_id())
         job_id, limit_s = transcribe_job_id(upload_id), self._limit_s(pcm16)
-        answer = await self._jobs.run(TRANSCRIBE, encode(request), job_id, limit_s)
+        # Another pool's model would write something else: it is waited for, or said that nobody answers.
+        answer = await self._jobs.run(TRANSCRIBE, encode(request), job_id, limit_s, (pool,), anyone=False)
         reply = decode(answer, TranscribeReply)
         failure = reply.error()
         if failure is not None:

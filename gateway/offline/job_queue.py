@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -14,9 +15,11 @@ from arq.constants import job_key_prefix, result_key_prefix
 from arq.jobs import Job, ResultNotFound, SerializationError
 from redis.exceptions import RedisError
 
+from gateway.offline.job_queues import JobQueues
 from shared.bus import keys
 from shared.bus.redis_connections import ConnectionLimits, heeding_cancel, open_client
 from shared.errors import BusUnavailable, QueueFull, Unavailable
+from shared.ids import PoolName
 from shared.protocol.jobs import JOB_QUEUE, dump_job, load_job
 from shared.service.logging import get_logger
 
@@ -35,6 +38,22 @@ _POLL_S = 0.1
 """How often the job's result is looked for; arq's own default of 0.5 s would be most of the answer time."""
 
 
+_LOOKS_PER_CHECK = 10
+"""Every so many looks it is checked whether a worker still takes jobs from the queue."""
+
+_UNSERVED_CHECKS = 3
+"""After so many checks in a row that found none, the job goes to another queue: a worker that is only slow to
+renew its mark keeps it."""
+
+
+class NoAnswer(Unavailable):
+    """No worker has answered in time."""
+
+
+class _NobodyServes(Exception):
+    """The job's queue has no worker any more, and the job was taken back."""
+
+
 class JobQueue:
     """Jobs by arq. Connects on first use, never at start. What fails raises `Unavailable` (or a subclass)."""
 
@@ -50,14 +69,27 @@ class JobQueue:
         )
         self._max_queued = max_queued
 
-    async def run(self, function: str, request: bytes, job_id: str, timeout_s: float) -> object:
-        """What the job returns. One id is one job, however often it is asked for."""
+    async def run(
+        self,
+        function: str,
+        request: bytes,
+        job_id: str,
+        timeout_s: float,
+        pools: Sequence[PoolName] = (),
+        *,
+        anyone: bool = True,
+    ) -> object:
+        """What the job returns. One id is one job, however often it is asked for.
+
+        `pools`: whose workers should run it, the most wanted first; `anyone`: any other worker may.
+        """
         try:
             async with asyncio.timeout(timeout_s):
                 with bus_errors():
-                    return await self._answer(function, request, job_id, timeout_s)
+                    queues = JobQueues(self.redis, pools, self._max_queued, anyone=anyone)
+                    return await self._answer(function, request, job_id, queues, timeout_s)
         except TimeoutError as error:
-            raise Unavailable(
+            raise NoAnswer(
                 f"no worker finished this recording within {timeout_s:.3g} s; try again later"
             ) from error
 
@@ -81,24 +113,32 @@ class JobQueue:
     async def close(self) -> None:
         await self.redis.aclose(close_connection_pool=True)
 
-    async def _answer(self, function: str, request: bytes, job_id: str, timeout_s: float) -> object:
+    async def _answer(
+        self, function: str, request: bytes, job_id: str, queues: JobQueues, timeout_s: float
+    ) -> object:
         """What the job returns. One that Redis has lost is asked for again: running twice does no harm."""
-        for tries in range(_MAX_LOSSES):
-            if await heeding_cancel(self.redis.zcard(JOB_QUEUE)) >= self._max_queued:
+        losses = 0
+        while losses < _MAX_LOSSES:
+            queue = await queues.find(job_id)
+            if await queues.length(queue) >= self._max_queued:
                 raise QueueFull(f"{self._max_queued} recordings already wait for a worker; try again later")
             enqueued = self.redis.enqueue_job(
                 function,
                 request,
                 _job_id=job_id,
+                _queue_name=queue,
                 _defer_until=await self._place_in_queue(),
                 _expires=timeout_s,
             )
             await heeding_cancel(enqueued)
             try:
-                return await self._wait(job_id)
+                return await self._wait(job_id, queue, queues)
+            except _NobodyServes:
+                _log.warning("job_moved", function=function, queue=queue)
             except (ResultNotFound, SerializationError) as error:
                 _log.warning("job_lost", function=function, why=str(error))
-                await asyncio.sleep(random.uniform(0, tries * _LOSS_PAUSE_S))
+                await asyncio.sleep(random.uniform(0, losses * _LOSS_PAUSE_S))
+                losses += 1
         raise Unavailable("Redis loses the job of this recording again and again; try again later")
 
     async def _place_in_queue(self) -> datetime:
@@ -109,15 +149,22 @@ class JobQueue:
         seconds, microseconds = await heeding_cancel(self.redis.time())
         return datetime.fromtimestamp(seconds + microseconds / 1e6, UTC) - _CLOCKS_DIFFER
 
-    async def _wait(self, job_id: str) -> object:
-        """For ever. Raises `ResultNotFound` when the job is gone."""
-        job = Job(job_id, self.redis, _queue_name=JOB_QUEUE, _deserializer=load_job)
-        while True:
+    async def _wait(self, job_id: str, queue: str, queues: JobQueues) -> object:
+        """For ever. Raises `ResultNotFound` when the job is gone, `_NobodyServes` when it was taken back
+        because no worker takes jobs from its queue any more."""
+        job = Job(job_id, self.redis, _queue_name=queue, _deserializer=load_job)
+        unserved = 0
+        for looks in itertools.count(1):
+            if looks % _LOOKS_PER_CHECK == 0:
+                unserved = 0 if await queues.served(queue) else unserved + 1
+                if unserved >= _UNSERVED_CHECKS and await queues.withdraw(queue, job_id):
+                    raise _NobodyServes
             try:
                 # One look at a time: arq's own loop goes on when redis-py loses a cancellation.
                 return await heeding_cancel(job.result(timeout=0, poll_delay=_POLL_S))
             except TimeoutError:
                 await asyncio.sleep(_POLL_S)
+        raise AssertionError("the count never ends")
 
     async def _forget_upload(self, upload_id: str) -> None:
         try:

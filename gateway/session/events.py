@@ -20,7 +20,8 @@ class Gap(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Opened:
     """The session is open. `offset`: the sample to send from. `next_seq`: seq of the next event.
-    `longest_s`: how much audio a session may have, seconds."""
+    `longest_s`: how much audio a session may have, seconds. `model`: what hears it.
+    `lowered`: quality steps that it got less by than it asked for, because of load."""
 
     session_id: SessionId
     connection_id: ConnectionId
@@ -31,6 +32,8 @@ class Opened:
     offset: int
     gap: Gap | None = None
     longest_s: float = 0.0
+    model: str = "default"
+    lowered: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

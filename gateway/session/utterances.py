@@ -191,7 +191,9 @@ class Utterances(PendingAudio):
         pcm = self._buffer.read(position.next_start, end)
         if kind is _Kind.OVERLONG and not ends_session:
             end = max(
-                position.next_start + quietest(pcm, QUIET_WITHIN), position.cut, position.next_start + 1
+                position.next_start + quietest(pcm, min(QUIET_WITHIN, position.overlap // 2)),
+                position.cut,
+                position.next_start + 1,
             )
             pcm = pcm[: (end - position.next_start) * BYTES_PER_SAMPLE]
         fresh = pcm[max(0, position.cut - position.next_start) * BYTES_PER_SAMPLE :]

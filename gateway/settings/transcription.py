@@ -47,8 +47,8 @@ class TranscriptionSettings(WindowSettings):
     transcription_pools: str = Field(
         default="",
         validation_alias="TRANSCRIPTION_POOLS",
-        description="Worker pools that clients may choose by `model`, comma-separated; "
-        "without a choice it is ASR_POOL.",
+        description="Worker pools that only transcriptions may choose by `model`, comma-separated; "
+        "every kind of session may choose those of POOLS.",
     )
 
     transcribe_timeout_s: float = Field(
@@ -104,8 +104,8 @@ class TranscriptionSettings(WindowSettings):
     )
 
     @property
-    def pool_choices(self) -> tuple[str, ...]:
-        """The pools a client may name."""
+    def transcription_only(self) -> tuple[str, ...]:
+        """The pools that only transcriptions may choose."""
         return tuple(name.strip() for name in self.transcription_pools.split(",") if name.strip())
 
     @model_validator(mode="after")

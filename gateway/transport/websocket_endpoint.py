@@ -38,6 +38,14 @@ async def _nothing(_transport: Transport) -> None:
     return
 
 
+def _as_it_is(transport: Transport) -> Transport:
+    return transport
+
+
+async def _no_other(_transport: Transport) -> SessionRequest | None:
+    return None
+
+
 class Checked(enum.Enum):
     """What is checked before a socket opens: a refusal is then an HTTP answer, not an event and a close."""
 
@@ -53,7 +61,9 @@ class SocketRules:
 
     `closes`: the close of every end. `denial`: the HTTP answer to who is refused before the socket opens, and
     `first`: for what that is. `headers`: of the answer that opens it. `ask`: what is exchanged on the open
-    socket before the request can be read; raises `BadRequest` or `PeerGone`.
+    socket before the request can be read; raises `BadRequest` or `PeerGone`. `wrap`: what a dialect puts
+    around the transport. `next_session`: what the same socket asks for once a session has ended, None:
+    nothing; it raises as `ask` does.
     """
 
     closes: Mapping[EndReason, Close]
@@ -61,6 +71,8 @@ class SocketRules:
     first: Checked = Checked.NOTHING
     headers: Sequence[tuple[bytes, bytes]] = ()
     ask: Callable[[Transport], Awaitable[None]] = _nothing
+    wrap: Callable[[Transport], Transport] = _as_it_is
+    next_session: Callable[[Transport], Awaitable[SessionRequest | None]] = _no_other
 
 
 OWN_RULES = SocketRules(CLOSES)
@@ -81,7 +93,7 @@ async def serve_websocket(
         await websocket.send_denial_response(rules.denial(Draining(_GOING_AWAY)))
         return
     address = websocket.client.host if websocket.client else ""
-    transport = StarletteSocket(websocket, rules.closes)
+    transport = rules.wrap(StarletteSocket(websocket, rules.closes))
     try:
         request = await opening.request(transport, read_request)
     except PeerGone:
@@ -97,7 +109,35 @@ async def serve_websocket(
         count_refusal(ports, error)
         await websocket.send_denial_response(rules.denial(error))
         return
-    await serve_session(ports, transport, dialect, request, address)
+    await _serve_all(ports, transport, dialect, request, address, rules)
+
+
+async def _serve_all(
+    ports: GatewayPorts,
+    transport: Transport,
+    dialect: Dialect,
+    request: SessionRequest,
+    address: str,
+    rules: SocketRules,
+) -> None:
+    """This session, and those that the same socket asks for after it."""
+    following: SessionRequest | None = request
+    while following is not None:
+        await serve_session(ports, transport, dialect, following, address)
+        try:
+            following = await rules.next_session(transport)
+        except PeerGone:
+            return
+        except RattilError as error:
+            await refuse(ports, transport, dialect, error)
+            return
+
+
+def _expect_room(ports: GatewayPorts, model: str) -> None:
+    """For the pool that a new session would go to; a model that there is not is its dialect's to refuse."""
+    if ports.models.find(model) is None:
+        return
+    ports.leases.expect_room(ports.quality.pool_for(ports.models.wish(model, transcription=True)))
 
 
 class _Opening:
@@ -120,7 +160,7 @@ class _Opening:
         await self._reached(Checked.KEY)
         await self._rules.ask(transport)
         if not names_session(query):
-            ports.leases.expect_room()
+            _expect_room(ports, query.get("model", ""))
         request = await asyncio.to_thread(read_request, query, tenant)
         await self._reached(Checked.REQUEST)
         return request

@@ -1,8 +1,10 @@
 """Batch jobs between gateway and worker (arq, on the control Redis), and the one that verifies a recording.
 
-The gateway enqueues `VERIFY` on `JOB_QUEUE` with one argument, `encode_request(request)`, using
-`dump_job`/`load_job` as arq's serializer pair (MessagePack; pickle would run code from Redis). The
-job returns `VerifyReply` as bytes, also for expected failures, so that arq never needs to carry an exception.
+The gateway enqueues `VERIFY` on the queue of the pool whose model should judge (`job_queue`), or on
+`JOB_QUEUE` where no worker of such a pool takes jobs; every worker reads the queue of its own pool and
+`JOB_QUEUE`. The one argument is `encode_request(request)`; `dump_job`/`load_job` are arq's serializer pair
+(MessagePack; pickle would run code from Redis). The job returns `VerifyReply` as bytes, also for expected
+failures, so that arq never needs to carry an exception.
 """
 
 from __future__ import annotations
@@ -23,10 +25,10 @@ from shared.errors import (
     Unavailable,
     UnknownVerse,
 )
-from shared.ids import Epoch, SessionId, TraceId
+from shared.ids import Epoch, PoolName, SessionId, TraceId
 
 JOB_QUEUE = "asr:jobs"
-"""arq's queue name (a sorted set on the control Redis)."""
+"""arq's queue name (a sorted set on the control Redis) of jobs that any worker may run."""
 
 VERIFY = "verify"
 """The job function: a whole recording against a passage."""
@@ -102,6 +104,11 @@ def job_time_s(base_s: float, samples: int) -> float:
     """How long a job may take, seconds: `base_s`, and more for long audio (0 samples: nobody knows)."""
     audio_s = samples / SAMPLE_RATE if samples else MAX_RECORDING_S
     return base_s + JOB_S_PER_AUDIO_S * audio_s
+
+
+def job_queue(pool: PoolName) -> str:
+    """arq's queue name of the jobs that only workers of this pool run."""
+    return f"asr:pool_jobs:{pool}"
 
 
 def session_job_id(session_id: SessionId, epoch: Epoch) -> str:

@@ -22,9 +22,11 @@ from asr_worker.offline.verify import Verifier
 from gateway.offline.arq_transcriber import ArqTranscriber
 from shared.audio.formats import SAMPLE_RATE
 from shared.audio.pcm import Samples
-from shared.bus.redis_connections import ConnectionLimits, open_client
+from shared.bus import keys
+from shared.bus.redis_connections import ConnectionLimits, command, open_client
 from shared.clock import SystemClock
 from shared.errors import BadAudio, BusUnavailable, DecodeFailed, Unavailable
+from shared.ids import PoolName
 from shared.protocol.segments import TaskOptions
 from shared.service.metrics import create_registry
 from shared.transcription.recording import Stretch, whole_text
@@ -33,6 +35,7 @@ WORDS = ("one", "two", "three", "four")
 SILENCE = [None] * 40
 PCM = speak([*["one"] * 10, *SILENCE, *["two"] * 10, *SILENCE, *["three"] * 10], WORDS).tobytes()
 OPTIONS = TaskOptions("en")
+POOL = PoolName("default")
 
 
 def find_loud(pcm: Samples, longest_s: float) -> list[Chunk]:
@@ -87,7 +90,7 @@ async def keys_left(url: str) -> list[bytes]:
 
 async def test_a_recording_becomes_text_and_is_not_left_behind(redis_urls: tuple[str, ...]) -> None:
     async with offline_worker(redis_urls[0]), transcriber(redis_urls[0]) as batch:
-        heard = await batch.transcribe(PCM, OPTIONS)
+        heard = await batch.transcribe(PCM, OPTIONS, POOL)
     assert whole_text(heard) == " ".join(["one"] * 10 + ["two"] * 10 + ["three"] * 10)
     assert [stretch.start_ms for stretch in heard] == [0, 5000, 10_000]
     assert await keys_left(redis_urls[0]) == []
@@ -95,15 +98,15 @@ async def test_a_recording_becomes_text_and_is_not_left_behind(redis_urls: tuple
 
 async def test_who_follows_gets_the_same_stretches_in_order(redis_urls: tuple[str, ...]) -> None:
     async with offline_worker(redis_urls[0]), transcriber(redis_urls[0]) as batch:
-        followed = [stretch async for stretch in batch.follow(PCM, OPTIONS)]
-        at_once = await batch.transcribe(PCM, OPTIONS)
+        followed = [stretch async for stretch in batch.follow(PCM, OPTIONS, POOL)]
+        at_once = await batch.transcribe(PCM, OPTIONS, POOL)
     assert followed == list(at_once)
     assert await keys_left(redis_urls[0]) == []
 
 
 async def test_who_stops_following_leaves_nothing_behind(redis_urls: tuple[str, ...]) -> None:
     async with offline_worker(redis_urls[0]), transcriber(redis_urls[0]) as batch:
-        async with aclosing(batch.follow(PCM, OPTIONS)) as following:
+        async with aclosing(batch.follow(PCM, OPTIONS, POOL)) as following:
             first = await anext(following)
         assert first.text == " ".join(["one"] * 10)
         assert await keys_left(redis_urls[0]) == []
@@ -113,6 +116,7 @@ async def test_a_stretch_that_was_told_never_changes(redis_urls: tuple[str, ...]
     control = open_client(redis_urls[0], ConnectionLimits(max_connections=4))
     uploads = RedisUploads(control)
     try:
+        await command(control, "SET", keys.upload("u"), b"", "EX", 60)
         await uploads.tell("u", 1, Stretch(0, 10, "first"))
         await uploads.tell("u", 1, Stretch(0, 10, "other"))
         await uploads.tell("u", 2, Stretch(10, 20, "second"))
@@ -128,8 +132,8 @@ async def test_failures_of_the_job_come_back_as_they_are(redis_urls: tuple[str, 
 
         async def asked(pcm16: bytes) -> list[Stretch]:
             if follow:
-                return [stretch async for stretch in batch.follow(pcm16, OPTIONS)]
-            return list(await batch.transcribe(pcm16, OPTIONS))
+                return [stretch async for stretch in batch.follow(pcm16, OPTIONS, POOL)]
+            return list(await batch.transcribe(pcm16, OPTIONS, POOL))
 
         with pytest.raises(DecodeFailed, match=r"0\.0 s"):
             await asked(speak_marker(FAIL_ITEM, 10).tobytes())
@@ -140,13 +144,20 @@ async def test_failures_of_the_job_come_back_as_they_are(redis_urls: tuple[str, 
 async def test_without_a_worker_it_says_so_in_time(redis_urls: tuple[str, ...]) -> None:
     async with transcriber(redis_urls[0], timeout_s=0.2) as batch:
         with pytest.raises(Unavailable, match="no worker"):
-            await batch.transcribe(bytes(3200), OPTIONS)
+            await batch.transcribe(bytes(3200), OPTIONS, POOL)
         with pytest.raises(Unavailable, match="no worker"):
-            [stretch async for stretch in batch.follow(bytes(3200), OPTIONS)]
+            [stretch async for stretch in batch.follow(bytes(3200), OPTIONS, POOL)]
     assert await keys_left(redis_urls[0]) == []
 
 
 async def test_a_redis_that_is_away_is_named() -> None:
     async with transcriber("redis://127.0.0.1:1") as batch:
         with pytest.raises(BusUnavailable):
-            await batch.transcribe(bytes(3200), OPTIONS)
+            await batch.transcribe(bytes(3200), OPTIONS, POOL)
+
+
+async def test_another_pools_worker_never_answers(redis_urls: tuple[str, ...]) -> None:
+    async with offline_worker(redis_urls[0]) as engine, transcriber(redis_urls[0], timeout_s=0.5) as batch:
+        with pytest.raises(Unavailable, match="no worker"):
+            await batch.transcribe(bytes(3200), OPTIONS, PoolName("english"))
+        assert engine.decoded == 0

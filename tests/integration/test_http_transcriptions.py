@@ -195,6 +195,16 @@ async def test_models_are_listed_by_every_name_they_answer_to() -> None:
     assert (unknown.status_code, problem(unknown)["code"]) == (404, "model_not_found")
 
 
+async def test_a_model_is_the_pool_that_runs_it() -> None:
+    async with edge(
+        pools="default=whisper-base,english=whisper-small", transcription_pools="arabic"
+    ) as running:
+        for model in ("whisper-1", "default", "whisper-base", "english", "whisper-small", "arabic"):
+            assert (await post(running, model=model)).status_code == 200
+        pools = running.gateway.transcriber.pools
+    assert pools == ["default", "default", "default", "english", "english", "arabic"]
+
+
 @pytest.mark.parametrize(("method", "path"), [("GET", PATH), ("DELETE", "/v1/models/whisper-1")])
 async def test_other_methods_are_refused_in_the_same_shape(method: str, path: str) -> None:
     async with edge() as running:

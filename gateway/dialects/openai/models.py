@@ -7,10 +7,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.admission.pools import ModelCatalogue
 from gateway.dependencies import GatewayPorts
 from gateway.dialects.openai.errors import BadParameter, ModelNotFound, answering_errors, wrong_method
 from gateway.http.answers import json_response
-from gateway.settings import GatewaySettings
 
 DEFAULT = "default"
 """Rattil's own name for the model of `ASR_POOL`."""
@@ -20,7 +20,7 @@ ALIASES = (
     "gpt-4o-mini-transcribe",
     "gpt-realtime-whisper",
 )
-"""OpenAI's names that clients have built in; all mean the default model."""
+"""OpenAI's names that clients have built in; all stand for the default model."""
 
 _CREATED = 1_732_838_400
 """A time that clients expect with each model (2024-11-29); there is none to tell."""
@@ -51,19 +51,17 @@ def check_served(name: str, served: tuple[str, ...]) -> str:
     return name
 
 
-def recording_models(settings: GatewaySettings) -> tuple[str, ...]:
-    """The names that a whole recording may be transcribed by."""
-    return tuple(dict.fromkeys((*ALIASES, DEFAULT, settings.asr_pool)))
+def names_of(models: ModelCatalogue) -> tuple[str, ...]:
+    """Every name that `model` may have: OpenAI's, and those of pools and of their models."""
+    own = [name for one in models.served for name in (one.pool, one.model) if name]
+    return tuple(dict.fromkeys((*ALIASES, DEFAULT, *own)))
 
 
-def live_models(settings: GatewaySettings) -> tuple[str, ...]:
-    """The names that a live session may ask for: pools, too."""
-    return tuple(dict.fromkeys((*recording_models(settings), *settings.pool_choices)))
-
-
-def pool_of(model: str, settings: GatewaySettings) -> str:
-    """The pool that a session asks for; empty for the default one."""
-    return model if model in settings.pool_choices else ""
+def wish(name: str, models: ModelCatalogue) -> str:
+    """The pool that is asked for; empty where the choice is the service's."""
+    if name in ALIASES and models.find(name) is None:
+        return ""
+    return models.wish(name, transcription=True)
 
 
 def routes(ports: GatewayPorts) -> list[Route]:
@@ -71,13 +69,13 @@ def routes(ports: GatewayPorts) -> list[Route]:
 
     async def every(request: Request) -> Response:
         ports.auth.tenant(request.headers, request.query_params)
-        names = live_models(ports.settings)
+        names = names_of(ports.models)
         return json_response(ModelList(tuple(Model(name) for name in names)))
 
     async def one(request: Request) -> Response:
         ports.auth.tenant(request.headers, request.query_params)
         name = str(request.path_params["model"])
-        return json_response(Model(check_served(name, live_models(ports.settings))))
+        return json_response(Model(check_served(name, names_of(ports.models))))
 
     others = ["POST", "PUT", "PATCH", "DELETE"]
     return [

@@ -14,11 +14,12 @@ from starlette.routing import Route
 from gateway.dependencies import GatewayPorts
 from gateway.dialects.openai.answers import Usage, answer
 from gateway.dialects.openai.errors import ErrorBody, answering_errors, problem_of, wrong_method
-from gateway.dialects.openai.models import recording_models
+from gateway.dialects.openai.models import names_of, wish
 from gateway.dialects.openai.transcription_form import TranscriptionForm, read_form
 from gateway.http.uploads import Uploads
 from gateway.transport.sse import EventStream
 from shared.errors import RattilError
+from shared.ids import PoolName
 from shared.service.logging import get_logger
 from shared.transcription.recording import Stretch, whole_text
 
@@ -77,16 +78,20 @@ class TranscriptionsEndpoint:
 
     async def _transcribe(self, request: Request, tenant: str, stack: ExitStack) -> Response:
         upload = await self._uploads.read(request, "file")
-        form = read_form(upload, recording_models(self._ports.settings))
+        models = self._ports.models
+        form = read_form(upload, names_of(models))
+        pool = PoolName(wish(form.model, models)) or models.default
         pcm16 = (await self._ports.decoder.decode(upload.file)).pcm16
         if form.stream:
-            return self._stream(form, pcm16, tenant, stack.pop_all())
-        heard = await self._ports.transcriber.transcribe(pcm16, form.task)
-        self._note_usage(tenant, pcm16, whole_text(heard))
+            return self._stream(form, pcm16, pool, tenant, stack.pop_all())
+        heard = await self._ports.transcriber.transcribe(pcm16, form.task, pool)
+        self._note_usage(tenant, pool, pcm16, whole_text(heard))
         self._count("ok")
         return answer(form, heard, len(pcm16) // 2)
 
-    def _stream(self, form: TranscriptionForm, pcm16: bytes, tenant: str, place: ExitStack) -> Response:
+    def _stream(
+        self, form: TranscriptionForm, pcm16: bytes, pool: PoolName, tenant: str, place: ExitStack
+    ) -> Response:
         """The place of the upload is held until the stream has ended, however it ends."""
         settings = self._ports.settings
 
@@ -96,16 +101,18 @@ class TranscriptionsEndpoint:
                 self._count(outcome)
 
         return EventStream(
-            self._events(form, pcm16, tenant),
+            self._events(form, pcm16, pool, tenant),
             keepalive_s=settings.sse_keepalive_s,
             send_timeout_s=settings.send_timeout_s,
             closed=closed,
         )
 
-    async def _events(self, form: TranscriptionForm, pcm16: bytes, tenant: str) -> AsyncGenerator[str, None]:
+    async def _events(
+        self, form: TranscriptionForm, pcm16: bytes, pool: PoolName, tenant: str
+    ) -> AsyncGenerator[str, None]:
         heard: list[Stretch] = []
         try:
-            following = self._ports.transcriber.follow(pcm16, form.task)
+            following = self._ports.transcriber.follow(pcm16, form.task, pool)
             async with aclosing(following):
                 async for stretch in following:
                     if stretch.text:
@@ -117,13 +124,13 @@ class TranscriptionsEndpoint:
             yield _json(ErrorBody(problem_of(error)))
             return
         text = whole_text(heard)
-        self._note_usage(tenant, pcm16, text)
+        self._note_usage(tenant, pool, pcm16, text)
         self._count("ok")
         yield _json(TextDone(text, Usage.of(len(pcm16) // 2)))
 
-    def _note_usage(self, tenant: str, pcm16: bytes, text: str) -> None:
-        pool = self._ports.settings.asr_pool
-        self._ports.usage.count(tenant, pool, samples=len(pcm16) // 2, sessions=1, words=len(text.split()))
+    def _note_usage(self, tenant: str, pool: PoolName, pcm16: bytes, text: str) -> None:
+        words = len(text.split())
+        self._ports.usage.count(tenant, pool, samples=len(pcm16) // 2, sessions=1, words=words)
 
     def _count(self, code: str) -> None:
         self._outcomes.labels(code).inc()

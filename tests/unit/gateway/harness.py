@@ -13,14 +13,18 @@ import numpy as np
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
-from gateway.admission.adaptive_window import AdaptiveWindow, adaptive_policy
+from gateway.admission.circuit import CircuitPolicy
+from gateway.admission.circuits import Circuits
 from gateway.admission.lease_keeper import LeaseKeeper
+from gateway.admission.pools import catalogue_of
+from gateway.admission.quality import Quality
 from gateway.admission.router_client import Admission, OpenAdmission
 from gateway.auth.api_keys import Authenticator
 from gateway.connection.registry import ConnectionRegistry
 from gateway.connection.window_encoder import open_encoder
 from gateway.dependencies import GatewayPorts
 from gateway.dialects.deepgram import dialect as deepgram
+from gateway.dialects.openai.realtime import socket as openai_realtime
 from gateway.dialects.recite import dialect as recite
 from gateway.dialects.transcriptions import dialect as transcriptions
 from gateway.dialects.whisperlive import dialect as whisperlive
@@ -66,6 +70,7 @@ class ScriptedBatch:
 
     def __init__(self) -> None:
         self.asked: list[tuple[SessionId, Epoch, str]] = []
+        self.judges: list[tuple[PoolName, ...]] = []
         self.forgotten: list[tuple[SessionId, Epoch]] = []
         self.failure: RattilError | None = None
         self.hold = asyncio.Event()
@@ -78,15 +83,21 @@ class ScriptedBatch:
         passage: str,
         trace_id: TraceId | None = None,
         samples: int = 0,
+        pools: Sequence[PoolName] = (),
     ) -> VerifyReport:
         self.asked.append((session_id, epoch, passage))
+        self.judges.append(tuple(pools))
         await self.hold.wait()
         if self.failure is not None:
             raise self.failure
         return report_on(passage)
 
     async def verify_upload(
-        self, pcm16: bytes, passage: str, trace_id: TraceId | None = None
+        self,
+        pcm16: bytes,
+        passage: str,
+        trace_id: TraceId | None = None,
+        pools: Sequence[PoolName] = (),
     ) -> VerifyReport:
         return report_on(passage)
 
@@ -103,6 +114,7 @@ class ScriptedTranscriber:
     def __init__(self) -> None:
         self.heard: list[Stretch] = [Stretch(0, 1000, "Hello there.", language="en")]
         self.asked: list[tuple[bytes, TaskOptions]] = []
+        self.pools: list[PoolName] = []
         self.failure: RattilError | None = None
         self.hold = asyncio.Event()
         self.hold.set()
@@ -110,12 +122,15 @@ class ScriptedTranscriber:
         self.left = 0
         """How many followers were closed, by their client or at the end."""
 
-    async def transcribe(self, pcm16: bytes, options: TaskOptions) -> Sequence[Stretch]:
-        return [stretch async for stretch in self.follow(pcm16, options)]
+    async def transcribe(self, pcm16: bytes, options: TaskOptions, pool: PoolName) -> Sequence[Stretch]:
+        return [stretch async for stretch in self.follow(pcm16, options, pool)]
 
-    async def follow(self, pcm16: bytes, options: TaskOptions) -> AsyncGenerator[Stretch, None]:
+    async def follow(
+        self, pcm16: bytes, options: TaskOptions, pool: PoolName
+    ) -> AsyncGenerator[Stretch, None]:
         """All stretches, then, when it is let, the failure or the end."""
         self.asked.append((pcm16, options))
+        self.pools.append(pool)
         self.begun.set()
         try:
             for stretch in self.heard:
@@ -328,7 +343,7 @@ class Gateway:
             batch=batch,
             transcriber=self.transcriber,
             auth=Authenticator(settings.api_keys),
-            adaptive=AdaptiveWindow(adaptive_policy(settings)),
+            quality=Quality(settings, catalogue_of(settings), gateway_metrics),
             metrics=gateway_metrics,
             connections=ConnectionRegistry(
                 settings.max_connections,
@@ -340,6 +355,8 @@ class Gateway:
             encoder=open_encoder(settings),
             speech=LoudnessDetector(),
             usage=UsageMeter(MemoryUsage(), SystemClock(), gateway_metrics),
+            models=catalogue_of(settings),
+            circuits=Circuits(CircuitPolicy(settings.circuit_failures), SystemClock(), gateway_metrics),
         )
         app = Starlette(
             routes=[
@@ -347,6 +364,7 @@ class Gateway:
                 *transcriptions.routes(self.ports),
                 *deepgram.routes(self.ports),
                 *whisperlive.routes(self.ports),
+                *openai_realtime.routes(self.ports),
                 *health.routes(self.ports),
                 *metrics.routes(self.ports),
             ]
@@ -366,6 +384,13 @@ class Gateway:
         asked: dict[str, object] = {"encoding": "linear16", "sample_rate": 16_000} | query
         chosen = {name: value for name, value in asked.items() if value is not None}
         client = Client(self.app, f"{deepgram.PATH}?{urlencode(chosen, doseq=True)}")
+        self.clients.append(client)
+        return client
+
+    def realtime(self, headers: Sequence[tuple[str, str]] = (), **query: object) -> Client:
+        """A client of `/v1/realtime`."""
+        asked: dict[str, object] = {"intent": "transcription"} | query
+        client = Client(self.app, f"{openai_realtime.PATH}?{urlencode(asked)}", headers)
         self.clients.append(client)
         return client
 

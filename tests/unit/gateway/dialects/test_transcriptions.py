@@ -148,7 +148,7 @@ async def test_options_reach_the_engine_and_never_a_neighbour() -> None:
         ({"encoding": "webm_opus", "sample_rate": 16000}, "bad_audio"),
         ({"channels": 9}, "bad_request"),
         ({"language": "English"}, "bad_request"),
-        ({"model": "huge"}, "bad_request"),
+        ({"model": "huge"}, "unknown_model"),
         ({"interim_results": "maybe"}, "bad_request"),
         ({"endpoint_ms": 5}, "bad_request"),
         ({"vocabulary": "x" * 501}, "bad_request"),
