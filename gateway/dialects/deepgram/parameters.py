@@ -60,9 +60,11 @@ class ListenOptions(NamedTuple):
 
 
 class RecordingOptions(NamedTuple):
-    """`task`: what the engine is told. `utterances`: whether sentences are told one by one, too."""
+    """`task`: what the engine is told. `pool`: empty for the default one. `utterances`: whether sentences are
+    told one by one, too."""
 
     task: TaskOptions
+    pool: str = ""
     utterances: bool = False
     finds_language: bool = False
 
@@ -98,11 +100,10 @@ def read_options(query: Query, terms: Sequence[str], settings: GatewaySettings) 
 def read_recording_options(query: Query, terms: Sequence[str], settings: GatewaySettings) -> RecordingOptions:
     """What `POST /v1/listen` asks for. Raises `BadRequest` with a sentence for the client."""
     _refuse_others(query, SERVED_FOR_RECORDINGS)
-    if _model(query, settings) not in ("", settings.asr_pool):
-        raise BadRequest("recordings are transcribed by this service's own model; leave model out")
     finds_language = flag(query, "detect_language", False)
     return RecordingOptions(
         TaskOptions("" if finds_language else _language(query), True, _prompt(terms) or None),
+        pool=_model(query, settings),
         utterances=flag(query, "utterances", False),
         finds_language=finds_language,
     )

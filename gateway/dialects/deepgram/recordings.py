@@ -21,7 +21,7 @@ from gateway.http.answers import json_response
 from gateway.http.uploads import Uploads
 from shared.audio.formats import SAMPLE_RATE
 from shared.errors import BadRequest, RattilError
-from shared.ids import new_connection_id
+from shared.ids import PoolName, new_connection_id
 from shared.service import http_json
 from shared.service.logging import get_logger
 from shared.transcription.recording import Stretch, spoken_language, whole_text
@@ -122,11 +122,11 @@ class RecordingEndpoint:
         file = await self._uploads.read_whole(request)
         created = timestamp(ports.clock.wall_ms())
         pcm16 = (await ports.decoder.decode(file)).pcm16
-        heard = await ports.transcriber.transcribe(pcm16, options.task)
+        pool = PoolName(options.pool) or ports.models.default
+        heard = await ports.transcriber.transcribe(pcm16, options.task, pool)
         samples, text = len(pcm16) // 2, whole_text(heard)
-        pool = ports.settings.asr_pool
         ports.usage.count(tenant, pool, samples=samples, sessions=1, words=len(text.split()))
-        request_id = str(new_connection_id())
+        request_id, model = str(new_connection_id()), options.pool or "default"
         metadata = Metadata(
             transaction_key="deprecated",
             request_id=request_id,
@@ -134,8 +134,8 @@ class RecordingEndpoint:
             created=created,
             duration=round(samples / SAMPLE_RATE, 3),
             channels=1,
-            models=("default",),
-            model_info={"default": ModelInfo("default", "1", "whisper")},
+            models=(model,),
+            model_info={model: ModelInfo(model, "1", "whisper")},
         )
         response = json_response(Answer(metadata, results_of(options, heard)))
         response.headers["dg-request-id"] = request_id
