@@ -15,6 +15,7 @@ from gateway.dependencies import GatewayPorts
 from gateway.dialects.committed_lines import dialect as committed_lines
 from gateway.dialects.committed_lines import websocket as committed_websocket
 from gateway.dialects.deepgram import dialect as deepgram
+from gateway.dialects.deepgram import recordings as deepgram_recordings
 from gateway.dialects.openai import models as openai_models
 from gateway.dialects.openai import transcriptions as openai_transcriptions
 from gateway.dialects.openai.realtime import secrets as openai_secrets
@@ -54,6 +55,7 @@ def build_app(ports: GatewayPorts) -> ASGIApp:
         *whisperlive.routes(ports),
         *openai_transcriptions.routes(ports, uploads),
         *openai_models.routes(ports),
+        *deepgram_recordings.routes(ports, uploads),
         *openai_realtime.routes(ports),
         *openai_secrets.routes(ports),
         *verify.routes(ports, uploads),

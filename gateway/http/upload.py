@@ -54,9 +54,7 @@ async def read_form(request: Request, limits: UploadLimits, field: str) -> Form:
 
     Raises `BadRequest`, `BadAudio`, `TooLarge`, `UploadTooSlow`, or Starlette's `ClientDisconnect`.
     """
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limits.max_bytes:
-        raise _too_large(limits.max_bytes)
+    _check_declared(request, limits)
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise BadRequest(f"the body must be multipart/form-data with a file field named {field!r}")
     bounded = Request(request.scope, _BoundedReceive(request, limits))
@@ -72,6 +70,24 @@ async def read_form(request: Request, limits: UploadLimits, field: str) -> Form:
     except (MultiPartException, HTTPException) as error:
         detail = error.detail if isinstance(error, HTTPException) else error.message
         raise BadRequest(f"the multipart body cannot be read: {detail}") from error
+
+
+async def read_body(request: Request, limits: UploadLimits) -> bytes:
+    """A body that is nothing but the recording.
+
+    Raises `BadAudio`, `TooLarge`, `UploadTooSlow`, or Starlette's `ClientDisconnect`.
+    """
+    _check_declared(request, limits)
+    body = await Request(request.scope, _BoundedReceive(request, limits)).body()
+    if not body:
+        raise BadAudio("the body is empty; send the recording as it is")
+    return body
+
+
+def _check_declared(request: Request, limits: UploadLimits) -> None:
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limits.max_bytes:
+        raise _too_large(limits.max_bytes)
 
 
 class _BoundedReceive:

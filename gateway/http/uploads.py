@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from gateway.admission.concurrency_limit import ConcurrencyLimit
 from gateway.dependencies import GatewayPorts
-from gateway.http.upload import Form, UploadLimits, read_form
+from gateway.http.upload import Form, UploadLimits, read_body, read_form
 
 
 class Uploads:
@@ -44,3 +44,7 @@ class Uploads:
     async def read(self, request: Request, field: str) -> Form:
         """The form with the file under `field`; see `read_form` for what it raises."""
         return await read_form(request, self._limits, field)
+
+    async def read_whole(self, request: Request) -> bytes:
+        """The body, all of it a recording; see `read_body` for what it raises."""
+        return await read_body(request, self._limits)

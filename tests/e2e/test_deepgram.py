@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from deepgram import AsyncDeepgramClient
 from deepgram.core.api_error import ApiError
@@ -17,6 +18,7 @@ from deepgram.listen.v1.types import (
     ListenV1SpeechStarted,
     ListenV1UtteranceEnd,
 )
+from deepgram.types.listen_v1response import ListenV1Response
 
 from shared.audio.decode import decode_file
 from tests.e2e.system import system
@@ -32,12 +34,12 @@ KEY = "k1"
 PCM: dict[str, Any] = {"model": "nova-3", "language": "en-US", "encoding": "linear16", "sample_rate": 16_000}
 
 
-def sdk(url: str, key: str = KEY) -> AsyncDeepgramClient:
+def sdk(url: str, key: str = KEY, http: httpx.AsyncClient | None = None) -> AsyncDeepgramClient:
     host = url.removeprefix("ws://")
     here = DeepgramClientEnvironment(
         base=f"http://{host}", production=url, agent=url, agent_rest=f"http://{host}"
     )
-    return AsyncDeepgramClient(api_key=key, environment=here)
+    return AsyncDeepgramClient(api_key=key, environment=here, httpx_client=http)
 
 
 def final_text(messages: list[Any]) -> str:
@@ -91,6 +93,10 @@ async def test_deepgram_s_sdk_is_served(tmp_path: Path) -> None:
         )
         contained = await listen(client, SAMPLE.read_bytes(), model="nova-3")
         before, after = await finalized(client, pcm)
+        async with httpx.AsyncClient(timeout=120) as http:
+            recorded = await sdk(url, http=http).listen.v1.media.transcribe_file(
+                request=SAMPLE.read_bytes(), model="nova-3", utterances=True
+            )
         changes = {"127.0.0.1:8000": url.removeprefix("ws://"), 'api_key="any"': f'api_key="{KEY}"'}
         printed = await documented_client("deepgram", pcm, tmp_path, changes)
         for wrong, asked, status in ((KEY, PCM | {"diarize": True}, 400), ("other", PCM, 401)):
@@ -104,6 +110,11 @@ async def test_deepgram_s_sdk_is_served(tmp_path: Path) -> None:
         ListenV1UtteranceEnd,
         ListenV1Metadata,
     }
+    assert isinstance(recorded, ListenV1Response)
+    (channel,) = recorded.results.channels
+    assert channel.alternatives
+    assert wrong_words(channel.alternatives[0].transcript or "") <= MOST_WRONG
+    assert recorded.results.utterances
     assert any(isinstance(one, ListenV1Results) and not one.is_final for one in live)
     assert any(isinstance(one, ListenV1Results) and one.speech_final for one in live)
     for messages in (live, contained, before + after):

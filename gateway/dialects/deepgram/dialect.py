@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 
 import msgspec
 from starlette.routing import WebSocketRoute
@@ -146,12 +145,11 @@ class DeepgramDialect:
         yield messages.Error(event.code, event.message)
 
     def _metadata(self) -> messages.Metadata:
-        created = datetime.fromtimestamp(self._created_ms / 1000, UTC)
         return messages.Metadata(
             transaction_key="deprecated",
             request_id=self.request_id,
             sha256=self._sha256.hexdigest(),
-            created=created.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            created=messages.timestamp(self._created_ms),
             duration=round(self._duration_s(), 3),
             channels=self._channels,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import msgspec
 from msgspec import UNSET, UnsetType
 
@@ -95,3 +97,9 @@ _encoder = msgspec.json.Encoder()
 
 def encode(message: ServerMessage) -> str:
     return _encoder.encode(message).decode()
+
+
+def timestamp(wall_ms: int) -> str:
+    """A time of day, ms of Unix, as Deepgram writes it."""
+    written = datetime.fromtimestamp(wall_ms / 1000, UTC).isoformat(timespec="milliseconds")
+    return written.replace("+00:00", "Z")

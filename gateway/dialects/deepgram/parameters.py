@@ -11,12 +11,16 @@ from gateway.session.options import SessionOptions
 from gateway.settings import GatewaySettings
 from shared.audio.formats import MAX_CHANNELS, AudioFormat
 from shared.errors import BadRequest
+from shared.protocol.segments import TaskOptions
 
 SERVED = frozenset(
     {
         *("encoding", "sample_rate", "channels", "model", "language", "interim_results", "endpointing"),
         *("utterance_end_ms", "vad_events", "keyterm", "keywords", "multichannel"),
     }
+)
+SERVED_FOR_RECORDINGS = frozenset(
+    {"model", "language", "detect_language", "utterances", "keyterm", "keywords", "multichannel", "channels"}
 )
 WITHOUT_EFFECT = frozenset(
     {
@@ -55,6 +59,16 @@ class ListenOptions(NamedTuple):
     vad_events: bool = False
 
 
+class RecordingOptions(NamedTuple):
+    """`task`: what the engine is told. `pool`: empty for the default one. `utterances`: whether sentences are
+    told one by one, too."""
+
+    task: TaskOptions
+    pool: str = ""
+    utterances: bool = False
+    finds_language: bool = False
+
+
 def read_options(query: Query, terms: Sequence[str], settings: GatewaySettings) -> ListenOptions:
     """`terms`: every `keyterm` and `keywords`. Raises `BadRequest` with a sentence for the client."""
     _refuse_others(query)
@@ -83,9 +97,21 @@ def read_options(query: Query, terms: Sequence[str], settings: GatewaySettings) 
     )
 
 
-def _refuse_others(query: Query) -> None:
+def read_recording_options(query: Query, terms: Sequence[str], settings: GatewaySettings) -> RecordingOptions:
+    """What `POST /v1/listen` asks for. Raises `BadRequest` with a sentence for the client."""
+    _refuse_others(query, SERVED_FOR_RECORDINGS)
+    finds_language = flag(query, "detect_language", False)
+    return RecordingOptions(
+        TaskOptions("" if finds_language else _language(query), True, _prompt(terms) or None),
+        pool=_model(query, settings),
+        utterances=flag(query, "utterances", False),
+        finds_language=finds_language,
+    )
+
+
+def _refuse_others(query: Query, served: frozenset[str] = SERVED) -> None:
     for name, value in query.items():
-        if name not in SERVED | WITHOUT_EFFECT and value.lower() not in _OFF:
+        if name not in served | WITHOUT_EFFECT and value.lower() not in _OFF:
             raise BadRequest(f"{name[:40]} is not supported by this service; leave it out")
     if flag(query, "multichannel", False) and query.get("channels", "1") != "1":
         raise BadRequest(

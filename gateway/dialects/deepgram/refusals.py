@@ -1,15 +1,26 @@
-"""How Deepgram's clients are refused before the socket opens, and how their sockets close."""
+"""How Deepgram's clients are refused over HTTP, and how their sockets close."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from starlette.responses import JSONResponse, Response
 
 from gateway.connection.end_reason import EndReason
-from shared.errors import BadRequest, NoCapacity, RattilError, Unauthorised
+from shared.errors import (
+    BadAudio,
+    BadRequest,
+    NoCapacity,
+    RattilError,
+    TooLarge,
+    TooManyRequests,
+    Unauthorised,
+    UploadTooSlow,
+)
 from shared.ids import new_connection_id
 from shared.protocol.close_codes import Close
+from shared.service import http_json
 
 _DONE = Close(1000, "done")
 _SERVER = Close(1011, "NET-0000: the service failed; connect again")
@@ -34,18 +45,26 @@ CLOSES: Mapping[EndReason, Close] = {
 
 def denial(error: RattilError) -> Response:
     """The answer to a request that is refused: Deepgram's body and headers."""
-    status, code = _status(error)
     request_id = new_connection_id()
     headers = {"dg-request-id": request_id, "dg-error": error.code}
-    if isinstance(error, NoCapacity):
-        headers["Retry-After"] = str(max(1, round(error.retry_after_s)))
-    body = {"err_code": code, "err_msg": error.for_client, "request_id": request_id}
-    return JSONResponse(body, status, headers)
+    if error.retryable:
+        wait_s = error.retry_after_s if isinstance(error, NoCapacity) else http_json.RETRY_AFTER_S
+        headers["Retry-After"] = str(max(1, math.ceil(wait_s)))
+    if isinstance(error, UploadTooSlow):
+        headers["Connection"] = "close"  # or the rest of the body would go on arriving as slowly
+    body = {"err_code": _code(error), "err_msg": error.for_client, "request_id": request_id}
+    return JSONResponse(body, http_json.status_of(error), headers)
 
 
-def _status(error: RattilError) -> tuple[int, str]:
+def _code(error: RattilError) -> str:
     if isinstance(error, Unauthorised):
-        return 401, "INVALID_AUTH"
+        return "INVALID_AUTH"
+    if isinstance(error, BadAudio | UploadTooSlow):
+        return "INVALID_AUDIO"
+    if isinstance(error, TooLarge):
+        return "PAYLOAD_TOO_LARGE"
     if isinstance(error, BadRequest):
-        return 400, "INVALID_QUERY_PARAMETER"
-    return (503, "SERVICE_UNAVAILABLE") if error.retryable else (500, "INTERNAL_SERVER_ERROR")
+        return "INVALID_QUERY_PARAMETER"
+    if isinstance(error, TooManyRequests):
+        return "TOO_MANY_REQUESTS"
+    return "SERVICE_UNAVAILABLE" if error.retryable else "INTERNAL_SERVER_ERROR"

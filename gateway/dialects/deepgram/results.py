@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
 
 from gateway.dialects.deepgram import messages
 from gateway.dialects.deepgram.parameters import ListenOptions
+from gateway.dialects.deepgram.words import confidence_of, words_of
 from gateway.interpreters.transcription.interpreter import UtteranceHeard
-from shared.hearing import HeardWord
 from shared.transcription.utterances import Utterance
 
 
@@ -125,9 +124,8 @@ class Transcriber:
     def _results(self, utterance: Utterance, *, final: bool, paused: bool = False) -> messages.Results:
         start = max(utterance.start_ms / 1000, self._last_end)
         end = max(utterance.end_ms / 1000, start)
-        words = _words((*utterance.words, *utterance.pending), _Times(start, end))
-        certain = sum(word.confidence for word in words) / len(words) if words else 0.0
-        said = messages.Alternative(utterance.text, round(certain, 4), words)
+        words = words_of((*utterance.words, *utterance.pending), start, end)
+        said = messages.Alternative(utterance.text, confidence_of(words), words)
         return self._made(_Times(start, end), said, final, paused)
 
     def _nothing(self) -> messages.Results:
@@ -144,31 +142,3 @@ class Transcriber:
             channel=messages.Channel((said,)),
             metadata=self._metadata,
         )
-
-
-def _words(words: Sequence[HeardWord], times: _Times) -> tuple[messages.Word, ...]:
-    """A word without times of its own has those of its utterance."""
-    return tuple(
-        messages.Word(
-            word=_bare(word.text),
-            start=times.start if word.start_ms is None else word.start_ms / 1000,
-            end=times.end if word.end_ms is None else word.end_ms / 1000,
-            confidence=round(word.confidence, 4),
-            punctuated_word=word.text,
-        )
-        for word in words
-    )
-
-
-def _bare(word: str) -> str:
-    """In small letters, without punctuation around it; marks within and above letters stay."""
-    begin, end = 0, len(word)
-    while begin < end and _is_punctuation(word[begin]):
-        begin += 1
-    while begin < end and _is_punctuation(word[end - 1]):
-        end -= 1
-    return word[begin:end].lower() or word
-
-
-def _is_punctuation(letter: str) -> bool:
-    return unicodedata.category(letter).startswith("P")

@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gateway.dialects.deepgram import messages
-from gateway.dialects.deepgram.parameters import SERVED, WITHOUT_EFFECT
+from gateway.dialects.deepgram import messages, recordings
+from gateway.dialects.deepgram.parameters import SERVED, SERVED_FOR_RECORDINGS, WITHOUT_EFFECT
 from gateway.dialects.deepgram.refusals import CLOSES
 
 PAGE = (Path(__file__).parents[3] / "docs" / "clients" / "deepgram.md").read_text(encoding="utf-8")
@@ -21,6 +21,12 @@ STRUCTS = [
     messages.Channel,
     messages.ResultsMetadata,
     messages.ModelInfo,
+    recordings.Answer,
+    recordings.Metadata,
+    recordings.Results,
+    recordings.Channel,
+    recordings.Alternative,
+    recordings.Utterance,
 ]
 
 
@@ -31,7 +37,7 @@ def test_every_message_and_field_is_named(message: type[msgspec.Struct]) -> None
 
 
 def test_every_parameter_is_named() -> None:
-    assert (SERVED | WITHOUT_EFFECT) - {"token"} <= NAMED
+    assert (SERVED | SERVED_FOR_RECORDINGS | WITHOUT_EFFECT) - {"token"} <= NAMED
 
 
 def test_every_close_code_is_named() -> None:
