@@ -56,11 +56,9 @@ async def every_state(page: Tab) -> list[str]:
         await page.page.wait_for_selector(f"{sheet}[open]")
         found += await findings(page, sheet)
         await page.page.keyboard.press("Escape")
-    await page.page.click("#main")
-    await page.judged(11)
+    await page.recite(11)
     found += await findings(page, "reciting")
-    await page.page.click("#main[data-act=stop]")
-    await page.page.wait_for_selector("#result[open]")
+    await page.stop()
     found += await findings(page, "result")
     await page.page.keyboard.press("Escape")
     await page.page.locator(".word").nth(6).click()
@@ -147,8 +145,7 @@ async def test_words_have_shapes_where_colours_are_forced(microphone: Path) -> N
         scripted(recite) as service,
         tab(f"{service.url}?verses=112", microphone=microphone, forced_colors="active") as page,
     ):
-        await page.page.click("#main")
-        await page.judged(11)
+        await page.recite(11)
         shapes = await page.page.evaluate(shape)
     assert [display for display, _, _ in shapes] == ["block"] * 3
     assert len({picture for _, picture, _ in shapes}) == 3
@@ -160,10 +157,8 @@ async def test_the_page_is_arabic_for_those_who_read_arabic(microphone: Path) ->
         scripted(recite) as service,
         tab(f"{service.url}?verses=112", microphone=microphone, locale="ar-EG") as page,
     ):
-        await page.page.click("#main")
-        await page.judged(11)
-        await page.page.click("#main[data-act=stop]")
-        await page.page.wait_for_selector("#result[open]")
+        await page.recite(11)
+        await page.stop()
         text = await page.page.inner_text("body")
         result = await page.page.inner_text("#result-head")
         direction = await page.page.evaluate("getComputedStyle(document.body).direction")

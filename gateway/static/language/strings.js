@@ -167,6 +167,11 @@ export const STRINGS = {
     'sound.lost': 'The microphone is gone. Connect one, then touch Stop and recite again.',
     'sound.changed': 'The microphone has changed; go on reciting.',
     'sound.missed': 'For {seconds} s the page could not listen. Words recited then are not judged.',
+    'quality.noise': 'The sound is too poor to judge: there is much noise. Recite where it is quieter.',
+    'quality.clipping': 'The sound is too poor to judge: it is cut off. Move away from the microphone a little.',
+    'quality.quiet': 'The sound is too poor to judge: the voice is too quiet. Come closer to the microphone.',
+    'quality.unclear': 'The sound is too poor to judge: it is not clear. Check the microphone and how far away it is.',
+    'quality.other': 'The sound is too poor to judge. Come closer to the microphone, where it is quiet.',
 
     'error.microphone_denied': 'This page may not use the microphone. Allow it in the address bar of the browser, then try again.',
     'error.microphone_missing': 'No microphone was found. Connect one, then try again.',
@@ -380,6 +385,11 @@ export const STRINGS = {
     'sound.lost': 'ذهب الميكروفون. صِل آخر، ثم المس «أنهِ» واتلُ من جديد.',
     'sound.changed': 'تغيّر الميكروفون؛ تابع تلاوتك.',
     'sound.missed': 'لم تستطع الصفحة الاستماع مدة {seconds} ث. ما تُلي فيها لم يُقيَّم.',
+    'quality.noise': 'الصوت لا يصلح للتقييم: فيه ضجيج كثير. اتلُ في مكان أهدأ.',
+    'quality.clipping': 'الصوت لا يصلح للتقييم: هو عالٍ ومقطوع. ابتعد قليلًا عن الميكروفون.',
+    'quality.quiet': 'الصوت لا يصلح للتقييم: هو خافت. اقترب من الميكروفون.',
+    'quality.unclear': 'الصوت لا يصلح للتقييم: ليس واضحًا. تحقّق من الميكروفون ومن بُعده عنك.',
+    'quality.other': 'الصوت لا يصلح للتقييم. اقترب من الميكروفون في مكان هادئ.',
 
     'error.microphone_denied': 'لا يُسمح لهذه الصفحة بالميكروفون. اسمح به من شريط العنوان ثم حاول مرة أخرى.',
     'error.microphone_missing': 'لم يُعثر على ميكروفون. صِل واحدًا ثم حاول مرة أخرى.',
