@@ -10,6 +10,7 @@ import pytest
 
 from tests.e2e.browser import Tab, chromium, tab
 from tests.e2e.microphones import RATE, voice, write_wav
+from tests.e2e.scripted_service import RATE as SAMPLE_RATE
 from tests.e2e.scripted_service import Connection, Script, scripted
 
 pytestmark = [
@@ -374,6 +375,49 @@ async def test_a_locked_screen_is_told_and_what_was_missed_is_not_judged(microph
         statuses = await page.statuses()
     assert "interrupted" in locked
     assert statuses[4:6] == ["not_judged", "not_judged"]
+
+
+@pytest.mark.parametrize("rate", [8_000, 22_050, 44_100, 96_000])
+async def test_sound_of_any_rate_arrives_as_it_was(tmp_path: Path, rate: int) -> None:
+    pitch = 440
+    tone = 0.2 * np.sin(2 * np.pi * pitch * np.arange(20 * RATE) / RATE)
+    heard = write_wav(tone, tmp_path / "tone.wav")
+    of_rate = f"""{{
+      const Real = window.AudioContext;
+      window.AudioContext = class extends Real {{ constructor() {{ super({{sampleRate: {rate}}}); }} }};
+    }} true"""
+    async with (
+        scripted(ready_and_pong) as service,
+        tab(f"{service.url}?verses=112", microphone=heard) as page,
+    ):
+        await page.page.evaluate(of_rate)
+        await page.recite(4)
+        await service.connections[0].heard(1.5)
+        sound = np.frombuffer(bytes(service.connections[0].sound), dtype="<i2")[-SAMPLE_RATE:]
+    strength = np.abs(np.fft.rfft(sound * np.hanning(sound.size)))
+    assert abs(int(np.argmax(strength)) - pitch) <= 2  # one bin of this second is one hertz
+
+
+async def test_the_screen_stays_on_while_somebody_recites(microphone: Path) -> None:
+    watch = """{
+      window.asked = [];
+      navigator.wakeLock.request = async (kind) => {
+        asked.push(kind);
+        return {release: async () => { asked.push('released'); }};
+      };
+    } true"""
+    async with (
+        scripted(ready_and_pong) as service,
+        tab(f"{service.url}?verses=112", microphone=microphone) as page,
+    ):
+        await page.page.evaluate(watch)
+        await page.recite(4)
+        reciting = await page.page.evaluate("asked")
+        await page.page.click("#cancel")
+        await page.page.wait_for_selector("#main[data-act=recite]")
+        after = await page.page.evaluate("asked")
+    assert reciting == ["screen"]
+    assert after == ["screen", "released"]
 
 
 async def test_a_refused_microphone_is_told_with_what_to_do() -> None:
