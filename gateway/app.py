@@ -16,7 +16,7 @@ from gateway.dialects.committed_lines import dialect as committed_lines
 from gateway.dialects.recite import dialect as recite
 from gateway.dialects.transcriptions import dialect as transcriptions
 from gateway.dialects.verify import dialect as verify_ws
-from gateway.http import health, metrics, page, sessions, usage, verify, verses
+from gateway.http import description, health, metrics, page, sessions, usage, verify, verses
 from gateway.http.answers import no_such_socket, on_http_error
 from gateway.transport.entry_check import EntryCheck
 from gateway.transport.websocket import TransportFinder
@@ -49,6 +49,7 @@ def build_app(ports: GatewayPorts) -> ASGIApp:
         *usage.routes(ports),
         *health.routes(ports),
         *metrics.routes(ports),
+        *description.routes(),
         WebSocketRoute("/{path:path}", no_such_socket),
         *page.routes(ports.settings),
     ]

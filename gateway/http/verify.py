@@ -42,6 +42,12 @@ async def _only_post(_request: Request) -> Response:
     return JSONResponse({"error": error}, status_code=405, headers={"Allow": "POST"})
 
 
+class UploadWarnings(msgspec.Struct, frozen=True):
+    """What an answer has beside the report: sentences about the upload."""
+
+    warnings: list[str]
+
+
 class VerifyEndpoint:
     """Holds the bounds on uploads in work: each costs its recording in memory until it is answered."""
 
@@ -96,7 +102,7 @@ class VerifyEndpoint:
         samples, pool = len(decoded.pcm16) // 2, self._ports.settings.asr_pool
         self._ports.usage.count(tenant, pool, samples=samples, sessions=1, words=judged)
         warnings = [DAMAGED] if decoded.damaged else []
-        return json_response(msgspec.to_builtins(report) | {"warnings": warnings})
+        return json_response(msgspec.to_builtins(report) | msgspec.to_builtins(UploadWarnings(warnings)))
 
 
 def verse_range(request: Request) -> VerseRange:
