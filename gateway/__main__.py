@@ -47,6 +47,7 @@ from shared.service.logging import configure_logging, get_logger
 from shared.service.metrics import create_registry
 from shared.service.running import running
 from shared.service.settings_help import load_settings
+from shared.service.tracing import open_tracing
 
 _log = get_logger(__name__)
 
@@ -136,6 +137,7 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
         stack.push_async_callback(control.aclose, close_connection_pool=True)
         usage = UsageMeter(RedisUsage(control, settings.usage_days), SystemClock(), metrics)
         await stack.enter_async_context(running(usage.run(settings.usage_flush_s), "usage"))
+        tracing = await stack.enter_async_context(open_tracing("gateway", settings))
         speech = SileroDetector()
         stack.push_async_callback(speech.close)
         yield GatewayPorts(
@@ -161,6 +163,7 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
             encoder=encoder,
             speech=speech,
             usage=usage,
+            tracing=tracing,
         )
 
 

@@ -20,6 +20,7 @@ from gateway.vad.silero import SileroDetector
 from shared.audio.decoder_pool import AudioDecoder
 from shared.bus.ports import ResultFeed, SessionStore
 from shared.clock import Clock
+from shared.service.tracing import Tracing, Untraced
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class GatewayPorts:
     `expect_storage`: raises `NoCapacity` where the bus has no room for a new session's audio.
     `workers_ready`: how many workers are ready; raises `Unavailable` when nobody can say. `decoder`:
     decodes uploads. `encoder`: how audio is encoded for the bus. `speech`: where speech is in the audio.
-    `usage`: what tenants use.
+    `usage`: what tenants use. `tracing`: where the time of segments goes.
     """
 
     settings: GatewaySettings
@@ -51,3 +52,4 @@ class GatewayPorts:
     expect_storage: Callable[[], None] = lambda: None
     encoder: WindowEncoder = field(default_factory=PlainEncoder)
     speech: SpeechDetector = field(default_factory=SileroDetector)
+    tracing: Tracing = field(default_factory=Untraced)

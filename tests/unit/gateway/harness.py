@@ -39,6 +39,7 @@ from shared.protocol.segments import Segment, SegmentResult
 from shared.recitation.live.feedback import Feedback, WordFeedback
 from shared.recitation.reference.passage import VerseRange, load_passage
 from shared.recitation.report.report import VerifyReport, build_report
+from shared.service.tracing import Tracing, Untraced
 from tests.memory.bus import MemoryResultFeed, MemorySessionStore
 from tests.memory.bus_state import MemoryBus
 from tests.memory.work_queue import MemoryWorkQueue
@@ -268,6 +269,7 @@ class Gateway:
         feed: ResultFeed,
         batch: ScriptedBatch,
         admission: Admission,
+        tracing: Tracing | None = None,
         **overrides: Any,
     ) -> None:
         defaults: dict[str, Any] = {
@@ -302,6 +304,7 @@ class Gateway:
             encoder=open_encoder(settings),
             speech=LoudnessDetector(),
             usage=UsageMeter(MemoryUsage(), SystemClock(), gateway_metrics),
+            tracing=tracing or Untraced(),
         )
         app = Starlette(
             routes=[
