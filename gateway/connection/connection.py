@@ -23,6 +23,7 @@ from gateway.connection.segment_writer import SegmentWriter
 from gateway.connection.send_queue import SendQueue, SlowConsumer
 from gateway.connection.session_plan import SessionPlan
 from gateway.connection.transport import PeerGone, Transport
+from gateway.connection.word_delays import WordDelays
 from gateway.dependencies import GatewayPorts
 from gateway.session.effects import Effect, Emit, Finish, Store
 from gateway.session.events import Event, Finished, Heard, SegmentFailed, Trouble
@@ -72,12 +73,16 @@ class Connection:
         self._audio = ClientAudio(core.identity.options.audio_format, core.segmenter.received)
         self._opened = opening.opened
         self._opened_s = ports.clock.monotonic()
+        self._words = WordDelays(
+            ports.metrics, core.identity.protocol, core.segmenter.received, self._opened_s
+        )
         self._receiver = Receiver(
             ports,
             transport,
             dialect,
             core,
             self._audio,
+            self._words,
             self._speech,
             self._do,
             self._show,
@@ -304,11 +309,15 @@ class Connection:
                 connection_id=identity.connection_id,
                 seq=event.seq,
             )
-        for frame in self._dialect.write(self._audio.in_client_samples(for_client(event))):
+        frames = self._dialect.write(self._audio.in_client_samples(for_client(event)))
+        for frame in frames:
             self._send_queue.put(frame)
         if isinstance(event, Heard):
+            self._words.told(event.finding.said, bool(frames), self._ports.clock.monotonic())
             self._measure(event, self._traces.shown(event.seq, "result"))
         elif isinstance(event, SegmentFailed):
+            if event.finding is not None:
+                self._words.told(event.finding.said, bool(frames), self._ports.clock.monotonic())
             self._traces.shown(event.seq, event.outcome)
             self._ports.metrics.count_outcome(event.outcome, event.code)
 
