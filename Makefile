@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
-CODE := gateway asr_worker session_router shared cli benchmarks deploy training tests
+CODE := gateway asr_worker session_router shared rattil cli benchmarks deploy training tests
 
 .PHONY: help install demo run test check lint types rules format samples settings manifests images clean
 

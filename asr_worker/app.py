@@ -79,7 +79,7 @@ async def redis_worker(
     metrics = WorkerMetrics(create_registry())
     bus_metrics = BusMetrics(metrics.registry)
     try:
-        await require_suitable(connections)
+        await require_suitable(connections, control)
         queue = RedisWorkQueue(connections, PoolName(settings.pool), worker_id, limits, bus_metrics)
         worker, heartbeat = build_worker(
             settings, standing, queue, RedisRegistration(control), executor, metrics, clock, tracing

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Coroutine
+from enum import IntEnum
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -17,10 +19,15 @@ from cli.bench import NoBenchmarks, become_benchmark
 from cli.demo import demo as run_demo
 from cli.embedded_redis import MAX_MEMORY_MB
 from cli.processes import PortInUse
-from cli.recite import Exit, recite_and_report, target_of
-from cli.sound_source import pieces, read_file, standard_input
+from cli.recite import Exit, gateways, recite_and_report, target_of
 from cli.stack import ANY_ROUTER_PORT, LOOPBACK, Counts, Plan, Ports
+from cli.transcribe import Exit as TranscribeExit
+from cli.transcribe import transcribe as run_transcribe
 from cli.up import up as run_up
+from rattil.client import Listener, Transcription
+from rattil.client.microphone import Microphone
+from rattil.client.sound_source import pieces, read_file, standard_input
+from rattil.client.transcription import ServerEvent as TranscriptEvent
 from shared.errors import BadRequest, RattilError
 from shared.recitation.reference.passage import VerseRange, load_passage
 
@@ -223,6 +230,91 @@ def recite(
         _fail(str(error), Exit.USAGE)
     title = f"{verses}  {'standard input' if file == '-' else Path(file).name}"
     code = asyncio.run(recite_and_report(target, audio, Console(), title, as_json=as_json, strict=strict))
+    raise typer.Exit(code)
+
+
+Url = Annotated[
+    str, typer.Option(envvar="RATTIL_URL", help="Gateways, comma-separated; failing over to the next.")
+]
+Token = Annotated[str, typer.Option(envvar="RATTIL_TOKEN", help="API key, where one is needed.")]
+Language = Annotated[str, typer.Option(help="Code of the spoken language, such as en or ar.")]
+Model = Annotated[str, typer.Option(help="What transcribes: default, or what the service offers.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a line instead.")]
+
+
+@app.command()
+def transcribe(
+    file: Annotated[str, typer.Argument(help="wav, flac, mp3, ogg/opus; - = raw PCM16 16 kHz mono.")],
+    language: Language = "en",
+    model: Model = "default",
+    url: Url = "ws://127.0.0.1:8000",
+    token: Token = "",
+    realtime: Annotated[
+        bool, typer.Option("--realtime/--fast", help="At the speed it was spoken, or as fast as possible.")
+    ] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Transcribe a recording, or standard input, live through a running service.
+
+    The service needs a general model: [bold]ASR_MODEL=whisper-base rattil up[/]. A broken connection is
+    resumed; nothing is lost, nothing comes twice.
+
+    Exit codes: 0 done, 2 wrong usage, 3 refused by the server, 4 server unreachable, 5 stopped.
+
+    [bold]Examples[/]
+
+      rattil transcribe talk.mp3
+      rattil transcribe talk.wav --language ar --json --fast
+      arecord -q -f S16_LE -r 16000 -c 1 | rattil transcribe -
+    """
+    try:
+        audio = standard_input() if file == "-" else pieces(read_file(Path(file)), realtime=realtime)
+    except RattilError as error:
+        _fail(str(error), TranscribeExit.USAGE)
+
+    def open_session(screen: Listener[TranscriptEvent]) -> Transcription:
+        urls = gateways(url)
+        return Transcription(urls, language=language, token=token, listener=screen, model=model)
+
+    _finish(run_transcribe(open_session, audio, Console(), as_json=as_json))
+
+
+@app.command()
+def listen(
+    language: Language = "en",
+    model: Model = "default",
+    url: Url = "ws://127.0.0.1:8000",
+    token: Token = "",
+    device: Annotated[
+        str, typer.Option(help="Microphone, as python -m sounddevice lists them; default: the system's.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Transcribe what the microphone hears, live; Ctrl-C ends it.
+
+    Needs [bold]pip install 'rattil\\[microphone]'[/] and PortAudio. While the service is away, two minutes of
+    sound are kept and sent afterwards.
+
+    [bold]Examples[/]
+
+      rattil listen --language ar
+      rattil listen --url wss://speech.example.org --token KEY
+    """
+    microphone = Microphone(device=device or None)
+
+    def open_session(screen: Listener[TranscriptEvent]) -> Transcription:
+        urls = gateways(url)
+        return Transcription(urls, language=language, token=token, listener=screen, model=model)
+
+    work = run_transcribe(open_session, microphone.pieces(), Console(), as_json=as_json, stop=microphone.stop)
+    _finish(work)
+
+
+def _finish(work: Coroutine[object, object, IntEnum]) -> NoReturn:
+    try:
+        code = asyncio.run(work)
+    except ValueError as error:  # an address that is none
+        _fail(str(error), TranscribeExit.USAGE)
     raise typer.Exit(code)
 
 

@@ -14,8 +14,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from cli.dialect import Final as FinalEvent
-from cli.dialect import FinalError, Partial, Ready, Report, ServerError, ServerEvent, WordState
+from rattil.client.recitation import Final as FinalEvent
+from rattil.client.recitation import FinalError, Partial, Ready, Report, ServerError, ServerEvent, WordState
 
 STYLES: Final = {
     "correct": "green",
@@ -37,7 +37,7 @@ SIGNS: Final = {
 
 
 class Screen(Protocol):
-    """A `cli.client.Listener` that is also opened before and closed after the recitation."""
+    """A `rattil.client.Listener` that is also opened before and closed after the recitation."""
 
     def on_event(self, event: ServerEvent) -> None: ...
 

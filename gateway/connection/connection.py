@@ -39,6 +39,10 @@ _LINGER_S = 15.0
 
 _EXPECTED = (EndConnection, PeerGone, SlowConsumer, RattilError)
 
+_EXEMPLAR_FROM_MS = 250
+"""Results that took at least so long are exemplars of the latency histogram: who looks for one looks for a
+slow one, and one for every result costs more than the rest of what is measured of it."""
+
 _log = get_logger(__name__)
 
 
@@ -337,9 +341,11 @@ class Connection:
             self._ports.adaptive.observe(latency.total_ms)
         metrics.queued.observe(latency.queued_ms / 1000)
         metrics.inference.observe(latency.inference_ms / 1000)
-        exemplar = {"trace_id": f"{self._core.identity.connection_id}-{event.seq}"}
-        if trace:
-            exemplar["otel_trace_id"] = trace
+        exemplar = None
+        if trace or latency.total_ms >= _EXEMPLAR_FROM_MS:
+            exemplar = {"trace_id": f"{self._core.identity.connection_id}-{event.seq}"}
+            if trace:
+                exemplar["otel_trace_id"] = trace
         metrics.total.observe(latency.total_ms / 1000, exemplar)
 
     def _now_ms(self) -> int:

@@ -13,13 +13,13 @@ import pytest
 from rich.console import Console
 
 from cli.demo import Seen, differences, verdicts_by_place
-from cli.dialect import Partial, Report, ServerError, WordState, WordVerdict
 from cli.recite import Exit, Recording, recite_and_report, target_of
 from cli.sample_files import ExpectedWord, Sample, load_samples
 from cli.screen import PlainScreen, SilentScreen, coloured_words, score_table
-from cli.sound_source import pieces, read_file
+from rattil.client.recitation import Partial, Report, ServerError, WordState, WordVerdict
+from rattil.client.sound_source import pieces, read_file
 from shared.recitation.reference.passage import VerseRange, load_passage
-from tests.unit.cli.scripted_server import Visit, scripted_server
+from tests.unit.rattil.client.scripted_server import Visit, scripted_server
 
 FATIHA = VerseRange.parse("1:1-7")
 
@@ -100,8 +100,7 @@ async def test_refusals_and_failures_have_their_codes(capsys: pytest.CaptureFixt
 def test_targets_are_read_from_what_people_write() -> None:
     target = target_of("localhost:8000, http://b:1,wss://c", FATIHA, token="k")
     assert list(target.urls) == ["ws://localhost:8000", "ws://b:1", "wss://c"]
-    assert target.address(1, {}) == "ws://b:1/ws/recite?surah=1&ayah=1&to=7&token=k"
-    assert target.address(2, {"offset": "5"}).endswith("&offset=5")
+    assert (target.surah, target.ayah, target.to, target.token) == (1, 1, 7, "k")
     with pytest.raises(ValueError, match="one sura"):
         target_of("ws://a", VerseRange.parse("112:1-114:6"))
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.resume import ReconnectPolicy, ResumeState, UnackedAudio
+from rattil.client.resume import ReconnectPolicy, ResumeState, UnackedAudio
 
 
 def samples(first: int, count: int) -> bytes:

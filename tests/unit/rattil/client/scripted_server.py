@@ -22,6 +22,7 @@ class Visit:
         address = urlsplit(socket.request.path)
         self.path = address.path
         self.query = {name: values[0] for name, values in parse_qs(address.query).items()}
+        self.headers = socket.request.headers
         self.pcm = b""
         self.commands: list[str] = []
 

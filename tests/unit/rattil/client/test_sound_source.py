@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.sound_source import refuse_file_header, standard_input
+from rattil.client.sound_source import refuse_file_header, standard_input
 from shared.errors import BadAudio
 
 PCM = bytes(range(256)) * 100

@@ -1,4 +1,4 @@
-"""The reference client against a scripted gateway: nothing lost, nothing twice, clear ends."""
+"""The Python client against a scripted gateway: nothing lost, nothing twice, clear ends."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from random import Random
 
 import pytest
 
-from cli.client import GaveUp, RecitationClient, Refused, Target
-from cli.dialect import Ack, Final, FinalError, Partial, Ready, ServerError, ServerEvent, UnreadableEvent
 from cli.ports import free_port
-from cli.resume import ReconnectPolicy
-from tests.unit.cli.scripted_server import Act, ScriptedServer, Visit, scripted_server
+from rattil.client import GaveUp, Recitation, ReconnectPolicy, Refused, UnreadableEvent
+from rattil.client.recitation import Ack, Final, FinalError, Partial, Ready, ServerError, ServerEvent
+from tests.unit.rattil.client.scripted_server import Act, ScriptedServer, Visit, scripted_server
 
 RECORDING = bytes(range(256)) * 250
 """64,000 bytes: 32,000 samples, 2 s; every position is recognisable."""
@@ -49,11 +48,11 @@ async def recording(piece: int = 6400) -> AsyncIterator[bytes]:
         yield RECORDING[start : start + piece]
 
 
-def client(urls: list[str], notes: Notes) -> RecitationClient:
-    return RecitationClient(Target(urls, 1, 1, 7), notes, QUICK, Random(1))
+def client(urls: list[str], notes: Notes) -> Recitation:
+    return Recitation(urls, 1, 1, 7, listener=notes, policy=QUICK, rng=Random(1))
 
 
-async def play(*acts: Act) -> tuple[Final | FinalError, Notes, ScriptedServer, RecitationClient]:
+async def play(*acts: Act) -> tuple[ServerEvent, Notes, ScriptedServer, Recitation]:
     notes = Notes()
     async with scripted_server(*acts) as server:
         recitation = client([server.url], notes)
@@ -250,3 +249,51 @@ async def test_odd_pieces_of_audio_are_joined_to_whole_samples() -> None:
     async with scripted_server(good_ending) as server:
         await client([server.url], notes).run(recording(piece=777))
         assert server.visits[0].pcm == RECORDING
+
+
+async def test_events_can_be_iterated() -> None:
+    async with scripted_server(good_ending) as server:
+        session = client([server.url], Notes())
+        events = [type(event) async for event in session.stream(recording())]
+    assert events == [Ready, Ack, Partial, Final]
+    assert session.session_id == "session-1"
+
+
+async def test_a_failure_comes_out_of_the_iteration_after_the_events() -> None:
+    async def refuses(visit: Visit) -> None:
+        await visit.say(type="error", code="unknown_verse", message="There is no verse 1:9")
+        await visit.socket.close(1008, "unknown_verse")
+
+    seen: list[ServerEvent] = []
+    async with scripted_server(refuses) as server:
+        events = client([server.url], Notes()).stream(recording())
+        seen.append(await anext(events))
+        with pytest.raises(Refused, match="unknown_verse"):
+            await anext(events)
+    assert [type(event) for event in seen] == [ServerError]
+
+
+async def test_who_stops_iterating_leaves_the_server() -> None:
+    left = asyncio.Event()
+
+    async def waits(visit: Visit) -> None:
+        await visit.ready()
+        await visit.socket.wait_closed()
+        left.set()
+
+    async with scripted_server(waits) as server:
+        async with client([server.url], Notes()) as session:
+            async for event in session.stream(recording()):
+                assert isinstance(event, Ready)
+                break
+        await asyncio.wait_for(left.wait(), 5)
+
+
+async def test_the_key_travels_in_a_header() -> None:
+    notes = Notes()
+    async with scripted_server(good_ending) as server:
+        session = Recitation(server.url, 1, 1, 7, token="a-key", listener=notes, policy=QUICK)
+        await session.run(recording())
+    (visit,) = server.visits
+    assert "token" not in visit.query
+    assert visit.headers["Authorization"] == "Bearer a-key"

@@ -1,8 +1,17 @@
-"""What a client of the recitation dialect reads (docs/protocol.md): tolerant of fields it does not know."""
+"""A recitation as a client sees it (docs/protocol.md): its events, tolerant of fields they do not know."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from random import Random
+from typing import Final as Constant
+
 import msgspec
+
+from rattil.client.dialect import Opening, decoded
+from rattil.client.resume import ReconnectPolicy
+from rattil.client.session import Listener, Session
+from shared.audio.formats import SAMPLE_RATE
 
 
 class Gap(msgspec.Struct, frozen=True):
@@ -135,36 +144,71 @@ class ServerError(msgspec.Struct, frozen=True, tag="error"):
 
 
 ServerEvent = Ready | Ack | Partial | Final | FinalError | ServerError
+Ended = Final | FinalError
 
-_decoder = msgspec.json.Decoder(Ready | Ack | Partial | Final | FinalError | ServerError)
-
-
-def parse_event(text: str | bytes) -> ServerEvent | None:
-    """The event, or None for a kind this client does not know (newer servers may send more)."""
-    try:
-        event: ServerEvent = _decoder.decode(text)
-    except msgspec.ValidationError as error:
-        if _kind(text) in _KNOWN:
-            raise UnreadableEvent(f"the server sent something this client cannot read: {error}") from error
-        return None
-    except msgspec.DecodeError as error:
-        raise UnreadableEvent(f"the server sent something that is not JSON: {error}") from error
-    return event
+_decoder: Constant[msgspec.json.Decoder[ServerEvent]] = msgspec.json.Decoder(ServerEvent)
+_KINDS: Constant = frozenset(
+    {"ready", "ack", "partial_result", "final_result", "final_result_error", "error"}
+)
 
 
-class UnreadableEvent(Exception):
-    """The peer does not speak this dialect."""
+def parse_event(message: str | bytes) -> ServerEvent | None:
+    """The event, or None for a kind this client does not know. Raises `UnreadableEvent`."""
+    return decoded(_decoder, _KINDS, message)
 
 
-class _Tag(msgspec.Struct):
-    type: str = ""
+class RecitationDialect:
+    """`/ws/recite` for one range of verses. `options`: more of its query, such as ``window``."""
+
+    path = "/ws/recite"
+    sample_rate = SAMPLE_RATE
+    end = "end"
+
+    def __init__(self, surah: int, ayah: int, to: int | None = None, **options: str) -> None:
+        self._query = {"surah": str(surah), "ayah": str(ayah)} | options
+        if to is not None:
+            self._query["to"] = str(to)
+
+    def query(self) -> dict[str, str]:
+        return self._query
+
+    def parse(self, message: str | bytes) -> ServerEvent | None:
+        return parse_event(message)
+
+    def opening(self, event: ServerEvent) -> Opening | None:
+        if not isinstance(event, Ready):
+            return None
+        return Opening(event.session_id, event.resumed, event.next_seq, event.offset, event.epoch)
+
+    def acked(self, event: ServerEvent) -> int | None:
+        return event.offset if isinstance(event, Ack) else None
+
+    def seq(self, event: ServerEvent) -> int | None:
+        return event.seq if isinstance(event, Partial | ServerError) else None
+
+    def retry_after_s(self, event: ServerEvent) -> float | None:
+        return event.retry_after_s if isinstance(event, ServerError) else None
+
+    def is_last(self, event: ServerEvent) -> bool:
+        return isinstance(event, Final | FinalError)
 
 
-_KNOWN = {"ready", "ack", "partial_result", "final_result", "final_result_error", "error"}
+class Recitation(Session[ServerEvent]):
+    """A session of `/ws/recite`: how every word of the verses stands, and the report at the end."""
 
-
-def _kind(text: str | bytes) -> str:
-    try:
-        return msgspec.json.decode(text, type=_Tag).type
-    except msgspec.ValidationError:
-        return ""
+    def __init__(
+        self,
+        urls: str | Sequence[str],
+        surah: int,
+        ayah: int,
+        to: int | None = None,
+        *,
+        token: str = "",
+        listener: Listener[ServerEvent] | None = None,
+        policy: ReconnectPolicy | None = None,
+        rng: Random | None = None,
+        **options: str,
+    ) -> None:
+        """`urls`: one or more gateways, ``ws://host:port``. `token`: an API key, where one is needed."""
+        dialect = RecitationDialect(surah, ayah, to, **options)
+        super().__init__(dialect, urls, token=token, listener=listener, policy=policy, rng=rng)
