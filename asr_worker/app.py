@@ -33,6 +33,7 @@ from shared.service.garbage_collector import tidied
 from shared.service.http_server import serve
 from shared.service.logging import get_logger
 from shared.service.metrics import create_registry
+from shared.service.tracing import Tracing, open_tracing
 
 _log = get_logger(__name__)
 
@@ -56,16 +57,19 @@ def build_worker(
     executor: EngineExecutor,
     metrics: WorkerMetrics,
     clock: Clock,
+    tracing: Tracing | None = None,
 ) -> tuple[Worker, Heartbeat]:
     """The worker and its heartbeat on any bus."""
-    worker = Worker(standing.worker_id, queue, executor, _policy(settings), metrics, clock)
+    worker = Worker(standing.worker_id, queue, executor, _policy(settings), metrics, clock, tracing)
     heartbeat = Heartbeat(registration, standing.report, metrics, clock, settings.heartbeat_s)
     standing.worker, standing.heartbeat, standing.metrics = worker, heartbeat, metrics
     return worker, heartbeat
 
 
 @asynccontextmanager
-async def redis_worker(settings: WorkerSettings, executor: EngineExecutor) -> AsyncIterator[Parts]:
+async def redis_worker(
+    settings: WorkerSettings, executor: EngineExecutor, tracing: Tracing | None = None
+) -> AsyncIterator[Parts]:
     """A worker on the Redis its settings name; closes its connections at the end."""
     clock = SystemClock()
     limits = settings.bus_limits()
@@ -80,7 +84,7 @@ async def redis_worker(settings: WorkerSettings, executor: EngineExecutor) -> As
         await require_suitable(connections, control)
         queue = RedisWorkQueue(connections, PoolName(settings.pool), worker_id, limits, bus_metrics)
         worker, heartbeat = build_worker(
-            settings, standing, queue, RedisRegistration(control), executor, metrics, clock
+            settings, standing, queue, RedisRegistration(control), executor, metrics, clock, tracing
         )
         jobs = None
         if settings.jobs:
@@ -102,7 +106,10 @@ async def run_worker(settings: WorkerSettings, engine: Engine) -> None:
     executor = EngineExecutor(engine, clock)
     try:
         meter = await measured_capacity(settings, executor, clock)
-        async with redis_worker(settings, executor) as parts:
+        async with (
+            open_tracing("asr_worker", settings) as tracing,
+            redis_worker(settings, executor, tracing) as parts,
+        ):
             parts.standing.meter = meter
             parts.metrics.watch(meter)
             async with tidied():

@@ -51,6 +51,7 @@ from shared.service.logging import configure_logging, get_logger
 from shared.service.metrics import create_registry
 from shared.service.running import running
 from shared.service.settings_help import load_settings
+from shared.service.tracing import open_tracing
 
 _log = get_logger(__name__)
 
@@ -170,6 +171,7 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
         stack.callback(encoder.close)
         usage = UsageMeter(RedisUsage(control, settings.usage_days), SystemClock(), metrics)
         await stack.enter_async_context(running(usage.run(settings.usage_flush_s), "usage"))
+        tracing = await stack.enter_async_context(open_tracing("gateway", settings))
         speech = SileroDetector()
         stack.push_async_callback(speech.close)
         yield GatewayPorts(
@@ -198,6 +200,7 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
             usage=usage,
             models=models,
             circuits=circuits,
+            tracing=tracing,
         )
 
 

@@ -24,7 +24,7 @@ from gateway.dialects.recite import dialect as recite
 from gateway.dialects.transcriptions import dialect as transcriptions
 from gateway.dialects.verify import dialect as verify_ws
 from gateway.dialects.whisperlive import dialect as whisperlive
-from gateway.http import health, metrics, page, sessions, usage, verify, verses
+from gateway.http import description, health, metrics, page, sessions, usage, verify, verses
 from gateway.http.answers import no_such_socket, on_http_error
 from gateway.http.uploads import Uploads
 from gateway.transport.entry_check import EntryCheck
@@ -64,6 +64,7 @@ def build_app(ports: GatewayPorts) -> ASGIApp:
         *usage.routes(ports),
         *health.routes(ports),
         *metrics.routes(ports),
+        *description.routes(),
         WebSocketRoute("/{path:path}", no_such_socket),
         *page.routes(ports.settings),
     ]

@@ -23,6 +23,7 @@ from gateway.vad.silero import SileroDetector
 from shared.audio.decoder_pool import AudioDecoder
 from shared.bus.ports import ResultFeed, SessionStore
 from shared.clock import Clock
+from shared.service.tracing import Tracing, Untraced
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class GatewayPorts:
     `decoder`: decodes uploads. `encoder`: how audio is encoded for the bus. `speech`: where speech is in the
     audio. `usage`: what tenants use. `models`: which models clients may choose, and whose pool each is.
     `circuits`: which services are not asked for a while. `quality`: what new sessions get under load.
+    `tracing`: where the time of segments goes.
     """
 
     settings: GatewaySettings
@@ -58,3 +60,4 @@ class GatewayPorts:
     expect_storage: Callable[[], None] = lambda: None
     encoder: WindowEncoder = field(default_factory=PlainEncoder)
     speech: SpeechDetector = field(default_factory=SileroDetector)
+    tracing: Tracing = field(default_factory=Untraced)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from shared.service.metrics import latency_histogram
+from shared.service.metrics import WORD_BUCKETS_S, latency_histogram
 
 
 class GatewayMetrics:
@@ -102,7 +102,20 @@ class GatewayMetrics:
             "From the end of a window to its event, by stage: queued, inference, total.",
             ["stage"],
         )
-
+        self.word_shown = latency_histogram(
+            registry,
+            "rattil_gateway_word_shown_seconds",
+            "From the end of a word in the audio to the first event that shows it, by dialect.",
+            ["protocol"],
+            WORD_BUCKETS_S,
+        )
+        self.word_settled = latency_histogram(
+            registry,
+            "rattil_gateway_word_settled_seconds",
+            "From the end of a word in the audio to the event from which on it stands, by dialect.",
+            ["protocol"],
+            WORD_BUCKETS_S,
+        )
         self.decoding = latency_histogram(
             registry,
             "rattil_gateway_decoding_seconds",

@@ -84,6 +84,7 @@ def heard(
         batch_size=stages.batch_size,
         worker_id=worker_id,
         priority=segment.priority,
+        traceparent=segment.traceparent,
     )
 
 
@@ -119,4 +120,5 @@ def _ended(
         batch_size=stages.batch_size,
         worker_id=worker_id,
         priority=segment.priority,
+        traceparent=segment.traceparent,
     )

@@ -11,6 +11,7 @@ from gateway.connection.end_reason import EndConnection, EndReason
 from gateway.connection.idle_clock import IdleClock
 from gateway.connection.token_bucket import TokenBucket
 from gateway.connection.transport import Transport
+from gateway.connection.word_delays import WordDelays
 from gateway.dependencies import GatewayPorts
 from gateway.session.core import SessionCore
 from gateway.session.effects import Effect
@@ -33,13 +34,14 @@ class Receiver:
         dialect: Dialect,
         core: SessionCore,
         audio: ClientAudio,
+        words: WordDelays,
         speech: SpeechStream | None,
         do: Callable[[list[Effect]], None],
         show: Callable[[Event], None],
         end_early: Callable[[str], None],
     ) -> None:
-        """`audio` decodes what comes, `speech` gets it, too; `do` takes the core's effects, `show` sends an
-        event, `end_early` ends the audio and says why."""
+        """`words` measures when it came, `audio` decodes what comes, `speech` gets it, too; `do` takes the
+        core's effects, `show` sends an event, `end_early` ends the audio and says why."""
         self._ports = ports
         self._settings = ports.settings
         self._transport = transport
@@ -47,6 +49,7 @@ class Receiver:
         self._binary_is_audio = dialect.binary_is_audio
         self._core = core
         self._audio = audio
+        self._words = words
         self._speech = speech
         self._do = do
         self._show = show
@@ -145,6 +148,7 @@ class Receiver:
         self._uncounted += samples
         judged = self._speech if not segmenter.end_requested else None
         effects = self._core.accept_audio(pcm)
+        self._words.received(segmenter.received, now_s)
         if effects:
             self._do(effects)
             self._count(SAMPLE_RATE)

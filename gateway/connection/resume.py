@@ -25,15 +25,18 @@ from shared.audio.formats import SAMPLE_RATE
 from shared.bus.ports import AlreadyOpen, AudioChunk, SessionKind, SessionRecord
 from shared.errors import BadRequest, BusUnavailable, StateLost
 from shared.ids import ConnectionId, PoolName, SessionId, new_epoch
+from shared.protocol.segments import SegmentResult
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """An open session, the event that says so, and what is to be done first (replays)."""
+    """An open session, the event that says so, and what is to be done first (replays). `traced`: those of the
+    results whose events the client has not seen that belong to a trace."""
 
     core: SessionCore
     opened: Opened
     effects: list[Effect]
+    traced: tuple[SegmentResult, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,9 @@ class SessionOpener:
         core.resumed(now_ms)
         opened = self._opened(core, resumed=True, next_seq=request.seen_seq + 1, gap=None)
         unseen = [effect for effect in effects if not _seen(effect, request.seen_seq)]
-        return Opening(core, opened, unseen + core.advance())
+        results = (logged.result for logged in page.results if logged.result.seq > request.seen_seq)
+        traced = tuple(result for result in results if result.traceparent)
+        return Opening(core, opened, unseen + core.advance(), traced)
 
     async def _restore(self, record: SessionRecord, snapshot: CoreSnapshot) -> SessionCore:
         """The core as of `record.core_seq`, or as of the beginning if the client saw less."""

@@ -42,6 +42,12 @@ async def _only_post(_request: Request) -> Response:
     return JSONResponse({"error": error}, status_code=405, headers={"Allow": "POST"})
 
 
+class UploadWarnings(msgspec.Struct, frozen=True):
+    """What an answer has beside the report: sentences about the upload."""
+
+    warnings: list[str]
+
+
 class VerifyEndpoint:
     """Counts what becomes of the requests."""
 
@@ -85,7 +91,7 @@ class VerifyEndpoint:
         samples = len(decoded.pcm16) // 2
         self._ports.usage.count(tenant, judges[0], samples=samples, sessions=1, words=judged)
         warnings = [DAMAGED] if decoded.damaged else []
-        return json_response(msgspec.to_builtins(report) | {"warnings": warnings})
+        return json_response(msgspec.to_builtins(report) | msgspec.to_builtins(UploadWarnings(warnings)))
 
 
 def verse_range(request: Request) -> VerseRange:

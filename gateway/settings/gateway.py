@@ -19,10 +19,17 @@ from shared.protocol.jobs import MAX_RECORDING_S
 from shared.service.http_settings import HttpSettings
 from shared.service.logging import LogFormat
 from shared.service.service_keys import parse_service_keys
+from shared.service.tracing_settings import TracingSettings
 
 
 class GatewaySettings(
-    TranscriptionSettings, PoolSettings, UploadSettings, CircuitSettings, AccessSettings, HttpSettings
+    TranscriptionSettings,
+    PoolSettings,
+    UploadSettings,
+    CircuitSettings,
+    AccessSettings,
+    HttpSettings,
+    TracingSettings,
 ):
     """One gateway process. Every bound of the process is here by name."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from shared.hearing import HeardWord, Phone
 from shared.ids import ConnectionId, Epoch, PoolName, SessionId, TraceId, WorkerId
@@ -37,7 +38,8 @@ class Segment(msgspec.Struct, frozen=True):
     """One window of audio of one session. Its identity is (session_id, seq).
 
     `samples`: its length, whatever `codec` does to `audio`. A codec that a worker does not know is
-    answered with an error, so it is any string here.
+    answered with an error, so it is any string here. `traceparent`: where its spans belong (W3C Trace
+    Context), only if it is traced; whoever does not know the field reads the segment as ever.
     """
 
     session_id: SessionId
@@ -54,6 +56,7 @@ class Segment(msgspec.Struct, frozen=True):
     codec: str = "pcm16"
     priority: Priority = "partial"
     options: TaskOptions = TaskOptions()
+    traceparent: str | UnsetType = UNSET
     v: int = BUS_VERSION
 
     @property
@@ -72,7 +75,8 @@ class StageTimings(msgspec.Struct, frozen=True, gc=False):
 
 class SegmentResult(msgspec.Struct, frozen=True, gc=False):
     """The one terminal outcome of a segment. Word and phone times are ms from the segment's start.
-    `priority` is the segment's own: "final" says that no later segment looks at this audio again."""
+    `priority` is the segment's own: "final" says that no later segment looks at this audio again.
+    `traceparent`: the segment's own."""
 
     session_id: SessionId
     connection_id: ConnectionId
@@ -93,6 +97,7 @@ class SegmentResult(msgspec.Struct, frozen=True, gc=False):
     batch_size: int = 0
     worker_id: WorkerId = WorkerId("")
     priority: Priority = "partial"
+    traceparent: str | UnsetType = UNSET
     v: int = BUS_VERSION
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from gateway.description.codes import AdviceCode, ErrorCode
 from shared.recitation.live.feedback import WordStatus
 from shared.recitation.report.report import ReportNotice, VerifyReport
 
@@ -94,13 +95,13 @@ class FinalResultErrorEvent(msgspec.Struct, frozen=True, tag="final_result_error
 
     message: str
     fallback: str
-    code: str
+    code: ErrorCode
 
 
 class ErrorEvent(msgspec.Struct, frozen=True, tag="error"):
     """Something went wrong. With `seq` it is the outcome of that segment; the session goes on."""
 
-    code: str
+    code: ErrorCode
     message: str
     fallback: str
     seq: int | UnsetType = UNSET
@@ -111,7 +112,7 @@ class ErrorEvent(msgspec.Struct, frozen=True, tag="error"):
 class NoticeEvent(msgspec.Struct, frozen=True, tag="notice"):
     """Something about the sound that the reciter can mend; the session goes on."""
 
-    code: str
+    code: AdviceCode
     message: str
 
 

@@ -48,8 +48,9 @@ PATH = "/v1/audio/transcriptions/stream"
 MAX_VOCABULARY = 500
 """Characters of `vocabulary`: about half of what Whisper can be told before its text."""
 
-_LANGUAGE = re.compile(r"[a-z]{2,3}")
-_COMMANDS = {"end": Command.END, "flush": Command.FLUSH, "ping": Command.PING}
+LANGUAGE_PATTERN = "[a-z]{2,3}"
+LEAST_ENDPOINT_MS, MOST_ENDPOINT_MS = 200, 5000
+COMMANDS = {"end": Command.END, "flush": Command.FLUSH, "ping": Command.PING}
 _GOES_ON = frozenset({"server_busy", "audio_too_fast", "state_lost", "bad_message"})
 """Troubles that a client is warned of; after any other one the connection ends."""
 
@@ -92,7 +93,7 @@ class TranscriptionsDialect:
                 word = _decoder.decode(word).type
             except (msgspec.MsgspecError, RecursionError) as error:
                 raise BadMessage(f'text must be a command such as {{"type": "end"}}: {error}') from error
-        command = _COMMANDS.get(word.lower())
+        command = COMMANDS.get(word.lower())
         if command is None:
             raise BadMessage(
                 f"{word[:40]!r} is no command; send end, flush or ping; audio goes into binary frames"
@@ -202,12 +203,12 @@ def read_options(query: Query, settings: GatewaySettings, models: ModelCatalogue
         number(query, "channels", least=1, most=MAX_CHANNELS) or 1,
     )
     language = query.get("language", "") or "en"
-    if not _LANGUAGE.fullmatch(language):
+    if not re.fullmatch(LANGUAGE_PATTERN, language):
         raise BadRequest(f"language must be a code such as en or ar, not {language[:20]!r}")
     vocabulary = query.get("vocabulary", "")
     if len(vocabulary) > MAX_VOCABULARY:
         raise BadRequest(f"vocabulary holds at most {MAX_VOCABULARY} characters")
-    endpoint_ms = number(query, "endpoint_ms", least=200, most=5000)
+    endpoint_ms = number(query, "endpoint_ms", least=LEAST_ENDPOINT_MS, most=MOST_ENDPOINT_MS)
     return SessionOptions(
         language=language,
         model=models.wish(query.get("model", ""), transcription=True),

@@ -45,6 +45,7 @@ from shared.protocol.segments import Segment, SegmentResult, TaskOptions
 from shared.recitation.live.feedback import Feedback, WordFeedback
 from shared.recitation.reference.passage import VerseRange, load_passage
 from shared.recitation.report.report import VerifyReport, build_report
+from shared.service.tracing import Tracing, Untraced
 from shared.transcription.recording import Stretch
 from tests.memory.bus import MemoryResultFeed, MemorySessionStore
 from tests.memory.bus_state import MemoryBus
@@ -319,6 +320,7 @@ class Gateway:
         feed: ResultFeed,
         batch: ScriptedBatch,
         admission: Admission,
+        tracing: Tracing | None = None,
         **overrides: Any,
     ) -> None:
         defaults: dict[str, Any] = {
@@ -357,6 +359,7 @@ class Gateway:
             usage=UsageMeter(MemoryUsage(), SystemClock(), gateway_metrics),
             models=catalogue_of(settings),
             circuits=Circuits(CircuitPolicy(settings.circuit_failures), SystemClock(), gateway_metrics),
+            tracing=tracing or Untraced(),
         )
         app = Starlette(
             routes=[
