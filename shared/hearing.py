@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
+from shared.confidence import ConfidenceCurve
+
 
 class Phone(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One heard sound. Times in ms from the start of the segment (or of the session, once placed).
@@ -36,6 +38,7 @@ class Hearing(msgspec.Struct, frozen=True, gc=False):
 
     `start_ms`/`end_ms` are the window's extent. Consecutive windows overlap. `script` names the
     spelling of `text` ("imlai" or "uthmani"). An engine without a phoneme head leaves `phones` None.
+    `confidence_curve`: what the confidences of this model are worth.
     """
 
     start_ms: int
@@ -44,3 +47,4 @@ class Hearing(msgspec.Struct, frozen=True, gc=False):
     words: tuple[HeardWord, ...] = ()
     phones: tuple[Phone, ...] | None = None
     script: str = "imlai"
+    confidence_curve: ConfidenceCurve = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from asr_worker.engines.engine import EngineItem, EngineOutput
+from asr_worker.engines.engine import EngineCapabilities, EngineItem, EngineOutput
 from shared.audio import flac, mel, opus
 from shared.audio.features import FeatureConfig
 from shared.audio.pcm import to_float
@@ -63,9 +63,13 @@ def _samples(segment: Segment) -> bytes:
 
 
 def heard(
-    segment: Segment, output: EngineOutput, stages: Stages, worker_id: WorkerId, script: str
+    segment: Segment,
+    output: EngineOutput,
+    stages: Stages,
+    worker_id: WorkerId,
+    capabilities: EngineCapabilities,
 ) -> SegmentResult:
-    """A result: what the engine heard, times from the segment's start."""
+    """A result: what an engine of these `capabilities` heard, times from the segment's start."""
     return SegmentResult(
         session_id=segment.session_id,
         connection_id=segment.connection_id,
@@ -78,12 +82,13 @@ def heard(
         text=output.text,
         words=output.words,
         phones=output.phones,
-        script=script,
+        script=capabilities.script,
         language=output.language,
         timings=stages.timings(),
         batch_size=stages.batch_size,
         worker_id=worker_id,
         priority=segment.priority,
+        confidence_curve=capabilities.confidence_curve,
     )
 
 

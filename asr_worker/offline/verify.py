@@ -113,7 +113,7 @@ class Verifier:
                         f"the recording could not be recognised at {at_s:.1f} s; try again"
                     ) from outcome
                 outputs[window] = outcome
-        hearings = [chunking.hearing(window, outputs.get(window), capabilities.script) for window in windows]
+        hearings = [chunking.hearing(window, outputs.get(window), capabilities) for window in windows]
         return _Heard(hearings, inference_ms, spoken.too_quiet)
 
 

@@ -71,7 +71,7 @@ class Listener:
             self.engine_s += time.perf_counter() - began_s
             self.audio_s += sum(item.samples for item in items) / SAMPLE_RATE
             for span, outcome in zip(group, outcomes, strict=True):
-                hearings.append(chunking.hearing(span, _heard(outcome), capabilities.script))
+                hearings.append(chunking.hearing(span, _heard(outcome), capabilities))
         return hearings
 
 

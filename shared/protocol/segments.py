@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from shared.confidence import ConfidenceCurve
 from shared.hearing import HeardWord, Phone
 from shared.ids import ConnectionId, Epoch, PoolName, SessionId, TraceId, WorkerId
 
@@ -71,7 +72,8 @@ class StageTimings(msgspec.Struct, frozen=True, gc=False):
 
 class SegmentResult(msgspec.Struct, frozen=True, gc=False):
     """The one terminal outcome of a segment. Word and phone times are ms from the segment's start.
-    `priority` is the segment's own: "final" says that no later segment looks at this audio again."""
+    `priority` is the segment's own: "final" says that no later segment looks at this audio again.
+    `confidence_curve` is the model's: what its confidences are worth."""
 
     session_id: SessionId
     connection_id: ConnectionId
@@ -93,6 +95,7 @@ class SegmentResult(msgspec.Struct, frozen=True, gc=False):
     worker_id: WorkerId = WorkerId("")
     priority: Priority = "partial"
     v: int = BUS_VERSION
+    confidence_curve: ConfidenceCurve = ()
 
 
 class LoggedResult(msgspec.Struct, frozen=True, gc=False):

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from shared.confidence import ConfidenceCurve, corrected
 from shared.errors import BadRequest
 from shared.hearing import Hearing
 from shared.recitation.alignment.sound_units import HeardSound
@@ -46,6 +47,7 @@ class _Snapshot(msgspec.Struct, frozen=True, array_like=True):
     sounds: PackedWordTracker[HeardSound] | None
     words: PackedWordTracker[HeardToken] | None
     missed: list[Gap] = []
+    confidence_curve: ConfidenceCurve = ()
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -74,6 +76,8 @@ class Follower:
         self._update = _NO_UPDATE
         self._missed: list[Gap] = []
         """Gaps before anything was heard."""
+        self._curve: ConfidenceCurve = ()
+        """Of the model that heard the newest window."""
         self._feedback = [WordFeedback(word.index, word.display, word.verse.key) for word in passage.words]
 
     def hear(self, hearing: Hearing) -> Feedback:
@@ -82,6 +86,7 @@ class Follower:
         tracker = self._tracker_for(hearing)
         if tracker is not None:
             self._show(tracker, tracker.hear(hearing))
+            self._take_curve(tracker, hearing.confidence_curve)
         return self.feedback()
 
     def miss(self, start_ms: int, end_ms: int) -> Feedback:
@@ -112,6 +117,13 @@ class Follower:
             gaps=self._gaps(),
             notice=self._update.notice,
         )
+
+    def _take_curve(self, tracker: WordTracker[Any], curve: ConfidenceCurve) -> None:
+        """Another model hears from now on: what it is worth holds for every word, as after a restore."""
+        if curve != self._curve:
+            self._curve = curve
+            for index in tracker.state.words:
+                self._show_word(tracker, index)
 
     def _gaps(self) -> tuple[Gap, ...]:
         tracker = self._sounds or self._spoken
@@ -153,12 +165,16 @@ class Follower:
             verse_key=word.verse.key,
             status=state.status,
             final=state.final,
-            confidence=heard.confidence / 100,
+            confidence=self._confidence(verdict),
             heard=None if verdict is None else verdict.heard,
             expected=None if state.status == "pending" else tracker.expected_as(index, heard.heard),
             start_ms=heard.start_ms,
             end_ms=heard.end_ms,
         )
+
+    def _confidence(self, verdict: Verdict | None) -> float:
+        """0-1; 0 for a word without a verdict."""
+        return 0.0 if verdict is None else round(corrected(verdict.confidence / 100, self._curve), 3)
 
     # -- moving between processes ---------------------------------------------------------------
     def snapshot(self) -> bytes:
@@ -171,6 +187,7 @@ class Follower:
             None if self._sounds is None else pack(self._sounds.state, self._sounds.grader),
             None if self._spoken is None else pack(self._spoken.state, self._spoken.grader),
             self._missed,
+            self._curve,
         )
         packed = _encoder.encode(state)
         if len(packed) <= _SMALL:
@@ -205,6 +222,7 @@ class Follower:
         follower._transcript = Transcript(policy.transcript_words, saved.transcript)
         follower._update = saved.update
         follower._missed = saved.missed
+        follower._curve = saved.confidence_curve
         if saved.sounds is not None:
             follower._sounds = follower._sound_tracker(saved.sounds)
         if saved.words is not None:
