@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from shared.confidence import ConfidenceCurve
+from shared.confidence import UNMEASURED, ConfidenceCurves
 
 
 class Phone(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -38,7 +38,7 @@ class Hearing(msgspec.Struct, frozen=True, gc=False):
 
     `start_ms`/`end_ms` are the window's extent. Consecutive windows overlap. `script` names the
     spelling of `text` ("imlai" or "uthmani"). An engine without a phoneme head leaves `phones` None.
-    `confidence_curve`: what the confidences of this model are worth.
+    `confidence_curves`: what the confidences of this model are worth.
     """
 
     start_ms: int
@@ -47,4 +47,4 @@ class Hearing(msgspec.Struct, frozen=True, gc=False):
     words: tuple[HeardWord, ...] = ()
     phones: tuple[Phone, ...] | None = None
     script: str = "imlai"
-    confidence_curve: ConfidenceCurve = ()
+    confidence_curves: ConfidenceCurves = UNMEASURED

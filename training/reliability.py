@@ -5,8 +5,8 @@ live. A verdict is right when a word said correctly is called correct or a minor
 was not said is called anything but correct. The table shows, for verdicts of one confidence, how many
 were right; the expected calibration error is the mean distance between the two, weighed by words.
 
-``--write`` puts the curve fitted on all of them into the model's ``model.json``: words then show what the
-curve says (`shared.confidence`). What it is worth on a voice that it was not fitted on, the table says.
+``--write`` puts the curves fitted on all of them into the model's ``model.json``: words then show what the
+curves say (`shared.confidence`). What they are worth on a voice that they were not fitted on, the tables say.
 """
 
 from __future__ import annotations
@@ -25,7 +25,14 @@ from asr_worker.engines.ctranslate2 import CTranslate2Engine
 from asr_worker.engines.model_parts import ComputeOptions
 from cli.modelling.listening import Listener
 from shared.audio.pcm import to_pcm16
-from shared.confidence import MOST_POINTS, ConfidenceCurve, corrected, curve_fault
+from shared.confidence import (
+    MOST_POINTS,
+    UNMEASURED,
+    ConfidenceCurve,
+    ConfidenceCurves,
+    corrected,
+    curves_fault,
+)
 from shared.recitation.reference.passage import load_passage
 from shared.recitation.report.review import review
 from training import manifest
@@ -123,19 +130,38 @@ class _Pool:
         return (self.right + 0.5) / (self.count + 1)
 
 
-def with_curve(verdicts: Iterable[Verdict], curve: ConfidenceCurve) -> list[Verdict]:
-    """The verdicts with the confidence that words would show with this curve."""
-    return [replace(verdict, confidence=corrected(verdict.confidence, curve)) for verdict in verdicts]
+def fitted(verdicts: Sequence[Verdict]) -> ConfidenceCurves:
+    """The curves of accepted and of wrong words."""
+    return ConfidenceCurves(
+        rising([verdict for verdict in verdicts if verdict.status != "wrong"]),
+        rising([verdict for verdict in verdicts if verdict.status == "wrong"]),
+    )
+
+
+def with_curves(verdicts: Iterable[Verdict], curves: ConfidenceCurves) -> list[Verdict]:
+    """The verdicts with the confidence that words would show with these curves."""
+    return [
+        replace(
+            verdict,
+            confidence=corrected(
+                verdict.confidence, curves.wrong if verdict.status == "wrong" else curves.accepted
+            ),
+        )
+        for verdict in verdicts
+    ]
 
 
 def judged(listener: Listener, case: Case) -> Iterator[Verdict]:
     """Follow a case live; every word that got a verdict and of which it is known what was said.
 
-    Confidences are the model's own, whatever curve its card has already.
+    Confidences are the model's own, whatever curves its card has already.
     """
     passage = load_passage(case.verses)
-    hearings = listener.live(to_pcm16(case.samples))
-    feedback = review(passage, (msgspec.structs.replace(heard, confidence_curve=()) for heard in hearings))
+    hearings = [
+        msgspec.structs.replace(heard, confidence_curves=UNMEASURED)
+        for heard in listener.live(to_pcm16(case.samples))
+    ]
+    feedback = review(passage, hearings)
     for word, reference in zip(feedback.words, passage.words, strict=True):
         place = (reference.verse.ayah, reference.position)
         if word.status not in JUDGED or place in case.unclear or place in case.unsaid:
@@ -153,13 +179,13 @@ def gather(model: Path, data: Path, reciter: str, limit: int, seed: int = 1) -> 
     return [verdict for _, case in cases(found, seed, KINDS) for verdict in judged(listener, case)]
 
 
-def write_curve(model: Path, curve: ConfidenceCurve) -> None:
-    """Put the curve into the model's card. Raises `ValueError` for one that no worker would take."""
-    if fault := curve_fault(curve):
-        raise ValueError(f"the curve cannot be used: {fault}")
+def write_curves(model: Path, curves: ConfidenceCurves) -> None:
+    """Put the curves into the model's card. Raises `ValueError` for some that no worker would take."""
+    if fault := curves_fault(curves):
+        raise ValueError(f"the curves cannot be used: {fault}")
     path = model / "model.json"
     card = json.loads(path.read_text(encoding="utf-8"))
-    write_json(path, card | {"confidence_curve": curve})
+    write_json(path, card | {"confidence_curves": msgspec.to_builtins(curves)})
 
 
 def main() -> None:
@@ -169,7 +195,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--limit", type=int, default=60, help="verses of each reciter")
     parser.add_argument("--json", type=Path, help="also write the tables and curves here")
-    parser.add_argument("--write", action="store_true", help="write the curve of all voices to model.json")
+    parser.add_argument("--write", action="store_true", help="write the curves of all voices to model.json")
     options = parser.parse_args()
     by_reciter = {
         name: gather(options.model, options.data, name, options.limit) for name in manifest.HELD_OUT
@@ -178,19 +204,22 @@ def main() -> None:
     for reciter, verdicts in by_reciter.items():
         groups = table(verdicts)
         others = [verdict for name, listed in by_reciter.items() if name != reciter for verdict in listed]
-        after = table(with_curve(verdicts, rising(others)))
+        after = with_curves(verdicts, fitted(others))
         print(f"{reciter}: {len(verdicts)} verdicts, expected calibration error {expected_error(groups):.3f}")
         _show(groups)
-        print(f"  with the curve fitted on the other voices: {expected_error(after):.3f}")
-        _show(after)
+        print(f"  with the curves fitted on the other voices: {expected_error(table(after)):.3f}")
+        _show(table(after))
+        wrong = [verdict for verdict in after if verdict.status == "wrong"]
+        print(f"  words called wrong alone: {expected_error(table(wrong)):.3f}")
+        _show(table(wrong))
         written[reciter] = {
             "table": [[group.verdicts, group.confidence, group.right] for group in groups],
-            "curve": rising(verdicts),
+            "curves": msgspec.to_builtins(fitted(verdicts)),
         }
     if options.json:
         options.json.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
     if options.write:
-        write_curve(options.model, rising([verdict for listed in by_reciter.values() for verdict in listed]))
+        write_curves(options.model, fitted([verdict for listed in by_reciter.values() for verdict in listed]))
 
 
 def _show(groups: Sequence[Bin]) -> None:

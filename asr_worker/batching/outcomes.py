@@ -88,7 +88,7 @@ def heard(
         batch_size=stages.batch_size,
         worker_id=worker_id,
         priority=segment.priority,
-        confidence_curve=capabilities.confidence_curve,
+        confidence_curves=capabilities.confidence_curves,
     )
 
 

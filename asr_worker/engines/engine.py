@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.audio.features import FeatureConfig
-from shared.confidence import ConfidenceCurve
+from shared.confidence import UNMEASURED, ConfidenceCurves
 from shared.hearing import HeardWord, Phone
 from shared.protocol.segments import TaskOptions
 
@@ -20,7 +20,7 @@ class EngineCapabilities:
     """What an engine can give, and who it is.
 
     `features`: the front end whose log powers it takes instead of samples; None if it takes none.
-    `confidence_curve`: what its confidences are worth, () if nobody measured it.
+    `confidence_curves`: what its confidences are worth.
     """
 
     model: str
@@ -34,7 +34,7 @@ class EngineCapabilities:
     multilingual: bool
     max_window_s: float
     features: FeatureConfig | None = None
-    confidence_curve: ConfidenceCurve = ()
+    confidence_curves: ConfidenceCurves = UNMEASURED
 
 
 @dataclass(frozen=True, slots=True)

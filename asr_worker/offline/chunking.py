@@ -87,9 +87,9 @@ def audible(pcm16: bytes, chunks: Sequence[Chunk]) -> Audible:
 def hearing(window: Chunk, output: EngineOutput | None, capabilities: EngineCapabilities) -> Hearing:
     """What an engine heard in a window, its times moved to the recording's; None: a silent window."""
     start_ms, end_ms = _ms(window.start), _ms(window.end)
-    script, curve = capabilities.script, capabilities.confidence_curve
+    script, curves = capabilities.script, capabilities.confidence_curves
     if output is None:
-        return Hearing(start_ms, end_ms, script=script, confidence_curve=curve)
+        return Hearing(start_ms, end_ms, script=script, confidence_curves=curves)
     return Hearing(
         start_ms,
         end_ms,
@@ -97,7 +97,7 @@ def hearing(window: Chunk, output: EngineOutput | None, capabilities: EngineCapa
         tuple(_moved_word(word, start_ms) for word in output.words),
         None if output.phones is None else tuple(_moved_phone(phone, start_ms) for phone in output.phones),
         script,
-        curve,
+        curves,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from shared.confidence import ConfidenceCurve
+from shared.confidence import UNMEASURED, ConfidenceCurves
 from shared.hearing import HeardWord, Phone
 from shared.ids import ConnectionId, Epoch, PoolName, SessionId, TraceId, WorkerId
 
@@ -73,7 +73,7 @@ class StageTimings(msgspec.Struct, frozen=True, gc=False):
 class SegmentResult(msgspec.Struct, frozen=True, gc=False):
     """The one terminal outcome of a segment. Word and phone times are ms from the segment's start.
     `priority` is the segment's own: "final" says that no later segment looks at this audio again.
-    `confidence_curve` is the model's: what its confidences are worth."""
+    `confidence_curves` are the model's: what its confidences are worth."""
 
     session_id: SessionId
     connection_id: ConnectionId
@@ -95,7 +95,7 @@ class SegmentResult(msgspec.Struct, frozen=True, gc=False):
     worker_id: WorkerId = WorkerId("")
     priority: Priority = "partial"
     v: int = BUS_VERSION
-    confidence_curve: ConfidenceCurve = ()
+    confidence_curves: ConfidenceCurves = UNMEASURED
 
 
 class LoggedResult(msgspec.Struct, frozen=True, gc=False):

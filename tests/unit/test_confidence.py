@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.confidence import MOST_POINTS, ConfidenceCurve, corrected, curve_fault
+from shared.confidence import MOST_POINTS, ConfidenceCurve, ConfidenceCurves, corrected, curves_fault
 
 CURVE: ConfidenceCurve = ((0.5, 0.8), (0.75, 0.96), (0.9, 0.98))
 
@@ -33,8 +33,8 @@ def test_a_model_without_a_curve_shows_the_confidence_it_gives() -> None:
 
 
 def test_a_good_curve_has_no_fault() -> None:
-    assert curve_fault(()) is None
-    assert curve_fault(CURVE) is None
+    assert curves_fault(ConfidenceCurves()) is None
+    assert curves_fault(ConfidenceCurves(CURVE, CURVE)) is None
 
 
 @pytest.mark.parametrize(
@@ -50,4 +50,5 @@ def test_a_good_curve_has_no_fault() -> None:
     ],
 )
 def test_a_curve_that_cannot_be_used_is_refused_with_its_fault(curve: ConfidenceCurve, fault: str) -> None:
-    assert fault in str(curve_fault(curve))
+    assert fault in str(curves_fault(ConfidenceCurves(accepted=curve)))
+    assert "wrong" in str(curves_fault(ConfidenceCurves(CURVE, curve)))

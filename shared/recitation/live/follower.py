@@ -8,12 +8,12 @@ from typing import Any, Final
 
 import msgspec
 
-from shared.confidence import ConfidenceCurve, corrected
+from shared.confidence import UNMEASURED, ConfidenceCurves, corrected
 from shared.errors import BadRequest
 from shared.hearing import Hearing
 from shared.recitation.alignment.sound_units import HeardSound
 from shared.recitation.alignment.text_units import HeardToken
-from shared.recitation.grading.grader import CORRECT, Verdict
+from shared.recitation.grading.grader import CORRECT, WRONG, Verdict
 from shared.recitation.grading.policy import DEFAULT, FeedbackPolicy
 from shared.recitation.grading.smoothing import UNTOUCHED
 from shared.recitation.grading.sound_grader import SoundGrader
@@ -47,7 +47,7 @@ class _Snapshot(msgspec.Struct, frozen=True, array_like=True):
     sounds: PackedWordTracker[HeardSound] | None
     words: PackedWordTracker[HeardToken] | None
     missed: list[Gap] = []
-    confidence_curve: ConfidenceCurve = ()
+    confidence_curves: ConfidenceCurves = UNMEASURED
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -76,7 +76,7 @@ class Follower:
         self._update = _NO_UPDATE
         self._missed: list[Gap] = []
         """Gaps before anything was heard."""
-        self._curve: ConfidenceCurve = ()
+        self._curves = UNMEASURED
         """Of the model that heard the newest window."""
         self._feedback = [WordFeedback(word.index, word.display, word.verse.key) for word in passage.words]
 
@@ -86,7 +86,7 @@ class Follower:
         tracker = self._tracker_for(hearing)
         if tracker is not None:
             self._show(tracker, tracker.hear(hearing))
-            self._take_curve(tracker, hearing.confidence_curve)
+            self._take_curves(tracker, hearing.confidence_curves)
         return self.feedback()
 
     def miss(self, start_ms: int, end_ms: int) -> Feedback:
@@ -118,10 +118,10 @@ class Follower:
             notice=self._update.notice,
         )
 
-    def _take_curve(self, tracker: WordTracker[Any], curve: ConfidenceCurve) -> None:
-        """Another model hears from now on: what it is worth holds for every word, as after a restore."""
-        if curve != self._curve:
-            self._curve = curve
+    def _take_curves(self, tracker: WordTracker[Any], curves: ConfidenceCurves) -> None:
+        """Another model hears from now on: its curves hold for every word, as they would after a restore."""
+        if curves != self._curves:
+            self._curves = curves
             for index in tracker.state.words:
                 self._show_word(tracker, index)
 
@@ -174,7 +174,10 @@ class Follower:
 
     def _confidence(self, verdict: Verdict | None) -> float:
         """0-1; 0 for a word without a verdict."""
-        return 0.0 if verdict is None else round(corrected(verdict.confidence / 100, self._curve), 3)
+        if verdict is None:
+            return 0.0
+        curve = self._curves.wrong if verdict.grade == WRONG else self._curves.accepted
+        return round(corrected(verdict.confidence / 100, curve), 3)
 
     # -- moving between processes ---------------------------------------------------------------
     def snapshot(self) -> bytes:
@@ -187,7 +190,7 @@ class Follower:
             None if self._sounds is None else pack(self._sounds.state, self._sounds.grader),
             None if self._spoken is None else pack(self._spoken.state, self._spoken.grader),
             self._missed,
-            self._curve,
+            self._curves,
         )
         packed = _encoder.encode(state)
         if len(packed) <= _SMALL:
@@ -222,7 +225,7 @@ class Follower:
         follower._transcript = Transcript(policy.transcript_words, saved.transcript)
         follower._update = saved.update
         follower._missed = saved.missed
-        follower._curve = saved.confidence_curve
+        follower._curves = saved.confidence_curves
         if saved.sounds is not None:
             follower._sounds = follower._sound_tracker(saved.sounds)
         if saved.words is not None:

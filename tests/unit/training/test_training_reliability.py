@@ -7,8 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from shared.confidence import curve_fault
-from training.reliability import Bin, Verdict, expected_error, rising, table, with_curve, write_curve
+from shared.confidence import ConfidenceCurves, curves_fault
+from training.reliability import (
+    Bin,
+    Verdict,
+    expected_error,
+    fitted,
+    rising,
+    table,
+    with_curves,
+    write_curves,
+)
 
 
 def verdicts(confidence: float, right: int, wrong: int) -> list[Verdict]:
@@ -33,10 +42,10 @@ def test_a_curve_never_falls_and_removes_most_of_the_error_it_was_fitted_on() ->
 
     curve = rising(sure, least=50)
 
-    assert curve_fault(curve) is None
+    assert curves_fault(ConfidenceCurves(curve)) is None
     shares = [right for _, right in curve]
     assert shares == sorted(shares)
-    assert expected_error(table(with_curve(sure, curve))) < expected_error(table(sure)) / 2
+    assert expected_error(table(with_curves(sure, ConfidenceCurves(curve)))) < expected_error(table(sure)) / 2
 
 
 def test_a_curve_is_short_however_many_confidences_there_were_and_never_certain() -> None:
@@ -44,7 +53,7 @@ def test_a_curve_is_short_however_many_confidences_there_were_and_never_certain(
 
     curve = rising(many)
 
-    assert curve_fault(curve) is None
+    assert curves_fault(ConfidenceCurves(curve)) is None
     assert all(right < 1 for _, right in curve)
 
 
@@ -57,8 +66,20 @@ def test_the_curve_is_written_into_the_card_and_nothing_else_is_changed(tmp_path
     card = {"name": "mine", "ctc": {"frame_ms": 40}}
     (tmp_path / "model.json").write_text(json.dumps(card))
 
-    write_curve(tmp_path, ((0.5, 0.7),))
+    write_curves(tmp_path, ConfidenceCurves(((0.5, 0.7),)))
 
-    assert json.loads((tmp_path / "model.json").read_text()) == card | {"confidence_curve": [[0.5, 0.7]]}
+    written = json.loads((tmp_path / "model.json").read_text())
+    assert written == card | {"confidence_curves": {"accepted": [[0.5, 0.7]]}}
     with pytest.raises(ValueError, match="cannot be used"):
-        write_curve(tmp_path, ((0.5, 0.7), (0.4, 0.9)))
+        write_curves(tmp_path, ConfidenceCurves(((0.5, 0.7), (0.4, 0.9))))
+
+
+def test_words_called_wrong_have_a_curve_of_their_own() -> None:
+    accepted, wrong = verdicts(0.8, 99, 1), [Verdict("wrong", 0.8, at < 30) for at in range(50)]
+
+    shown = with_curves(accepted + wrong, fitted(accepted + wrong))
+
+    assert {verdict.status: round(verdict.confidence, 2) for verdict in shown} == {
+        "correct": 0.99,
+        "wrong": 0.6,
+    }

@@ -256,14 +256,16 @@ def test_unknown_languages_are_refused_by_multilingual_models(model: Path) -> No
 
 
 # -- what its confidences are worth ----------------------------------------------------------------
-def _write_curve(directory: Path, curve: list[list[float]]) -> None:
+def _write_curves(directory: Path, curve: list[list[float]]) -> None:
     card = json.loads((directory / "model.json").read_text(encoding="utf-8"))
-    (directory / "model.json").write_text(json.dumps(card | {"confidence_curve": curve}), encoding="utf-8")
+    (directory / "model.json").write_text(
+        json.dumps(card | {"confidence_curves": {"accepted": curve}}), encoding="utf-8"
+    )
 
 
-def test_the_confidence_curve_of_the_card_travels_with_every_result(tmp_path: Path) -> None:
+def test_the_confidence_curves_of_the_card_travels_with_every_result(tmp_path: Path) -> None:
     directory = tiny_whisper.build(tmp_path / "curved")
-    _write_curve(directory, [[0.5, 0.8], [0.9, 1]])
+    _write_curves(directory, [[0.5, 0.8], [0.9, 1]])
     engine = CTranslate2Engine(directory, ONE_THREAD)
     segment = Segment(
         session_id=SessionId("s"),
@@ -280,14 +282,14 @@ def test_the_confidence_curve_of_the_card_travels_with_every_result(tmp_path: Pa
     )
     result = heard(segment, EngineOutput(), Stages(0), WorkerId("w"), engine.capabilities)
     engine.close()
-    assert decode_result(encode_result(result)).confidence_curve == ((0.5, 0.8), (0.9, 1.0))
-    assert hearing_of(result).confidence_curve == ((0.5, 0.8), (0.9, 1.0))
+    assert decode_result(encode_result(result)).confidence_curves.accepted == ((0.5, 0.8), (0.9, 1.0))
+    assert hearing_of(result).confidence_curves.accepted == ((0.5, 0.8), (0.9, 1.0))
 
 
 def test_a_confidence_curve_that_falls_is_refused(tmp_path: Path) -> None:
     directory = tiny_whisper.build(tmp_path / "falling")
-    _write_curve(directory, [[0.5, 0.8], [0.9, 0.7]])
-    with pytest.raises(ModelNotUsable, match=r"confidence_curve.*0\.7 must not be below"):
+    _write_curves(directory, [[0.5, 0.8], [0.9, 0.7]])
+    with pytest.raises(ModelNotUsable, match=r"confidence_curves.*0\.7 must not be below"):
         CTranslate2Engine(directory, ONE_THREAD)
 
 

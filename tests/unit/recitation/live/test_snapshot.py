@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from shared.confidence import ConfidenceCurves
 from shared.errors import BadRequest
 from shared.hearing import Hearing, Phone
 from shared.recitation.live.follower import DEFAULT, Follower
@@ -74,14 +75,14 @@ def test_a_state_of_the_version_before_is_gone_on_with(windows: int) -> None:
     assert found == {11: "missing", 25: "wrong"}
 
 
-def test_the_confidence_curve_moves_with_the_session() -> None:
+def test_the_confidence_curves_move_with_the_session() -> None:
     passage = load_passage(VerseRange.of(1, 1, 7))
     sounds = [sound for word in passage.words for sound in word.phones]
     phones = tuple(Phone(sound, 100 * at, 100 * at + 100, 0.8) for at, sound in enumerate(sounds))
     plain, curved = Follower(passage), Follower(passage)
     plain.hear(Hearing(0, 9000, phones=phones[:40]))
     before = plain.feedback()
-    curved.hear(Hearing(0, 9000, phones=phones[:40], confidence_curve=((0.8, 0.9),)))
+    curved.hear(Hearing(0, 9000, phones=phones[:40], confidence_curves=ConfidenceCurves(((0.8, 0.9),))))
     shown = {word.confidence for word in curved.feedback().words if word.status == "correct"}
     assert shown == {0.9}
     assert {word.confidence for word in before.words if word.status == "correct"} == {0.8}
@@ -89,17 +90,17 @@ def test_the_confidence_curve_moves_with_the_session() -> None:
     moved = Follower.restore(passage, DEFAULT, curved.snapshot())
     assert moved.feedback() == curved.feedback()
     for follower in (moved, curved):
-        follower.hear(Hearing(9000, 10_000, phones=(), confidence_curve=((0.8, 0.7),)))
+        follower.hear(Hearing(9000, 10_000, phones=(), confidence_curves=ConfidenceCurves(((0.8, 0.7),))))
     assert moved.feedback() == curved.feedback()
     assert {word.confidence for word in moved.feedback().words if word.status == "correct"} == {0.7}
 
 
-def test_a_state_without_a_confidence_curve_is_gone_on_with() -> None:
+def test_a_state_without_confidence_curves_is_gone_on_with() -> None:
     """The version before saved none: its words keep the confidence they had."""
     passage = load_passage(VerseRange.of(1, 1, 7))
     follower = _followed(passage, 2)
-    *fields, curve = msgspec.msgpack.decode(follower.snapshot())
-    assert curve == []
+    *fields, curves = msgspec.msgpack.decode(follower.snapshot())
+    assert curves == {}
     assert (
         Follower.restore(passage, DEFAULT, msgspec.msgpack.encode(fields)).feedback() == follower.feedback()
     )
