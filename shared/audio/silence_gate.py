@@ -7,6 +7,7 @@ removed first: the constant offset of a microphone is no sound.
 
 from __future__ import annotations
 
+from math import log10
 from typing import Final, Literal, NamedTuple
 
 import msgspec
@@ -16,7 +17,6 @@ from numpy.typing import NDArray
 from shared.audio.formats import SAMPLE_RATE
 
 Sound = Literal["audible", "silent", "too_quiet"]
-Floats = NDArray[np.float32]
 
 GATE_OFF_DBFS: Final = -120.0
 """At this level nothing is silent."""
@@ -73,12 +73,9 @@ def pass_gate(state: GateState, pcm: bytes, below_dbfs: float) -> Heard:
         return Heard("audible" if len(pcm) > 1 else "silent", state)
     samples = np.frombuffer(pcm, dtype="<i2", count=len(pcm) // 2)
     seconds = samples.size / SAMPLE_RATE
-    levels = _levels(samples[:_FIRST])
-    loudest = float(levels.max())
+    loudest, quiet = _levels(samples[:_FIRST])
     if loudest < below_dbfs and samples.size > _FIRST:
-        levels = _levels(samples)
-        loudest = float(levels.max())
-    quiet = sorted(levels.tolist())[int(_QUIET_SHARE * levels.size)]
+        loudest, quiet = _levels(samples)
     background = min(quiet, state.background_dbfs + _RISE_DB_PER_S * seconds)
     speech = max(loudest, state.speech_dbfs - _FORGET_DB_PER_S * seconds)
     if loudest >= below_dbfs:
@@ -95,13 +92,22 @@ def pass_gate(state: GateState, pcm: bytes, below_dbfs: float) -> Heard:
     return Heard("too_quiet", GateState(speech, background, quiet_s), tell)
 
 
-def _levels(samples: NDArray[np.int16]) -> Floats:
-    """RMS level of every 20 ms, less the mean of all, dBFS; a shorter rest counts as one more."""
+def _levels(samples: NDArray[np.int16]) -> tuple[float, float]:
+    """RMS levels of 20 ms, less the mean of all, dBFS: the loudest, and the background (`_QUIET_SHARE`).
+
+    A rest shorter than 20 ms counts as one more.
+    """
     values = samples.astype(np.float32)
-    values -= values.mean()
-    whole = samples.size // _FRAME * _FRAME
-    frames = (values[:whole].reshape(-1, _FRAME), values[np.newaxis, whole:])
-    powers = [np.einsum("ij,ij->i", rows, rows) / rows.shape[1] for rows in frames if rows.size]
-    power = np.concatenate(powers) / _FULL_SCALE**2
-    levels: Floats = 10.0 * np.log10(np.maximum(power, 10.0 ** (GATE_OFF_DBFS / 10)))
-    return levels
+    values -= np.add.reduce(values) / values.size
+    whole = values.size // _FRAME * _FRAME
+    rows, rest = values[:whole].reshape(-1, _FRAME), values[whole:]
+    powers = (np.einsum("ij,ij->i", rows, rows) / _FRAME).tolist()
+    if rest.size:
+        powers.append(float(np.dot(rest, rest)) / rest.size)
+    powers.sort()
+    return _dbfs(powers[-1]), _dbfs(powers[int(_QUIET_SHARE * len(powers))])
+
+
+def _dbfs(power: float) -> float:
+    """The level of a mean square of 16-bit samples."""
+    return max(GATE_OFF_DBFS, 10.0 * log10(power / _FULL_SCALE**2)) if power > 0 else GATE_OFF_DBFS

@@ -45,6 +45,8 @@ class Reciter:
         self.history = History(name)
         self.closes: list[int | None] = []
         """Close code of each connection that ended before the recital did; None if it just broke."""
+        self.left: list[tuple[str, float]] = []
+        """Which gateway each of them was on, and when it ended (seconds of the loop's clock)."""
         self._urls = urls
         self._recital = recital
         self._deadline_s = deadline_s
@@ -63,11 +65,13 @@ class Reciter:
         self._started_s = asyncio.get_running_loop().time()
         async with asyncio.timeout(self._deadline_s):
             while not self._done:
+                url = self._urls[self._turn % len(self._urls)]
                 try:
-                    await self._one_connection(self._urls[self._turn % len(self._urls)])
+                    await self._one_connection(url)
                 except LOST as lost:
                     if isinstance(lost, websockets.ConnectionClosed):
                         self.closes.append(close_code(lost))
+                        self.left.append((url, asyncio.get_running_loop().time()))
                     if self._must_give_up(lost):
                         raise
                     self._turn += 1
@@ -77,6 +81,11 @@ class Reciter:
     @property
     def has_sent_everything(self) -> bool:
         return self._sent >= self._recital.samples
+
+    @property
+    def seconds_left(self) -> float:
+        """Audio that is still to be sent, seconds."""
+        return (self._recital.samples - self._sent) / SAMPLE_RATE
 
     def drop(self) -> None:
         """Break the line now, as a phone in a tunnel does."""

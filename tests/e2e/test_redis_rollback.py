@@ -30,6 +30,8 @@ RUNS = int(os.environ.get("ROLLBACK_RUNS", "1"))
 SESSIONS = 6
 PACE = 1.6
 FEED_DEAD_S = 4.0
+LAST_S = 1.0
+"""Seconds of audio that are still to be sent when the worker stops: less than the in-flight limit holds."""
 DEADLINE_S = 75.0
 SUPERSEDED = 4501
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600 * RUNS)]
@@ -130,13 +132,22 @@ async def back_from_before_the_reconnects(running: System, reciters: list[Recite
 
 
 async def back_after_the_end(running: System, reciters: list[Reciter]) -> None:
-    """All audio is acknowledged and `end` was sent; the last results are not there yet."""
+    """All audio and `end` were sent; the last results are not there: the worker stands still until then."""
     await asyncio.sleep(3)
     await asyncio.to_thread(running.redis[0].save)
-    while not all(reciter.has_sent_everything for reciter in reciters):  # noqa: ASYNC110
-        await asyncio.sleep(0.05)
-    running.redis[0].restart_from_save()
+    await until(lambda: any(reciter.seconds_left <= LAST_S for reciter in reciters))
+    running.freeze("worker-1")
+    try:
+        await until(lambda: all(reciter.has_sent_everything for reciter in reciters))
+        running.redis[0].restart_from_save()
+    finally:
+        running.thaw("worker-1")
     await feed_is_dead(running.redis[0].url, FEED_DEAD_S)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110 - the reciters tell nobody
+        await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize(

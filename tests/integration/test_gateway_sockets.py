@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from starlette.websockets import WebSocket
+from structlog.testing import capture_logs
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.asyncio.client import ClientConnection, connect
@@ -239,3 +240,28 @@ async def test_a_path_that_is_not_there_is_named_in_the_same_shape_everywhere() 
     assert (wrong_method.status_code, wrong_method.json()["error"]["code"]) == (405, "method_not_allowed")
     assert refused.value.response.status_code == 404
     assert json.loads(refused.value.response.body)["error"]["code"] == "not_found"
+
+
+async def test_the_log_tells_who_came_and_who_was_refused_and_no_secret() -> None:
+    key = "a-secret-key"
+    with capture_logs() as logged:
+        async with served(api_keys=f"acme={key}") as s:
+            async with s.client() as refused:
+                assert (await events(refused))[0]["code"] == "unauthorised"
+            async with s.client(f"{FATIHA}&token=another-secret") as refused:
+                await events(refused)
+            async with httpx.AsyncClient() as http:
+                answer = await http.post(s.url("/verify?surah=1&ayah=1"), headers={"X-API-Key": "guessed"})
+                assert answer.status_code == 401
+            async with s.client(f"{FATIHA}&token={key}") as client:
+                await recite(client)
+    lines = {line["event"]: line for line in logged}
+    refused_codes = [line["code"] for line in logged if line["event"] == "connection_refused"]
+    assert len(refused_codes) == 2
+    assert lines["connection_refused"]["address"] == "127.0.0.1"
+    assert lines["request_refused"].items() >= {"path": "/verify", "address": "127.0.0.1"}.items()
+    assert lines["connection_started"].items() >= {"tenant": "acme", "address": "127.0.0.1"}.items()
+    assert lines["connection_ended"]["end"] == "done"
+    everything = json.dumps(logged, default=str)
+    for secret in (key, "another-secret", "guessed"):
+        assert secret not in everything

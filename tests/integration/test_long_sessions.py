@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import get_ident
+
 import msgspec
 import pytest
 
@@ -10,6 +12,7 @@ from asr_worker.engines.scripted import ScriptedEngine, speak
 from asr_worker.offline.verify import Verifier
 from gateway.settings import GatewaySettings
 from shared.audio.formats import SAMPLE_RATE
+from shared.bus import stored_audio
 from shared.bus.limits import AudioCodec, BusLimits
 from shared.bus.ports import AudioChunk
 from shared.bus.redis_connections import RedisConnections
@@ -74,4 +77,25 @@ async def test_a_session_whose_audio_has_a_hole_has_no_report(redis_url: str, wi
     samples = await record_session(store, 5 * CHUNK_S * SAMPLE_RATE, without)
     with pytest.raises(AudioLost):
         await verifier(store).verify(VerifySession(a_record().session_id, PASSAGE, samples=samples))
+    await connections.close()
+
+
+async def test_stored_audio_is_put_together_beside_the_loop(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FLAC of an hour takes seconds to decode: other sessions of the service must not wait for it."""
+    connections = RedisConnections(redis_url)
+    store = RedisSessionStore(connections, BusLimits(audio_codec="flac"))
+    await record_session(store, 2 * CHUNK_S * SAMPLE_RATE)
+    threads: set[int] = set()
+    unpack = stored_audio.unpack
+
+    def noted(entry: bytes) -> bytes:
+        threads.add(get_ident())
+        return unpack(entry)
+
+    monkeypatch.setattr(stored_audio, "unpack", noted)
+    await store.audio_from(a_record().session_id, 0)
+    assert threads
+    assert get_ident() not in threads
     await connections.close()

@@ -78,6 +78,10 @@ def doubted(cost: int, certainty: int) -> int:
     return cost * (_DOUBT_SHARE + certainty * (100 - _DOUBT_SHARE) // 100) // 100
 
 
+_DOUBTS: Final = tuple(doubted(100, certainty) for certainty in range(101))
+"""What is left of a cost of 100, by certainty."""
+
+
 def mismatch(heard: HeardSound, reference: int) -> int:
     """How wrong the heard sound is for a reference sound, 0-110, doubt and alternatives considered."""
     cost = DISTANCES[heard.sound][reference]
@@ -90,47 +94,42 @@ class SoundCosts:
     """Alignment costs against a fixed row of reference sounds, each with another that is as good."""
 
     def __init__(self, sounds: Row, others: Row) -> None:
+        pairs, columns = np.unique(np.stack((sounds, others)), axis=1, return_inverse=True)
+        self._distance: Row = np.minimum(DISTANCE[:, pairs[0]], DISTANCE[:, pairs[1]])
+        """From each sound of the inventory to each pair of a sound and another: a fraction of a passage."""
         # As the index type: NumPy converts any other at every use.
-        self._sounds = sounds.astype(np.intp)
-        self._others = others.astype(np.intp)
-        self._differ = sounds != others
+        self._columns = columns.reshape(-1).astype(np.intp)
 
     def substitutions(self, units: Sequence[HeardSound], first: int, last: int) -> Row:
-        # Against the whole inventory first: that is a fraction of a passage.
-        prices = _best_readings(units)
-        if any(unit.certainty < 100 for unit in units):
-            prices *= np.array([[doubted(100, unit.certainty)] for unit in units], np.int32)
+        prices = self._best_readings(units)
+        doubts = [_DOUBTS[unit.certainty] for unit in units]
+        if min(doubts) < 100:
+            prices *= np.array(doubts, np.int32)[:, np.newaxis]
             prices //= 100
-        costs: Row = prices.take(self._sounds[first:last], axis=1)
-        differ = np.flatnonzero(self._differ[first:last])
-        if differ.size:
-            others = prices.take(self._others[first + differ], axis=1)
-            costs[:, differ] = np.minimum(costs[:, differ], others)
-        return costs
+        return prices.take(self._columns[first:last], axis=1)
+
+    def _best_readings(self, units: Sequence[HeardSound]) -> Row:
+        """Per unit, how wrong it is for each pair, if it was whatever fits best."""
+        if not any([unit.others for unit in units]):
+            return self._distance.take([unit.sound for unit in units], axis=0)
+        sounds: list[int] = []
+        doubts: list[int] = []
+        starts: list[int] = []
+        for unit in units:
+            starts.append(len(sounds))
+            sounds.append(unit.sound)
+            doubts.append(0)
+            for sound, share in unit.others:
+                sounds.append(sound)
+                doubts.append(_ALTERNATIVE_DOUBT * (100 - share) // 100)
+        readings = self._distance.take(sounds, axis=0)
+        readings += np.array(doubts, np.int32)[:, np.newaxis]
+        best: Row = np.minimum.reduceat(readings, starts, axis=0)
+        return best
 
     def insertion(self, unit: HeardSound) -> int:
         cost = INSERTION[unit.sound]
         return cost if unit.certainty == 100 else doubted(cost, unit.certainty)
-
-
-def _best_readings(units: Sequence[HeardSound]) -> Row:
-    """Per unit, how wrong it is for each sound of the inventory, if it was whatever fits best."""
-    if not any(unit.others for unit in units):
-        return DISTANCE.take([unit.sound for unit in units], axis=0)
-    sounds: list[int] = []
-    doubts: list[int] = []
-    starts: list[int] = []
-    for unit in units:
-        starts.append(len(sounds))
-        sounds.append(unit.sound)
-        doubts.append(0)
-        for sound, share in unit.others:
-            sounds.append(sound)
-            doubts.append(_ALTERNATIVE_DOUBT * (100 - share) // 100)
-    readings = DISTANCE.take(sounds, axis=0)
-    readings += np.array(doubts, np.int32)[:, np.newaxis]
-    best: Row = np.minimum.reduceat(readings, starts, axis=0)
-    return best
 
 
 @lru_cache(maxsize=64)

@@ -57,63 +57,39 @@ class PathEvents:
     """Whether the last visit reached the end of its word."""
 
 
-class _PathReader:
-    """Collects visits while the steps go by."""
-
-    def __init__(self, reference: ReferenceUnits[Any]) -> None:
-        self._reference = reference
-        self.visits: list[Visit] = []
-        self.extras: list[tuple[int, int]] = []
-        self.jumps: list[Jump] = []
-        self._matched: list[tuple[int, int]] = []
-        self._inserted: list[int] = []
-        self._loose: list[int] = []
-        self._last: int | None = None
-
-    def match(self, unit: int, position: int) -> None:
-        word_at = self._reference.word_at
-        word = word_at[position]
-        if self._last is not None and position <= self._last:
-            left = word_at[self._last]
-            self._end_visit()
-            self.jumps.append(Jump(unit, left, word))
-        elif self._last is not None and word != word_at[self._last]:
-            self._end_visit()
-        if self._matched:
-            self._inserted.extend(self._loose)
-        elif self._loose:
-            self.extras.append((self._loose[0], self._loose[-1]))
-        self._loose.clear()
-        self._matched.append((position, unit))
-        self._last = position
-
-    def insert(self, unit: int) -> None:
-        self._loose.append(unit)
-
-    def finish(self) -> None:
-        self._end_visit()
-        if self._loose:
-            self.extras.append((self._loose[0], self._loose[-1]))
-
-    def _end_visit(self) -> None:
-        if self._matched:
-            word = self._reference.word_at[self._matched[0][0]]
-            self.visits.append(Visit(word, tuple(self._matched), tuple(self._inserted)))
-        self._matched.clear()
-        self._inserted.clear()
-
-
 def read_path(reference: ReferenceUnits[Any], path: Path) -> PathEvents:
     """The events along a path; unit numbers are indices into the heard units of that path."""
-    reader = _PathReader(reference)
-    for unit, step in enumerate(path.steps):
-        if step.matched:
-            reader.match(unit, step.position)
-        else:
-            reader.insert(unit)
-    reader.finish()
-    complete = False
-    if reader.visits:
-        _, stop = reference.bounds(reader.visits[-1].word)
-        complete = reference.required[path.end] >= reference.required[stop]
-    return PathEvents(tuple(reader.visits), tuple(reader.extras), tuple(reader.jumps), complete)
+    word_at = reference.word_at
+    visits: list[Visit] = []
+    extras: list[tuple[int, int]] = []
+    jumps: list[Jump] = []
+    matched: list[tuple[int, int]] = []
+    inserted: list[int] = []
+    loose: list[int] = []
+    word = last = -1
+    for unit, (position, was_matched) in enumerate(path.steps):
+        if not was_matched:
+            loose.append(unit)
+            continue
+        before, word = word, word_at[position]
+        if matched and (word != before or position <= last):
+            visits.append(Visit(before, tuple(matched), tuple(inserted)))
+            matched, inserted = [], []
+            if position <= last:
+                jumps.append(Jump(unit, before, word))
+        if loose:
+            if matched:
+                inserted += loose
+            else:
+                extras.append((loose[0], loose[-1]))
+            loose.clear()
+        matched.append((position, unit))
+        last = position
+    if loose:
+        extras.append((loose[0], loose[-1]))
+    if not matched:
+        return PathEvents((), tuple(extras), (), complete=False)
+    visits.append(Visit(word, tuple(matched), tuple(inserted)))
+    _, stop = reference.bounds(word)
+    complete = reference.required[path.end] >= reference.required[stop]
+    return PathEvents(tuple(visits), tuple(extras), tuple(jumps), complete)

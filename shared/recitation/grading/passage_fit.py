@@ -149,17 +149,19 @@ def _runs(
     formulas = 0
     if state.word >= 0:
         runs.append(Run(state.word, -1, state.units, state.words, [], state.units))
+    last = runs[-1] if runs else None
     for visit in visits:
         index = word_index[visit.word]
         if index is None:
             formulas += len(visit.matched)
-        if index is None or (index, visit.last_unit) not in accepted:
             continue
-        last = runs[-1] if runs else None
+        last_unit = visit.last_unit
+        if (index, last_unit) not in accepted:
+            continue
         if last is None or not _follows(visit, last, limits):
-            last = Run(visit.word, visit.last_unit, 0, 0, [])
+            last = Run(visit.word, last_unit, 0, 0, [])
             runs.append(last)
-        last.word, last.last_unit = visit.word, visit.last_unit
+        last.word, last.last_unit = visit.word, last_unit
         last.units += len(visit.matched)
         last.words += 1
         last.visits.append(visit)

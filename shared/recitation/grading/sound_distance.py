@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -71,53 +71,97 @@ class SoundComparison:
         return self.as_correct if grade == CORRECT else msgspec.structs.replace(self.as_correct, grade=grade)
 
 
+class _Sound(NamedTuple):
+    """One reference sound of a pronunciation. `share`: its weight, 1.0 = one whole consonant; `kept`: the
+    part of the price of leaving it out that counts."""
+
+    sound: int
+    share: float
+    kept: float
+    consonant: bool
+
+
+class WordSounds(NamedTuple):
+    """One way to say a word, as comparisons need it. `place_of`: column of the word to place in `sounds`."""
+
+    sounds: tuple[_Sound, ...]
+    place_of: dict[int, int]
+    weight: float
+    consonants: int
+
+
+def word_sounds(pronunciation: Pronunciation) -> WordSounds:
+    """What is compared when a word is said like this."""
+    symbols = pronunciation.sounds
+    sounds = tuple(
+        _Sound(
+            sound_id(symbol),
+            WEIGHT[sound_id(symbol)] / 100,
+            _UNSTABLE_SHARE if _unstable(place, symbols) else 1.0,
+            is_consonant(INVENTORY[sound_id(symbol)]),
+        )
+        for place, symbol in enumerate(symbols)
+    )
+    place_of = {column: place for place, column in enumerate(pronunciation.columns)}
+    weight = 0.0
+    for sound in sounds:
+        weight += sound.share
+    return WordSounds(sounds, place_of, max(weight, 0.4), sum(sound.consonant for sound in sounds))
+
+
 def compare_sounds(
-    visit: Visit,
-    units: Sequence[HeardSound],
-    pronunciations: Sequence[Pronunciation],
-    start: int,
-    policy: SoundGrading,
+    visit: Visit, units: Sequence[HeardSound], ways: Sequence[WordSounds], start: int, policy: SoundGrading
 ) -> SoundComparison | None:
-    """Compare a visit with whichever of its word's `pronunciations` fits best.
+    """Compare a visit with whichever of its word's `ways` fits best.
 
     `start` is the position of the word's first column. `None` when too little of the word was heard to
     call it said.
     """
-    best: SoundComparison | None = None
-    for pronunciation in pronunciations:
-        compared = _compare(visit, units, pronunciation, start, policy)
-        if compared is not None and (best is None or compared.tally.error < best.tally.error):
+    best: tuple[_Tally, int] | None = None
+    for way in ways:
+        compared = _compare(visit, units, way, start, policy)
+        if compared is not None and (best is None or compared[0].error < best[0].error):
             # By what is wrong in all: a share would favour long pronunciations.
             best = compared
-        if best is not None and best.error == 0:
+        if best is not None and best[0].error == 0:
             break
-    return best
-
-
-def _compare(
-    visit: Visit, units: Sequence[HeardSound], pronunciation: Pronunciation, start: int, policy: SoundGrading
-) -> SoundComparison | None:
-    reference = [sound_id(symbol) for symbol in pronunciation.sounds]
-    places = {start + column: place for place, column in enumerate(pronunciation.columns)}
-    heard_at = {places[at]: units[unit] for at, unit in visit.matched if at in places}
-    if len(heard_at) < policy.heard_share * len(reference):
+    if best is None:
         return None
-    unmatched = [unit for at, unit in visit.matched if at not in places]
-    added = [units[unit] for unit in (*unmatched, *visit.inserted, *visit.strays)]
-    tally = _tally(heard_at, added, reference, policy)
-    if tally.consonants and not tally.consonants_heard and len(heard_at) <= len(reference) / 2:
-        return None
+    tally, matched = best
     span = units[visit.span]
     error = tally.error / tally.weight
     heard = Verdict(
         grade=CORRECT,
         error=min(100, round(error * 100)),
-        confidence=sum(unit.certainty for unit in span) // len(span),
-        heard=" ".join(unit.symbol for unit in span),
+        confidence=sum([unit.certainty for unit in span]) // len(span),
+        heard=" ".join([INVENTORY[unit.sound] for unit in span]),
         start_ms=span[0].start_ms,
         end_ms=span[-1].end_ms,
     )
-    return SoundComparison(tally, error, len(heard_at), heard)
+    return SoundComparison(tally, error, matched, heard)
+
+
+def _compare(
+    visit: Visit, units: Sequence[HeardSound], way: WordSounds, start: int, policy: SoundGrading
+) -> tuple[_Tally, int] | None:
+    """What the sounds add up to, and how many of the word's own were heard."""
+    heard_at: dict[int, HeardSound] = {}
+    added: list[HeardSound] = []
+    place_of = way.place_of
+    for at, unit in visit.matched:
+        place = place_of.get(at - start)
+        if place is None:
+            added.append(units[unit])
+        else:
+            heard_at[place] = units[unit]
+    if len(heard_at) < policy.heard_share * len(way.sounds):
+        return None
+    if visit.inserted or visit.strays:
+        added += [units[unit] for unit in (*visit.inserted, *visit.strays)]
+    tally = _tally(heard_at, added, way, policy)
+    if tally.consonants and not tally.consonants_heard and len(heard_at) <= len(way.sounds) / 2:
+        return None
+    return tally, len(heard_at)
 
 
 def _grade(tally: _Tally, error: float, noise: float | None, policy: SoundGrading) -> Grade:
@@ -131,34 +175,36 @@ def _grade(tally: _Tally, error: float, noise: float | None, policy: SoundGradin
 
 
 def _tally(
-    heard_at: dict[int, HeardSound],
-    inserted: Sequence[HeardSound],
-    reference: Sequence[int],
-    policy: SoundGrading,
+    heard_at: dict[int, HeardSound], added: Sequence[HeardSound], way: WordSounds, policy: SoundGrading
 ) -> _Tally:
-    weight = error = consonant_error = 0.0
-    consonants = consonants_heard = 0
-    added = [unit for unit in inserted if is_consonant(INVENTORY[unit.sound])]
-    for place, sound in enumerate(reference):
+    error = consonant_error = 0.0
+    consonants_heard = 0
+    for place, (sound, share, kept, consonant) in enumerate(way.sounds):
         heard = heard_at.get(place)
-        share = WEIGHT[sound] / 100
-        weight += share
         if heard is None:
-            wrong = policy.deleted_sound * (_UNSTABLE_SHARE if _unstable(place, reference) else 1.0)
+            wrong = policy.deleted_sound * kept
         else:
+            consonants_heard += consonant
+            if heard.sound == sound:  # most are, and then nothing is wrong
+                continue
             wrong = min(mismatch(heard, sound), 100) / 100
         error += share * wrong
-        if is_consonant(INVENTORY[sound]):
-            consonants += 1
-            consonants_heard += heard is not None
+        if consonant:
             consonant_error += wrong
-    # A consonant lost and another one gained is a consonant replaced, wherever the aligner put the two.
-    replaced = min(consonants - consonants_heard, len(added)) * (1.0 - policy.deleted_sound)
-    error += replaced
-    error += sum(policy.inserted_sound * WEIGHT[unit.sound] / 100 * unit.certainty / 100 for unit in inserted)
-    return _Tally(max(weight, 0.4), error, consonants, consonants_heard, consonant_error + replaced)
+    lost = way.consonants - consonants_heard
+    if lost and added:
+        # A consonant lost and another one gained is a consonant replaced, wherever the aligner put the two.
+        gained = sum([is_consonant(INVENTORY[unit.sound]) for unit in added])
+        replaced = min(lost, gained) * (1.0 - policy.deleted_sound)
+        error += replaced
+        consonant_error += replaced
+    if added:
+        error += sum(
+            [policy.inserted_sound * WEIGHT[unit.sound] / 100 * unit.certainty / 100 for unit in added]
+        )
+    return _Tally(way.weight, error, way.consonants, consonants_heard, consonant_error)
 
 
-def _unstable(place: int, reference: Sequence[int]) -> bool:
-    symbol = INVENTORY[reference[place]]
-    return (place == len(reference) - 1 and symbol in SHORT_VOWELS) or (place == 0 and symbol == HAMZA)
+def _unstable(place: int, symbols: Sequence[str]) -> bool:
+    symbol = symbols[place]
+    return (place == len(symbols) - 1 and symbol in SHORT_VOWELS) or (place == 0 and symbol == HAMZA)

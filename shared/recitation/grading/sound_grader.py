@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -15,12 +16,14 @@ from shared.recitation.alignment.sound_units import HeardSound, expected_sounds,
 from shared.recitation.alignment.visits import Visit
 from shared.recitation.grading.grader import WRONG, Verdict
 from shared.recitation.grading.policy import FeedbackPolicy, FitLimits
-from shared.recitation.grading.sound_distance import SoundComparison, compare_sounds
-from shared.recitation.reference.passage import Passage
+from shared.recitation.grading.sound_distance import SoundComparison, WordSounds, compare_sounds, word_sounds
+from shared.recitation.reference.passage import Passage, VerseRange
 
 _SAME_MOMENT_MS: Final = 80
 """Two windows place one sound within this distance of each other (four 20 ms frames)."""
-
+_LONG_VOWEL: Final = tuple(ord(symbol[0]) if symbol in LONG_VOWELS else 0 for symbol in INVENTORY)
+"""Per sound, the quality of a long vowel, else 0. No two vowels follow each other in the recitation: two long
+ones of one quality are one."""
 
 _Key = tuple[object, ...]
 """A visit and the sounds it is made of, all that its weight depends on; the sounds by identity, as
@@ -35,6 +38,7 @@ class SoundGrader:
         self._policy = policy
         self._sounds = sound_reference(passage.range)
         self._expected = expected_sounds(passage.range)
+        self._ways = _ways(passage.range)
         # Comparisons of the visits of the newest two windows compared: bounded by their open units.
         self._now: dict[_Key, tuple[Sequence[HeardSound], SoundComparison | None]] = {}
         self._before: dict[_Key, tuple[Sequence[HeardSound], SoundComparison | None]] = {}
@@ -75,13 +79,16 @@ class SoundGrader:
     def composed(self, units: Sequence[HeardSound]) -> list[tuple[HeardSound, int]]:
         """A vowel held over several windows is heard in each of them, and is one vowel."""
         composed: list[tuple[HeardSound, int]] = []
+        before = 0
         for unit in units:
-            if composed and _same_long_vowel(composed[-1][0], unit):
+            vowel = _LONG_VOWEL[unit.sound]
+            if vowel and vowel == before:
                 last, count = composed[-1]
                 held = msgspec.structs.replace(last, end_ms=max(last.end_ms, unit.end_ms))
                 composed[-1] = held, count + 1
             else:
                 composed.append((unit, 1))
+            before = vowel
         return composed
 
     def judge(self, visit: Visit, units: Sequence[HeardSound], noise: float | None) -> Verdict | None:
@@ -106,8 +113,7 @@ class SoundGrader:
         found = self._now.get(key) or self._before.get(key)
         if found is None:
             start, _ = self._sounds.units.bounds(visit.word)
-            ways = self._sounds.pronunciations[visit.word]
-            compared = compare_sounds(visit, units, ways, start, self._policy.sounds)
+            compared = compare_sounds(visit, units, self._ways[visit.word], start, self._policy.sounds)
             # With the sounds: as long as they live, their identity is theirs alone.
             found = (said, compared)
         self._now[key] = found
@@ -150,10 +156,10 @@ class SoundGrader:
         return " ".join(nearest)
 
 
-def _same_long_vowel(one: HeardSound, other: HeardSound) -> bool:
-    """No two vowels follow each other in the recitation: two long ones of one quality are one."""
-    mine, theirs = INVENTORY[one.sound], INVENTORY[other.sound]
-    return mine in LONG_VOWELS and theirs in LONG_VOWELS and mine[0] == theirs[0]
+@lru_cache(maxsize=64)
+def _ways(verses: VerseRange) -> tuple[tuple[WordSounds, ...], ...]:
+    """The ways to say each word of the aligner's reference; shared."""
+    return tuple(tuple(map(word_sounds, word)) for word in sound_reference(verses).pronunciations)
 
 
 def join_sounds(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -20,12 +20,14 @@ from shared.recitation.grading.sound_grader import SoundGrader
 from shared.recitation.grading.text_grader import TextGrader
 from shared.recitation.live.audio_gaps import add_gap
 from shared.recitation.live.feedback import Feedback, Gap, WordFeedback
-from shared.recitation.live.snapshot import PackedWordTracker, pack, unpack
+from shared.recitation.live.snapshot import PackedWordTracker, TrackerPacker, unpack
 from shared.recitation.live.transcript import Transcript, TranscriptState
 from shared.recitation.live.word_tracker import TrackerUpdate, WordTracker
 from shared.recitation.reference.passage import Passage
 
 SNAPSHOT_VERSION: Final = 1
+U = TypeVar("U")
+
 _WINDOW_BITS: Final = 12
 _MEMORY_LEVEL: Final = 5
 """zlib's tables for a state of a few kB: 32 kB to clear for each snapshot instead of 256."""
@@ -73,6 +75,7 @@ class Follower:
         self._transcript = Transcript(policy.transcript_words)
         self._sounds: WordTracker[HeardSound] | None = None
         self._spoken: WordTracker[HeardToken] | None = None
+        self._packer: TrackerPacker[Any] | None = None
         self._update = _NO_UPDATE
         self._missed: list[Gap] = []
         """Gaps before anything was heard."""
@@ -187,8 +190,8 @@ class Follower:
             str(self._passage.range),
             self._transcript.state(),
             self._update,
-            None if self._sounds is None else pack(self._sounds.state, self._sounds.grader),
-            None if self._spoken is None else pack(self._spoken.state, self._spoken.grader),
+            self._packed(self._sounds),
+            self._packed(self._spoken),
             self._missed,
             self._curves,
         )
@@ -197,6 +200,13 @@ class Follower:
             return packed
         packer = zlib.compressobj(level=1, wbits=_WINDOW_BITS, memLevel=_MEMORY_LEVEL)
         return packer.compress(packed) + packer.flush()
+
+    def _packed(self, tracker: WordTracker[U] | None) -> PackedWordTracker[U] | None:
+        if tracker is None:
+            return None
+        if self._packer is None:
+            self._packer = TrackerPacker(tracker.grader)
+        return self._packer.pack(tracker.state)
 
     @classmethod
     def restore(cls, passage: Passage, policy: FeedbackPolicy, data: bytes) -> Follower:

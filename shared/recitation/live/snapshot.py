@@ -44,37 +44,56 @@ class PackedWordTracker(msgspec.Struct, Generic[U], frozen=True, array_like=True
     not_judged: list[int] = []
 
 
-def pack(state: WordTrackerState[U], grader: Grader[U]) -> PackedWordTracker[U]:
-    """The packed state; `unpack` gives back exactly the same."""
-    expected = grader.expected
-    settled = {index: _short(verdict, expected(index)) for index, verdict in state.settled.items()}
-    words: dict[int, PackedWord] = {}
-    not_judged: list[int] = []
-    for index, word in state.words.items():
+class TrackerPacker(Generic[U]):
+    """Packs the states of one tracker, again and again: what has not changed since is packed already."""
+
+    def __init__(self, grader: Grader[U]) -> None:
+        self._grader = grader
+        # By word, what was packed and how: at most one entry for each word of the passage.
+        self._settled: dict[int, tuple[Verdict, Verdict]] = {}
+        self._words: dict[int, tuple[WordState, Verdict | None, PackedWord]] = {}
+
+    def pack(self, state: WordTrackerState[U]) -> PackedWordTracker[U]:
+        """The packed state; `unpack` gives back exactly the same."""
+        settled: dict[int, Verdict] = {}
+        for index, verdict in state.settled.items():
+            last = self._settled.get(index)
+            if last is None or last[0] is not verdict:
+                last = self._settled[index] = verdict, _short(verdict, self._grader.expected(index))
+            settled[index] = last[1]
+        words: dict[int, PackedWord] = {}
+        not_judged: list[int] = []
+        for index, word in state.words.items():
+            if word.status == "not_judged":
+                not_judged.append(index)
+                continue
+            known, before = state.settled.get(index), self._words.get(index)
+            if before is None or before[0] is not word or before[1] is not known:
+                before = self._words[index] = word, known, self._word(index, word, known)
+            words[index] = before[2]
+        return PackedWordTracker(
+            state.units,
+            state.fresh,
+            state.end_ms,
+            self._grader.saved_position(state.start),
+            settled,
+            words,
+            state.extras,
+            state.repeats,
+            state.reach,
+            state.floor,
+            state.furthest,
+            state.fit,
+            state.gaps,
+            not_judged,
+        )
+
+    def _word(self, index: int, word: WordState, settled: Verdict | None) -> PackedWord:
         verdict: Verdict | bool | None = word.verdict
         if word.verdict is not None:
-            same = word.verdict == state.settled.get(index)
-            verdict = _AS_SETTLED if same else _short(word.verdict, expected(index))
-        if word.status == "not_judged":
-            not_judged.append(index)
-        else:
-            words[index] = (_STATUSES.index(word.status), word.final, verdict, word.suggested, word.agreed)
-    return PackedWordTracker(
-        state.units,
-        state.fresh,
-        state.end_ms,
-        grader.saved_position(state.start),
-        settled,
-        words,
-        state.extras,
-        state.repeats,
-        state.reach,
-        state.floor,
-        state.furthest,
-        state.fit,
-        state.gaps,
-        not_judged,
-    )
+            same = word.verdict == settled
+            verdict = _AS_SETTLED if same else _short(word.verdict, self._grader.expected(index))
+        return _STATUSES.index(word.status), word.final, verdict, word.suggested, word.agreed
 
 
 def unpack(packed: PackedWordTracker[U], grader: Grader[U]) -> WordTrackerState[U]:

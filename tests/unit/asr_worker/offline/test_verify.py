@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from threading import get_ident
+from typing import Any
+
 import msgspec
 import numpy as np
 import pytest
 
 from asr_worker.batching.executor import EngineExecutor
 from asr_worker.engines.scripted import FAIL_ITEM, ScriptedEngine, speak, speak_marker
+from asr_worker.offline import chunking, verify
 from asr_worker.offline.verify import Verifier
 from shared.bus.ports import AudioChunk
 from shared.clock import SystemClock
@@ -68,6 +72,27 @@ async def test_a_clean_recording_is_all_correct() -> None:
         "review_ms",
         "total_ms",
     }
+
+
+async def test_whole_recordings_are_worked_on_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seconds of work on a long recording must not hold up the segments of live sessions."""
+    worked_in: dict[str, int] = {}
+
+    def noting(owner: object, name: str) -> None:
+        work = getattr(owner, name)
+
+        def noted(*args: Any) -> Any:
+            worked_in[name] = get_ident()
+            return work(*args)
+
+        monkeypatch.setattr(owner, name, noted)
+
+    noting(chunking, "windows")
+    noting(chunking, "audible")
+    noting(verify, "review")
+    await _verify(_recited())
+    assert set(worked_in) == {"windows", "audible", "review"}
+    assert get_ident() not in worked_in.values()
 
 
 async def test_a_skipped_word_is_missing() -> None:
