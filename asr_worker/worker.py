@@ -266,7 +266,9 @@ class Worker:
                 )
                 result = outcomes.failed(segment, outcome, stages, self.worker_id)
             else:
-                result = outcomes.heard(segment, outcome, stages, self.worker_id, capabilities)
+                result = outcomes.heard(
+                    segment, waiting.payload.item, outcome, stages, self.worker_id, capabilities
+                )
             self._answer(waiting.payload.claim, result)
 
     def _stages(self, waiting: Waiting[Job], started_s: float, inference_ms: int, size: int) -> Stages:

@@ -8,6 +8,7 @@ from asr_worker.engines.engine import EngineCapabilities, EngineItem, EngineOutp
 from shared.audio import flac, mel, opus
 from shared.audio.features import FeatureConfig
 from shared.audio.pcm import to_float
+from shared.audio.sound_facts import sound_facts
 from shared.errors import BadAudio, DecodeFailed, RattilError, UnsupportedCodec
 from shared.ids import WorkerId
 from shared.protocol.segments import Outcome, Segment, SegmentResult, StageTimings
@@ -64,12 +65,13 @@ def _samples(segment: Segment) -> bytes:
 
 def heard(
     segment: Segment,
+    item: EngineItem,
     output: EngineOutput,
     stages: Stages,
     worker_id: WorkerId,
     capabilities: EngineCapabilities,
 ) -> SegmentResult:
-    """A result: what an engine of these `capabilities` heard, times from the segment's start."""
+    """A result: what an engine of these `capabilities` heard in the segment's item, times from its start."""
     return SegmentResult(
         session_id=segment.session_id,
         connection_id=segment.connection_id,
@@ -89,6 +91,7 @@ def heard(
         worker_id=worker_id,
         priority=segment.priority,
         confidence_curves=capabilities.confidence_curves,
+        sound=None if item.pcm is None else sound_facts(item.pcm),
     )
 
 

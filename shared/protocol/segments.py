@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from shared.confidence import UNMEASURED, ConfidenceCurves
-from shared.hearing import HeardWord, Phone
+from shared.hearing import HeardWord, Phone, SoundFacts
 from shared.ids import ConnectionId, Epoch, PoolName, SessionId, TraceId, WorkerId
 
 BUS_VERSION = 1
@@ -96,6 +96,7 @@ class SegmentResult(msgspec.Struct, frozen=True, gc=False):
     priority: Priority = "partial"
     v: int = BUS_VERSION
     confidence_curves: ConfidenceCurves = UNMEASURED
+    sound: SoundFacts | None = None
 
 
 class LoggedResult(msgspec.Struct, frozen=True, gc=False):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from shared.recitation.live.audio_quality import GOOD, AudioQuality
 from shared.recitation.live.feedback import WordStatus
 from shared.recitation.report.report import ReportNotice, VerifyReport
 
@@ -77,6 +78,7 @@ class PartialResultEvent(msgspec.Struct, frozen=True, tag="partial_result"):
     server_busy: bool
     pointer: int
     notice: ReportNotice | UnsetType = UNSET
+    audio_quality: AudioQuality = GOOD
 
 
 class FinalResultEvent(msgspec.Struct, frozen=True, tag="final_result"):

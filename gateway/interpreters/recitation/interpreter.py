@@ -77,6 +77,7 @@ def hearing_of(result: SegmentResult) -> Hearing:
         phones=None if result.phones is None else tuple([_moved(phone, start_ms) for phone in result.phones]),
         script=result.script,
         confidence_curves=result.confidence_curves,
+        sound=result.sound,
     )
 
 

@@ -19,6 +19,7 @@ from shared.recitation.grading.smoothing import UNTOUCHED
 from shared.recitation.grading.sound_grader import SoundGrader
 from shared.recitation.grading.text_grader import TextGrader
 from shared.recitation.live.audio_gaps import add_gap
+from shared.recitation.live.audio_quality import QualityState, next_quality
 from shared.recitation.live.feedback import Feedback, Gap, WordFeedback
 from shared.recitation.live.snapshot import PackedWordTracker, TrackerPacker, unpack
 from shared.recitation.live.transcript import Transcript, TranscriptState
@@ -50,6 +51,7 @@ class _Snapshot(msgspec.Struct, frozen=True, array_like=True):
     words: PackedWordTracker[HeardToken] | None
     missed: list[Gap] = []
     confidence_curves: ConfidenceCurves = UNMEASURED
+    quality: QualityState = QualityState()
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -81,6 +83,7 @@ class Follower:
         """Gaps before anything was heard."""
         self._curves = UNMEASURED
         """Of the model that heard the newest window."""
+        self._quality = QualityState()
         self._feedback = [WordFeedback(word.index, word.display, word.verse.key) for word in passage.words]
 
     def hear(self, hearing: Hearing) -> Feedback:
@@ -90,6 +93,7 @@ class Follower:
         if tracker is not None:
             self._show(tracker, tracker.hear(hearing))
             self._take_curves(tracker, hearing.confidence_curves)
+        self._take_quality(tracker, hearing)
         return self.feedback()
 
     def miss(self, start_ms: int, end_ms: int) -> Feedback:
@@ -106,7 +110,7 @@ class Follower:
         tracker = self._sounds or self._spoken
         if tracker is not None:
             self._show(tracker, tracker.finish())
-        return self.feedback()
+        return msgspec.structs.replace(self.feedback(), quality=self._quality.in_all)
 
     def feedback(self) -> Feedback:
         """How everything stands now."""
@@ -119,6 +123,7 @@ class Follower:
             completed=self._update.completed,
             gaps=self._gaps(),
             notice=self._update.notice,
+            quality=self._quality.now,
         )
 
     def _take_curves(self, tracker: WordTracker[Any], curves: ConfidenceCurves) -> None:
@@ -127,6 +132,15 @@ class Follower:
             self._curves = curves
             for index in tracker.state.words:
                 self._show_word(tracker, index)
+
+    def _take_quality(self, tracker: WordTracker[Any] | None, hearing: Hearing) -> None:
+        """How the sound is now; what was heard in poor sound is no ground for a mistake."""
+        heard, fitting = (0, 0) if tracker is None else tracker.lately
+        before, now = self._quality, next_quality(self._quality, hearing, heard, fitting)
+        self._quality = now
+        if now.reason is not None and tracker is not None:
+            began_ms = before.end_ms if before.reason else round(now.end_ms - now.loud_ms)
+            tracker.doubt(max(0, began_ms), now.end_ms)
 
     def _gaps(self) -> tuple[Gap, ...]:
         tracker = self._sounds or self._spoken
@@ -194,6 +208,7 @@ class Follower:
             self._packed(self._spoken),
             self._missed,
             self._curves,
+            self._quality,
         )
         packed = _encoder.encode(state)
         if len(packed) <= _SMALL:
@@ -236,6 +251,7 @@ class Follower:
         follower._update = saved.update
         follower._missed = saved.missed
         follower._curves = saved.confidence_curves
+        follower._quality = saved.quality
         if saved.sounds is not None:
             follower._sounds = follower._sound_tracker(saved.sounds)
         if saved.words is not None:
