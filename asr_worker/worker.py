@@ -262,7 +262,7 @@ class Worker:
         self._batcher.linger_s = self._linger.wait_s
         audio_s = sum(waiting.payload.item.samples for waiting in batch) / SAMPLE_RATE
         self._metrics.decoded(len(batch), audio_s, decoded.inference_ms)
-        script = self._executor.capabilities.script
+        capabilities = self._executor.capabilities
         for waiting, outcome in zip(batch, decoded.outcomes, strict=True):
             segment = waiting.payload.claim.segment
             stages = self._stages(waiting, started_s, decoded.inference_ms, len(batch))
@@ -276,7 +276,9 @@ class Worker:
                 )
                 result = outcomes.failed(segment, outcome, stages, self.worker_id)
             else:
-                result = outcomes.heard(segment, outcome, stages, self.worker_id, script)
+                result = outcomes.heard(
+                    segment, waiting.payload.item, outcome, stages, self.worker_id, capabilities
+                )
             self._trace(segment, stages, started_ns)
             self._answer(waiting.payload.claim, result)
 

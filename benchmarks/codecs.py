@@ -195,7 +195,7 @@ def _hear(one: Recording, pcm: bytes, plan: EncodingPlan, engine: Engine) -> _He
             if isinstance(output, Exception):
                 raise DecodeFailed(f"a window of {one.path} could not be decoded: {output}") from output
             span = chunking.Chunk(window.start_sample, window.start_sample + len(window.pcm) // 2)
-            hearings.append(chunking.hearing(span, output, engine.capabilities.script))
+            hearings.append(chunking.hearing(span, output, engine.capabilities))
     feedback = review(load_passage(one.verses), hearings)
     states = tuple(word.status for word in feedback.words)
     return _Heard(one, len(pcm) / 2 / SAMPLE_RATE, tuple(hearings), states)

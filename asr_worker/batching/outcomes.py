@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from asr_worker.engines.engine import EngineItem, EngineOutput
+from asr_worker.engines.engine import EngineCapabilities, EngineItem, EngineOutput
 from shared.audio import flac, mel, opus
 from shared.audio.features import FeatureConfig
 from shared.audio.pcm import to_float
+from shared.audio.sound_facts import sound_facts
 from shared.errors import BadAudio, DecodeFailed, RattilError, UnsupportedCodec
 from shared.ids import WorkerId
 from shared.protocol.segments import Outcome, Segment, SegmentResult, StageTimings
@@ -63,9 +64,14 @@ def _samples(segment: Segment) -> bytes:
 
 
 def heard(
-    segment: Segment, output: EngineOutput, stages: Stages, worker_id: WorkerId, script: str
+    segment: Segment,
+    item: EngineItem,
+    output: EngineOutput,
+    stages: Stages,
+    worker_id: WorkerId,
+    capabilities: EngineCapabilities,
 ) -> SegmentResult:
-    """A result: what the engine heard, times from the segment's start."""
+    """A result: what an engine of these `capabilities` heard in the segment's item, times from its start."""
     return SegmentResult(
         session_id=segment.session_id,
         connection_id=segment.connection_id,
@@ -78,13 +84,15 @@ def heard(
         text=output.text,
         words=output.words,
         phones=output.phones,
-        script=script,
+        script=capabilities.script,
         language=output.language,
         timings=stages.timings(),
         batch_size=stages.batch_size,
         worker_id=worker_id,
         priority=segment.priority,
         traceparent=segment.traceparent,
+        confidence_curves=capabilities.confidence_curves,
+        sound=None if item.pcm is None else sound_facts(item.pcm),
     )
 
 

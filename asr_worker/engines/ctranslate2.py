@@ -99,6 +99,7 @@ class CTranslate2Engine:
             multilingual=bool(self._model.is_multilingual),
             max_window_s=self._card.context.max_seconds,
             features=self._features,
+            confidence_curves=self._card.confidence_curves,
         )
 
     def bucket(self, samples: int) -> int:

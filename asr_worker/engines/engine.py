@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.audio.features import FeatureConfig
+from shared.confidence import UNMEASURED, ConfidenceCurves
 from shared.hearing import HeardWord, Phone
 from shared.protocol.segments import TaskOptions
 
@@ -19,6 +20,7 @@ class EngineCapabilities:
     """What an engine can give, and who it is.
 
     `features`: the front end whose log powers it takes instead of samples; None if it takes none.
+    `confidence_curves`: what its confidences are worth.
     """
 
     model: str
@@ -32,6 +34,7 @@ class EngineCapabilities:
     multilingual: bool
     max_window_s: float
     features: FeatureConfig | None = None
+    confidence_curves: ConfidenceCurves = UNMEASURED
 
     @property
     def model_version(self) -> str:

@@ -9,6 +9,7 @@ import msgspec
 
 from asr_worker.engines import packaged_whisper
 from shared.audio.formats import SAMPLE_RATE
+from shared.confidence import UNMEASURED, ConfidenceCurves, curves_fault
 from shared.errors import RattilError
 
 BUNDLED = "rattil-tiny"
@@ -63,7 +64,7 @@ class ModelCard(msgspec.Struct, frozen=True):
     """What `model.json` may say; the defaults describe a stock Whisper checkpoint.
 
     An empty `prompt` means Whisper's own. `max_new_tokens` is for a window of `max_seconds` and
-    shrinks with the window.
+    shrinks with the window. `confidence_curves`: `shared.confidence`.
     """
 
     name: str = "whisper"
@@ -75,6 +76,7 @@ class ModelCard(msgspec.Struct, frozen=True):
     context: ContextPolicy = ContextPolicy()
     ctc: CtcFile | None = None
     stock: bool = False
+    confidence_curves: ConfidenceCurves = UNMEASURED
 
 
 def read_card(directory: Path) -> ModelCard:
@@ -86,9 +88,13 @@ def read_card(directory: Path) -> ModelCard:
     if not path.is_file():
         return ModelCard(name=directory.name, stock=True)
     try:
-        return msgspec.json.decode(path.read_bytes(), type=ModelCard)
+        card = msgspec.json.decode(path.read_bytes(), type=ModelCard)
     except (OSError, msgspec.DecodeError) as error:
         raise ModelNotUsable(f"{path} is not a model card: {error}; see docs/models.md") from error
+    fault = curves_fault(card.confidence_curves)
+    if fault is not None:
+        raise ModelNotUsable(f"{path}: confidence_curves cannot be used: {fault}; see docs/models.md")
+    return card
 
 
 def locate(model: str) -> Path:

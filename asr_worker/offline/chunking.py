@@ -10,11 +10,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_worker.engines.engine import EngineOutput
+from asr_worker.engines.engine import EngineCapabilities, EngineOutput
 from shared.audio.formats import SAMPLE_RATE
 from shared.audio.pcm import Samples, as_float, frame_levels_dbfs
 from shared.audio.silence_gate import GateState, pass_gate
-from shared.hearing import HeardWord, Hearing, Phone
+from shared.hearing import HeardWord, Hearing, Phone, SoundFacts
 
 Floats = NDArray[np.float32]
 
@@ -84,11 +84,17 @@ def audible(pcm16: bytes, chunks: Sequence[Chunk]) -> Audible:
     return Audible(heard, too_quiet)
 
 
-def hearing(window: Chunk, output: EngineOutput | None, script: str) -> Hearing:
-    """What was heard in a window, its times moved to the recording's; None: a silent window."""
+def hearing(
+    window: Chunk,
+    output: EngineOutput | None,
+    capabilities: EngineCapabilities,
+    sound: SoundFacts | None = None,
+) -> Hearing:
+    """What an engine heard in a window, its times moved to the recording's; None: a silent window."""
     start_ms, end_ms = _ms(window.start), _ms(window.end)
+    script, curves = capabilities.script, capabilities.confidence_curves
     if output is None:
-        return Hearing(start_ms, end_ms, script=script)
+        return Hearing(start_ms, end_ms, script=script, confidence_curves=curves)
     return Hearing(
         start_ms,
         end_ms,
@@ -96,6 +102,8 @@ def hearing(window: Chunk, output: EngineOutput | None, script: str) -> Hearing:
         tuple(_moved_word(word, start_ms) for word in output.words),
         None if output.phones is None else tuple(_moved_phone(phone, start_ms) for phone in output.phones),
         script,
+        curves,
+        sound,
     )
 
 

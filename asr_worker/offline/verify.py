@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
 
 from asr_worker.batching.executor import EngineExecutor
-from asr_worker.engines.engine import EngineItem, EngineOutput
+from asr_worker.engines.engine import EngineCapabilities, EngineItem, EngineOutput
 from asr_worker.offline import chunking
 from asr_worker.offline.chunking import Chunk, CutRules
 from shared.audio.formats import SAMPLE_RATE
-from shared.audio.pcm import as_float, samples_of
+from shared.audio.pcm import Samples, as_float, samples_of
+from shared.audio.sound_facts import sound_facts
 from shared.bus.ports import AudioChunk, SessionStore
 from shared.clock import Clock
 from shared.errors import AudioLost, BadAudio, DecodeFailed, StateLost
@@ -114,8 +115,23 @@ class Verifier:
                         f"the recording could not be recognised at {at_s:.1f} s; try again"
                     ) from outcome
                 outputs[window] = outcome
-        hearings = [chunking.hearing(window, outputs.get(window), capabilities.script) for window in windows]
+        hearings = await asyncio.to_thread(_hearings, pcm, windows, outputs, capabilities)
         return _Heard(hearings, inference_ms, spoken.too_quiet)
+
+
+def _hearings(
+    pcm: Samples,
+    windows: Sequence[Chunk],
+    outputs: Mapping[Chunk, EngineOutput],
+    capabilities: EngineCapabilities,
+) -> list[Hearing]:
+    """Of every window, in order; one that was not decoded was silent."""
+    hearings = []
+    for window in windows:
+        output = outputs.get(window)
+        sound = None if output is None else sound_facts(as_float(pcm[window.start : window.end]))
+        hearings.append(chunking.hearing(window, output, capabilities, sound))
+    return hearings
 
 
 def _whole(stretches: Sequence[AudioChunk], samples: int) -> bytes:

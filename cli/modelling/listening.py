@@ -13,6 +13,7 @@ from gateway.session.fixed_windows import FixedWindows
 from gateway.session.segmenter import Position, WindowPolicy
 from shared.audio.formats import SAMPLE_RATE
 from shared.audio.pcm import to_float
+from shared.audio.sound_facts import sound_facts
 from shared.errors import DecodeFailed
 from shared.hearing import Hearing
 from shared.protocol.segments import TaskOptions
@@ -71,7 +72,8 @@ class Listener:
             self.engine_s += time.perf_counter() - began_s
             self.audio_s += sum(item.samples for item in items) / SAMPLE_RATE
             for span, outcome in zip(group, outcomes, strict=True):
-                hearings.append(chunking.hearing(span, _heard(outcome), capabilities.script))
+                sound = sound_facts(samples[span.start : span.end])
+                hearings.append(chunking.hearing(span, _heard(outcome), capabilities, sound))
         return hearings
 
 

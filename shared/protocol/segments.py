@@ -7,7 +7,8 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from shared.hearing import HeardWord, Phone
+from shared.confidence import UNMEASURED, ConfidenceCurves
+from shared.hearing import HeardWord, Phone, SoundFacts
 from shared.ids import ConnectionId, Epoch, PoolName, SessionId, TraceId, WorkerId
 
 BUS_VERSION = 1
@@ -76,7 +77,7 @@ class StageTimings(msgspec.Struct, frozen=True, gc=False):
 class SegmentResult(msgspec.Struct, frozen=True, gc=False):
     """The one terminal outcome of a segment. Word and phone times are ms from the segment's start.
     `priority` is the segment's own: "final" says that no later segment looks at this audio again.
-    `traceparent`: the segment's own."""
+    `traceparent`: the segment's own. `confidence_curves` are the model's: what its confidences are worth."""
 
     session_id: SessionId
     connection_id: ConnectionId
@@ -99,6 +100,8 @@ class SegmentResult(msgspec.Struct, frozen=True, gc=False):
     priority: Priority = "partial"
     traceparent: str | UnsetType = UNSET
     v: int = BUS_VERSION
+    confidence_curves: ConfidenceCurves = UNMEASURED
+    sound: SoundFacts | None = None
 
 
 class LoggedResult(msgspec.Struct, frozen=True, gc=False):

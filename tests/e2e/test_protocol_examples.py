@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from cli.sound_source import read_file
 
 from cli.sample_files import samples_folder
+from rattil.client.sound_source import read_file
 from tests.e2e.browser import DESK, chromium, tab
 from tests.e2e.microphones import recording, write_wav
 from tests.e2e.system import system

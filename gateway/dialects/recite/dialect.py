@@ -220,6 +220,7 @@ def _partial(
         server_busy=event.server_busy,
         pointer=finding.feedback.pointer,
         notice=notice,
+        audio_quality=finding.feedback.quality,
     )
 
 

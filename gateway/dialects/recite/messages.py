@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from gateway.description.codes import AdviceCode, ErrorCode
+from shared.recitation.live.audio_quality import GOOD, AudioQuality
 from shared.recitation.live.feedback import WordStatus
 from shared.recitation.report.report import ReportNotice, VerifyReport
 
@@ -80,6 +81,7 @@ class PartialResultEvent(msgspec.Struct, frozen=True, tag="partial_result"):
     server_busy: bool
     pointer: int
     notice: ReportNotice | UnsetType = UNSET
+    audio_quality: AudioQuality = GOOD
 
 
 class FinalResultEvent(msgspec.Struct, frozen=True, tag="final_result"):

@@ -125,6 +125,8 @@ def hearing_of(result: SegmentResult) -> Hearing:
         words=tuple(_moved_word(word, start_ms) for word in result.words),
         phones=None if result.phones is None else tuple([_moved(phone, start_ms) for phone in result.phones]),
         script=result.script,
+        confidence_curves=result.confidence_curves,
+        sound=result.sound,
     )
 
 

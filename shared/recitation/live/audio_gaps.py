@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from shared.recitation.grading.grader import CORRECT, Verdict
 from shared.recitation.grading.verdicts import Verdicts
@@ -37,6 +37,20 @@ def unheard_words(gaps: Sequence[Gap], judged: Collection[int]) -> set[int]:
         after = min((index for index in judged if index >= gap.word), default=gap.word)
         unheard.update(range(gap.word, after))
     return unheard
+
+
+def words_in_poor_sound(poor: Sequence[Gap], judged: Mapping[int, Verdict]) -> set[int]:
+    """Words without a verdict between two that have one, if any of what was said between them was poor."""
+    open_words: set[int] = set()
+    before, heard_ms = -1, 0
+    for index in sorted(judged):
+        start_ms, end_ms = judged[index].start_ms, judged[index].end_ms
+        if start_ms is None or end_ms is None:
+            continue
+        if index > before + 1 and any(gap.start_ms < start_ms and gap.end_ms > heard_ms for gap in poor):
+            open_words.update(range(before + 1, index))
+        before, heard_ms = index, end_ms
+    return open_words
 
 
 def without_cut_words(verdicts: Verdicts, gaps: Sequence[Gap], edge_ms: int) -> Verdicts:

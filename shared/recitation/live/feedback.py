@@ -6,8 +6,10 @@ from typing import Literal
 
 import msgspec
 
+from shared.recitation.live.audio_quality import GOOD, AudioQuality
+
 WordStatus = Literal["correct", "minor_mistake", "wrong", "missing", "pending", "not_judged"]
-"""`not_judged`: it was not heard because audio was lost there; it may have been right or wrong."""
+"""`not_judged`: the audio in which it may have been recited was lost or too poor."""
 
 NoticeCode = Literal["not_this_passage", "too_quiet"]
 
@@ -52,7 +54,7 @@ class Feedback(msgspec.Struct, frozen=True, gc=False):
 
     `pointer` is the index of the word expected next (the number of words once all are said);
     `completed` says that the last word has been recited. `gaps`: audio that was lost. `notice`: why hardly
-    anything is judged, if that is so.
+    anything is judged, if that is so. `quality`: of what was heard lately; once finished, of all.
     """
 
     words: tuple[WordFeedback, ...]
@@ -63,3 +65,4 @@ class Feedback(msgspec.Struct, frozen=True, gc=False):
     completed: bool = False
     gaps: tuple[Gap, ...] = ()
     notice: NoticeCode | None = None
+    quality: AudioQuality = GOOD

@@ -8,16 +8,18 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from shared.confidence import UNMEASURED, ConfidenceCurves, corrected
 from shared.errors import BadRequest
 from shared.hearing import Hearing
 from shared.recitation.alignment.sound_units import HeardSound
 from shared.recitation.alignment.text_units import HeardToken
-from shared.recitation.grading.grader import CORRECT, Verdict
+from shared.recitation.grading.grader import CORRECT, WRONG, Verdict
 from shared.recitation.grading.policy import DEFAULT, FeedbackPolicy
 from shared.recitation.grading.smoothing import UNTOUCHED
 from shared.recitation.grading.sound_grader import SoundGrader
 from shared.recitation.grading.text_grader import TextGrader
 from shared.recitation.live.audio_gaps import add_gap
+from shared.recitation.live.audio_quality import QualityState, next_quality
 from shared.recitation.live.feedback import Feedback, Gap, WordFeedback
 from shared.recitation.live.snapshot import PackedWordTracker, TrackerPacker, unpack
 from shared.recitation.live.transcript import Transcript, TranscriptState
@@ -48,6 +50,8 @@ class _Snapshot(msgspec.Struct, frozen=True, array_like=True):
     sounds: PackedWordTracker[HeardSound] | None
     words: PackedWordTracker[HeardToken] | None
     missed: list[Gap] = []
+    confidence_curves: ConfidenceCurves = UNMEASURED
+    quality: QualityState = QualityState()
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -77,6 +81,9 @@ class Follower:
         self._update = _NO_UPDATE
         self._missed: list[Gap] = []
         """Gaps before anything was heard."""
+        self._curves = UNMEASURED
+        """Of the model that heard the newest window."""
+        self._quality = QualityState()
         self._feedback = [WordFeedback(word.index, word.display, word.verse.key) for word in passage.words]
 
     def hear(self, hearing: Hearing) -> Feedback:
@@ -85,6 +92,8 @@ class Follower:
         tracker = self._tracker_for(hearing)
         if tracker is not None:
             self._show(tracker, tracker.hear(hearing))
+            self._take_curves(tracker, hearing.confidence_curves)
+        self._take_quality(tracker, hearing)
         return self.feedback()
 
     def miss(self, start_ms: int, end_ms: int) -> Feedback:
@@ -101,7 +110,7 @@ class Follower:
         tracker = self._sounds or self._spoken
         if tracker is not None:
             self._show(tracker, tracker.finish())
-        return self.feedback()
+        return msgspec.structs.replace(self.feedback(), quality=self._quality.in_all)
 
     def feedback(self) -> Feedback:
         """How everything stands now."""
@@ -114,7 +123,24 @@ class Follower:
             completed=self._update.completed,
             gaps=self._gaps(),
             notice=self._update.notice,
+            quality=self._quality.now,
         )
+
+    def _take_curves(self, tracker: WordTracker[Any], curves: ConfidenceCurves) -> None:
+        """Another model hears from now on: its curves hold for every word, as they would after a restore."""
+        if curves != self._curves:
+            self._curves = curves
+            for index in tracker.state.words:
+                self._show_word(tracker, index)
+
+    def _take_quality(self, tracker: WordTracker[Any] | None, hearing: Hearing) -> None:
+        """How the sound is now; what was heard in poor sound is no ground for a mistake."""
+        heard, fitting = (0, 0) if tracker is None else tracker.lately
+        before, now = self._quality, next_quality(self._quality, hearing, heard, fitting)
+        self._quality = now
+        if now.reason is not None and tracker is not None:
+            began_ms = before.end_ms if before.reason else round(now.end_ms - now.loud_ms)
+            tracker.doubt(max(0, began_ms), now.end_ms)
 
     def _gaps(self) -> tuple[Gap, ...]:
         tracker = self._sounds or self._spoken
@@ -156,12 +182,19 @@ class Follower:
             verse_key=word.verse.key,
             status=state.status,
             final=state.final,
-            confidence=heard.confidence / 100,
+            confidence=self._confidence(verdict),
             heard=None if verdict is None else verdict.heard,
             expected=None if state.status == "pending" else tracker.expected_as(index, heard.heard),
             start_ms=heard.start_ms,
             end_ms=heard.end_ms,
         )
+
+    def _confidence(self, verdict: Verdict | None) -> float:
+        """0-1; 0 for a word without a verdict."""
+        if verdict is None:
+            return 0.0
+        curve = self._curves.wrong if verdict.grade == WRONG else self._curves.accepted
+        return round(corrected(verdict.confidence / 100, curve), 3)
 
     # -- moving between processes ---------------------------------------------------------------
     def snapshot(self) -> bytes:
@@ -174,6 +207,8 @@ class Follower:
             self._packed(self._sounds),
             self._packed(self._spoken),
             self._missed,
+            self._curves,
+            self._quality,
         )
         packed = _encoder.encode(state)
         if len(packed) <= _SMALL:
@@ -215,6 +250,8 @@ class Follower:
         follower._transcript = Transcript(policy.transcript_words, saved.transcript)
         follower._update = saved.update
         follower._missed = saved.missed
+        follower._curves = saved.confidence_curves
+        follower._quality = saved.quality
         if saved.sounds is not None:
             follower._sounds = follower._sound_tracker(saved.sounds)
         if saved.words is not None:

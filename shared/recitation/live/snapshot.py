@@ -42,6 +42,7 @@ class PackedWordTracker(msgspec.Struct, Generic[U], frozen=True, array_like=True
     fit: FitState = FitState()
     gaps: list[Gap] = []
     not_judged: list[int] = []
+    poor: list[Gap] = []
 
 
 class TrackerPacker(Generic[U]):
@@ -86,6 +87,7 @@ class TrackerPacker(Generic[U]):
             state.fit,
             state.gaps,
             not_judged,
+            state.poor,
         )
 
     def _word(self, index: int, word: WordState, settled: Verdict | None) -> PackedWord:
@@ -119,6 +121,7 @@ def unpack(packed: PackedWordTracker[U], grader: Grader[U]) -> WordTrackerState[
         packed.furthest,
         packed.fit,
         packed.gaps,
+        packed.poor,
     )
 
 

@@ -20,7 +20,13 @@ from shared.recitation.grading.policy import FeedbackPolicy
 from shared.recitation.grading.smoothing import UNTOUCHED, Evidence, WordState, next_state
 from shared.recitation.grading.stray_sounds import strays, strays_still_open
 from shared.recitation.grading.verdicts import Verdicts, judge_visits, keep_better
-from shared.recitation.live.audio_gaps import add_gap, end_last_gap, unheard_words, without_cut_words
+from shared.recitation.live.audio_gaps import (
+    add_gap,
+    end_last_gap,
+    unheard_words,
+    without_cut_words,
+    words_in_poor_sound,
+)
 from shared.recitation.live.feedback import Gap, NoticeCode, Repeat
 
 U = TypeVar("U")
@@ -46,6 +52,8 @@ class WordTrackerState(msgspec.Struct, Generic[U], array_like=True):
     """No word after this one has ever been judged."""
     fit: FitState = FitState()
     gaps: list[Gap] = []
+    poor: list[Gap] = []
+    """Audio that was too poor to find mistakes in."""
 
 
 class TrackerUpdate(msgspec.Struct, frozen=True, gc=False):
@@ -72,6 +80,8 @@ class WordTracker(Generic[U]):
         self._aligner = self._new_aligner(policy.words_behind, policy.words_ahead, pace=0.0)
         self._wider: ViterbiAligner[U] | None = None
         """An aligner with a wider search band from the same start; only while the reciter is lost."""
+        self.lately = (0, 0)
+        """Units heard lately, and how many of them are runs of the passage."""
 
     def hear(self, hearing: Hearing) -> TrackerUpdate:
         """Take the next window."""
@@ -90,6 +100,10 @@ class WordTracker(Generic[U]):
         known = state.words.get(state.furthest, UNTOUCHED).status == "correct"
         gap = Gap(max(start_ms, state.end_ms), end_ms, max(0, state.furthest + known))
         state.gaps = add_gap(state.gaps, gap, self._policy.gaps)
+
+    def doubt(self, start_ms: int, end_ms: int) -> None:
+        """Audio that was heard, but is too poor to find mistakes in: what is not correct in it stays open."""
+        self.state.poor = add_gap(self.state.poor, Gap(start_ms, end_ms), self._policy.gaps)
 
     def finish(self) -> TrackerUpdate:
         """Nothing more will come: decide what was still open."""
@@ -117,7 +131,11 @@ class WordTracker(Generic[U]):
         events = read_path(self._grader.reference, path)
         verdicts = self._judge(events, units, done)
         fit = measure_fit(self._grader, events, verdicts, units, self.state.fit)
-        verdicts = without_cut_words(fit.believed(verdicts), self.state.gaps, self._policy.gap_edge_ms)
+        self.lately = (fit.lately_heard, fit.lately_fitting)
+        state = self.state
+        verdicts = without_cut_words(
+            fit.believed(verdicts), [*state.gaps, *state.poor], self._policy.gap_edge_ms
+        )
         judged = self._best(verdicts)
         reach = max([self.state.reach, *(i for i, j in judged.items() if done or j.grade != WRONG)])
         changed = self._smooth(judged, reach, done, fit.trusted or (done and not fit.doubtful))
@@ -185,6 +203,8 @@ class WordTracker(Generic[U]):
     def _smooth(self, judged: dict[int, Verdict], reach: int, done: bool, trusted: bool) -> tuple[int, ...]:
         state = self.state
         unheard = unheard_words(state.gaps, judged.keys() | state.settled.keys()) if state.gaps else set()
+        if state.poor:
+            unheard |= words_in_poor_sound(state.poor, {**state.settled, **judged})
         state.furthest = max(state.furthest, reach, *judged, -1)
         open_words = {i for i in range(state.floor, state.furthest + 1) if not self._is_closed(i)}
         changed = []

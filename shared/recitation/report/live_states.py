@@ -36,6 +36,7 @@ def with_live_states(passage: Passage, report: VerifyReport, live: Feedback) -> 
         transcript=report.transcribed_text,
         extra_words=report.extra_words,
         notice=report.notices[0].code if report.notices else None,
+        quality=report.audio_quality,
     )
     merged = build_report(passage, together, report.timing_ms)
     return msgspec.structs.replace(merged, complete=report.complete, gaps=report.gaps, model=report.model)

@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from shared.recitation.live.audio_quality import GOOD, AudioQuality, QualityReason
 from shared.recitation.live.feedback import Feedback, NoticeCode, WordFeedback, WordStatus
 from shared.recitation.reference.passage import Passage
 from shared.recitation.report.scoring import Counts, Score, score
@@ -21,6 +22,14 @@ TAJWEED_NOT_ASSESSED: Final = (
 )
 CAUTION: Final = "Automatic feedback can be wrong and does not replace a teacher."
 INCOMPLETE: Final = "Part of the recitation was lost and is not judged."
+QUALITY_TEXT: Final[dict[QualityReason, str]] = {
+    "noise": "There was too much noise to judge by; recite where it is quieter.",
+    "clipping": "The sound was cut off because it was too loud; move away from the microphone a little.",
+    "quiet": "The voice was too quiet to be judged; come closer to the microphone or turn it up.",
+    "unclear": "The sound was not clear enough to judge by; check the microphone, "
+    "its distance, and that the audio is sent as 16 kHz.",
+}
+"""For the reciter, by what was wrong with the sound."""
 _NAMED_WORDS: Final = 5
 """So many words are named in the teacher's sentence; the rest are counted."""
 _HIGH: Final = 0.85
@@ -31,7 +40,7 @@ _SETTLED_BY: Final[dict[WordStatus, str | None]] = {
     "wrong": "This sounded like a different word.",
     "missing": "This word was left out.",
     "pending": "Not recited.",
-    "not_judged": "Not judged: the audio of this word was lost.",
+    "not_judged": "Not judged: the audio of this word was lost, or too poor.",
 }
 
 
@@ -78,7 +87,7 @@ class VerifyReport(msgspec.Struct, frozen=True):
 
     `complete`: all of the recitation was heard; else `gaps` says what was not. `judged`: the whole
     recording once more, or only what was judged live. `model`: which one judged, with its version; empty
-    where it is not known.
+    where it is not known. `audio_quality`: whether the sound was good enough.
     """
 
     transcribed_text: str
@@ -102,6 +111,7 @@ class VerifyReport(msgspec.Struct, frozen=True):
     notices: tuple[ReportNotice, ...] = ()
     judged: Literal["whole", "live"] = "whole"
     model: str = ""
+    audio_quality: AudioQuality = GOOD
 
 
 def build_report(
@@ -133,7 +143,9 @@ def build_report(
         tajweed_feedback=TAJWEED_NOT_ASSESSED,
         confidence_level="high" if confidence >= _HIGH else "medium" if confidence >= _MEDIUM else "low",
         confidence_score=confidence,
-        teacher_feedback_text=teacher_text(feedback.words, result, notices, bool(feedback.gaps)),
+        teacher_feedback_text=teacher_text(
+            feedback.words, result, notices, bool(feedback.gaps), feedback.quality
+        ),
         timing_data=tuple(_timings(feedback.words)),
         timing_ms=dict(timing_ms),
         wer=result.wer,
@@ -146,6 +158,7 @@ def build_report(
         notices=notices,
         judged=judged,
         model=model,
+        audio_quality=feedback.quality,
     )
 
 
@@ -197,13 +210,16 @@ def teacher_text(
     result: Score,
     notices: Sequence[ReportNotice] = (),
     incomplete: bool = False,
+    quality: AudioQuality = GOOD,
 ) -> str:
     """A friendly, specific sentence: what went well, which words to look at, how far it can be trusted."""
     lost = [INCOMPLETE] if incomplete else []
+    if quality.reason is not None:
+        lost.insert(0, QUALITY_TEXT[quality.reason])
     if notices:
         return " ".join([*(notice.message for notice in notices), *lost, CAUTION])
-    if result.accuracy is None and incomplete:
-        return f"{INCOMPLETE} {CAUTION}"
+    if result.accuracy is None and lost:
+        return " ".join([*lost, CAUTION])
     if result.accuracy is None:
         return (
             f"I could not hear any word of this passage; please try again closer to the microphone. {CAUTION}"

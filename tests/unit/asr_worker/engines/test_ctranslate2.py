@@ -11,15 +11,19 @@ import pytest
 from faster_whisper.feature_extractor import FeatureExtractor
 from numpy.typing import NDArray
 
+from asr_worker.batching.outcomes import Stages, heard
 from asr_worker.engines.ctranslate2 import CTranslate2Engine, PreparedItem
 from asr_worker.engines.engine import EngineItem, EngineOutput
 from asr_worker.engines.model_files import ModelCard, ModelNotUsable, locate
 from asr_worker.engines.model_parts import ComputeOptions
 from asr_worker.engines.prompting import Prompter
 from asr_worker.engines.voice_gate import VoiceGate
+from gateway.interpreters.recitation.interpreter import hearing_of
 from shared.audio.features import log_power
 from shared.errors import BadAudio, BadRequest
-from shared.protocol.segments import TaskOptions
+from shared.ids import ConnectionId, Epoch, PoolName, SessionId, TraceId, WorkerId
+from shared.protocol.codec import decode_result, encode_result
+from shared.protocol.segments import Segment, TaskOptions
 from tests.unit.asr_worker import tiny_whisper
 from tests.unit.asr_worker.counting_model import CountingModel
 
@@ -249,6 +253,45 @@ def test_unknown_languages_are_refused_by_multilingual_models(model: Path) -> No
     assert prompter.tokens(TaskOptions(language="ar")) != prompter.tokens(TaskOptions(language="en"))
     with pytest.raises(BadRequest, match="language"):
         prompter.tokens(TaskOptions(language="xx"))
+
+
+# -- what its confidences are worth ----------------------------------------------------------------
+def _write_curves(directory: Path, curve: list[list[float]]) -> None:
+    card = json.loads((directory / "model.json").read_text(encoding="utf-8"))
+    (directory / "model.json").write_text(
+        json.dumps(card | {"confidence_curves": {"accepted": curve}}), encoding="utf-8"
+    )
+
+
+def test_the_confidence_curves_of_the_card_travels_with_every_result(tmp_path: Path) -> None:
+    directory = tiny_whisper.build(tmp_path / "curved")
+    _write_curves(directory, [[0.5, 0.8], [0.9, 1]])
+    engine = CTranslate2Engine(directory, ONE_THREAD)
+    segment = Segment(
+        session_id=SessionId("s"),
+        connection_id=ConnectionId("c"),
+        epoch=Epoch("e"),
+        seq=0,
+        start_sample=0,
+        samples=RATE,
+        audio=b"",
+        pool=PoolName("p"),
+        trace_id=TraceId("t"),
+        created_ms=0,
+        deadline_ms=0,
+    )
+    item = EngineItem(np.zeros(RATE, np.float32))
+    result = heard(segment, item, EngineOutput(), Stages(0), WorkerId("w"), engine.capabilities)
+    engine.close()
+    assert decode_result(encode_result(result)).confidence_curves.accepted == ((0.5, 0.8), (0.9, 1.0))
+    assert hearing_of(result).confidence_curves.accepted == ((0.5, 0.8), (0.9, 1.0))
+
+
+def test_a_confidence_curve_that_falls_is_refused(tmp_path: Path) -> None:
+    directory = tiny_whisper.build(tmp_path / "falling")
+    _write_curves(directory, [[0.5, 0.8], [0.9, 0.7]])
+    with pytest.raises(ModelNotUsable, match=r"confidence_curves.*0\.7 must not be below"):
+        CTranslate2Engine(directory, ONE_THREAD)
 
 
 # -- what cannot be loaded says so ---------------------------------------------------------------

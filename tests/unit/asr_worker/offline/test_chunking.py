@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from asr_worker.engines.engine import EngineOutput
+from asr_worker.engines.scripted import ScriptedEngine
 from asr_worker.offline.chunking import Chunk, CutRules, audible, hearing, windows
 from shared.audio.pcm import to_pcm16
+from shared.confidence import ConfidenceCurves
 from shared.hearing import HeardWord, Phone
 
 RATE = 16_000
@@ -67,8 +70,11 @@ def test_silence_is_not_decoded_and_quiet_speech_is() -> None:
 
 def test_hearings_are_placed_in_the_recording() -> None:
     output = EngineOutput("بسم", (HeardWord("بسم", 10, 20), HeardWord("الله")), (Phone("b", 5, 15),))
-    placed = hearing(Chunk(2 * RATE, 5 * RATE), output, "imlai")
+    engine = replace(ScriptedEngine().capabilities, confidence_curves=ConfidenceCurves(((0.5, 0.8),)))
+    placed = hearing(Chunk(2 * RATE, 5 * RATE), output, engine)
     assert (placed.start_ms, placed.end_ms) == (2000, 5000)
     assert placed.words == (HeardWord("بسم", 2010, 2020), HeardWord("الله"))
     assert placed.phones == (Phone("b", 2005, 2015),)
-    assert hearing(Chunk(0, RATE), None, "uthmani").phones is None
+    silent = hearing(Chunk(0, RATE), None, engine)
+    assert silent.phones is None
+    assert [heard.confidence_curves for heard in (placed, silent)] == [engine.confidence_curves] * 2

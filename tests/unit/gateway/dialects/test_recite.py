@@ -50,6 +50,7 @@ async def test_a_flush_answers_what_is_there_without_waiting_for_a_full_window()
         "word_feedback",
         "latency_ms",
         "server_busy",
+        "audio_quality",
         "pointer",
     }
 

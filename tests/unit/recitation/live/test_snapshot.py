@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from shared.confidence import ConfidenceCurves
 from shared.errors import BadRequest
 from shared.hearing import Hearing, Phone
 from shared.recitation.live.follower import DEFAULT, Follower
@@ -35,7 +36,7 @@ def test_a_state_is_compressed_when_it_is_large_and_always_read_back(
     passage = load_passage(VerseRange.parse(verses))
     follower = _followed(passage, windows)
     saved = follower.snapshot()
-    assert (saved[0] & 0x0F == zlib.DEFLATED) is compressed
+    assert (saved[0] >> 4 != 0x9) is compressed  # MessagePack arrays begin with 0x90 to 0x9F
     restored = Follower.restore(passage, DEFAULT, saved)
     assert (restored.feedback(), restored.snapshot()) == (follower.feedback(), saved)
 
@@ -72,6 +73,37 @@ def test_a_state_of_the_version_before_is_gone_on_with(windows: int) -> None:
         moved.hear(hearing)
     found = {word.index: word.status for word in moved.finish().words if word.status != "correct"}
     assert found == {11: "missing", 25: "wrong"}
+
+
+def test_the_confidence_curves_move_with_the_session() -> None:
+    passage = load_passage(VerseRange.of(1, 1, 7))
+    sounds = [sound for word in passage.words for sound in word.phones]
+    phones = tuple(Phone(sound, 100 * at, 100 * at + 100, 0.8) for at, sound in enumerate(sounds))
+    plain, curved = Follower(passage), Follower(passage)
+    plain.hear(Hearing(0, 9000, phones=phones[:40]))
+    before = plain.feedback()
+    curved.hear(Hearing(0, 9000, phones=phones[:40], confidence_curves=ConfidenceCurves(((0.8, 0.9),))))
+    shown = {word.confidence for word in curved.feedback().words if word.status == "correct"}
+    assert shown == {0.9}
+    assert {word.confidence for word in before.words if word.status == "correct"} == {0.8}
+    assert {word.confidence for word in curved.feedback().words if word.heard is None} == {0.0}
+    moved = Follower.restore(passage, DEFAULT, curved.snapshot())
+    assert moved.feedback() == curved.feedback()
+    for follower in (moved, curved):
+        follower.hear(Hearing(9000, 10_000, phones=(), confidence_curves=ConfidenceCurves(((0.8, 0.7),))))
+    assert moved.feedback() == curved.feedback()
+    assert {word.confidence for word in moved.feedback().words if word.status == "correct"} == {0.7}
+
+
+def test_a_state_without_confidence_curves_is_gone_on_with() -> None:
+    """The version before saved none: its words keep the confidence they had."""
+    passage = load_passage(VerseRange.of(1, 1, 7))
+    follower = _followed(passage, 2)
+    *fields, curves, quality = msgspec.msgpack.decode(follower.snapshot())
+    assert (curves, quality[0]) == ({}, None)
+    assert (
+        Follower.restore(passage, DEFAULT, msgspec.msgpack.encode(fields)).feedback() == follower.feedback()
+    )
 
 
 def test_a_state_is_readable_by_the_version_before() -> None:
