@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cli.sample_files import samples_folder
-from cli.sound_source import read_file
+from rattil.client.sound_source import read_file
 from tests.e2e.browser import DESK, chromium, tab
 from tests.e2e.microphones import recording, write_wav
 from tests.e2e.system import system
