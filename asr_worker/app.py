@@ -15,7 +15,9 @@ from asr_worker.capacity.status import CapacityMeter, Standing, capacity_policy,
 from asr_worker.engines.engine import Engine
 from asr_worker.http import build_http
 from asr_worker.metrics import WorkerMetrics
-from asr_worker.offline.arq_jobs import JobPolicy, RedisUploads, VerifyJobs
+from asr_worker.offline.arq_jobs import JobPolicy, OfflineJobs
+from asr_worker.offline.transcribe import Transcriber
+from asr_worker.offline.uploads import RedisUploads
 from asr_worker.offline.verify import Verifier
 from asr_worker.settings import WorkerSettings
 from asr_worker.worker import Worker, WorkerPolicy
@@ -42,7 +44,7 @@ class Parts:
 
     worker: Worker
     heartbeat: Heartbeat
-    jobs: VerifyJobs | None
+    jobs: OfflineJobs | None
     standing: Standing
     metrics: WorkerMetrics
 
@@ -87,8 +89,11 @@ async def redis_worker(
         jobs = None
         if settings.jobs:
             store = RedisSessionStore(connections, limits, bus_metrics)
-            verifier = Verifier(executor, store, RedisUploads(control), clock, settings.job_batch)
-            jobs = VerifyJobs(settings.control_url, verifier, _job_policy(settings), metrics, clock)
+            uploads = RedisUploads(control)
+            verifier = Verifier(executor, store, uploads, clock, settings.job_batch)
+            transcriber = Transcriber(executor, uploads, settings.job_batch)
+            policy = _job_policy(settings)
+            jobs = OfflineJobs(settings.control_url, verifier, transcriber, policy, metrics, clock)
         yield Parts(worker, heartbeat, jobs, standing, metrics)
     finally:
         await connections.close()
@@ -132,7 +137,7 @@ async def _run(settings: WorkerSettings, parts: Parts) -> None:
         beating = group.create_task(parts.heartbeat.run(beating_stop), name="heartbeat")
         work = [group.create_task(parts.worker.run(stop), name="worker")]
         if parts.jobs:
-            work.append(group.create_task(parts.jobs.run(stop), name="verify-jobs"))
+            work.append(group.create_task(parts.jobs.run(stop), name="offline-jobs"))
 
         async def drain() -> None:
             parts.standing.draining = True
@@ -176,4 +181,10 @@ def _policy(settings: WorkerSettings) -> WorkerPolicy:
 
 
 def _job_policy(settings: WorkerSettings) -> JobPolicy:
-    return JobPolicy(settings.max_jobs, settings.job_timeout_s, settings.job_poll_s, settings.drain_timeout_s)
+    return JobPolicy(
+        settings.max_jobs,
+        settings.job_timeout_s,
+        settings.job_poll_s,
+        settings.drain_timeout_s,
+        pool=PoolName(settings.pool),
+    )

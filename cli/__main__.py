@@ -29,6 +29,7 @@ from rattil.client.microphone import Microphone
 from rattil.client.sound_source import pieces, read_file, standard_input
 from rattil.client.transcription import ServerEvent as TranscriptEvent
 from shared.errors import BadRequest, RattilError
+from shared.pools import parse_pools
 from shared.recitation.reference.passage import VerseRange, load_passage
 
 app = typer.Typer(
@@ -67,14 +68,22 @@ def up(
         ),
     ] = ANY_ROUTER_PORT,
     gateways: Annotated[int, typer.Option(min=1, max=64, help="How many gateways.")] = 1,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="How many workers.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="How many workers (in each pool).")] = 1,
+    pool: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=MODEL",
+            show_default="POOLS, or one pool with ASR_MODEL",
+            help="A pool of workers with a model of its own; repeat it for several models side by side.",
+        ),
+    ] = None,
     routers: Annotated[int, typer.Option(min=1, max=16, help="How many routers.")] = 1,
     redis: Annotated[int, typer.Option(min=1, max=16, help="How many embedded Redis shards.")] = 1,
     redis_url: Annotated[
         str, typer.Option(envvar="REDIS_URL", help="Use these Redis servers (comma-separated) instead.")
     ] = "",
     stream: Annotated[
-        bool, typer.Option("--stream", help="Serve committed lines over TCP, too (STREAM_PORT, 43007).")
+        bool, typer.Option("--stream", help="Serve committed lines, too: TCP 43007, WebSocket 43008.")
     ] = False,
     redis_mb: Annotated[
         int,
@@ -95,15 +104,19 @@ def up(
       rattil up
       rattil up --port 9000 --verbose
       rattil up --gateways 2 --workers 2 --routers 2 --redis 2
+      rattil up --pool fast=rattil-tiny --pool accurate=rattil-base
       REDIS_URL=redis://10.0.0.5:6379/0 HOST=0.0.0.0 rattil up
     """
-    counts = Counts(gateways, workers, routers, redis)
     try:
+        pools = parse_pools(",".join(pool) if pool else os.environ.get("POOLS", ""))
+        counts = Counts(gateways, workers, routers, redis, len(pools) or 1)
         ports = Ports.fixed(counts, host, port, router_port)
+    except ValueError as error:
+        _fail(f"--pool or POOLS: {error}", Exit.USAGE)
     except PortInUse as error:
         _fail(str(error), Exit.USAGE)
     env = {"STREAM_ENABLED": "true"} if stream else {}
-    plan = Plan(counts, ports, host, redis_url, env, redis_mb)
+    plan = Plan(counts, ports, host, redis_url, env, redis_mb, pools)
     for warning in preflight.warnings(os.environ):
         Console(stderr=True).print(warning, style="yellow", markup=False, soft_wrap=True)
     found = asyncio.run(preflight.problems(plan))
@@ -202,6 +215,9 @@ def recite(
         typer.Option(envvar="RATTIL_URL", help="Gateways, comma-separated; failing over to the next."),
     ] = "ws://127.0.0.1:8000",
     token: Annotated[str, typer.Option(envvar="RATTIL_TOKEN", help="API key, where one is needed.")] = "",
+    model: Annotated[
+        str, typer.Option(help="What hears it: fast, accurate, or what the service offers.")
+    ] = "default",
     realtime: Annotated[
         bool, typer.Option("--realtime/--fast", help="At the speed it was recited, or as fast as possible.")
     ] = True,
@@ -220,11 +236,12 @@ def recite(
       rattil recite cli/samples/fatiha_clean.opus --verse 1:1-7
       rattil recite my.wav --verse 112 --fast --json
       rattil recite my.mp3 --verse 1:1-7 --url ws://a:8000,ws://b:8000
+      rattil recite my.mp3 --verse 1:1-7 --model accurate
       arecord -q -f S16_LE -r 16000 -c 1 | rattil recite - --verse 1:1-7
     """
     try:
         verses = VerseRange.parse(verse)
-        target = target_of(url, verses, token)
+        target = target_of(url, verses, token, model)
         audio = standard_input() if file == "-" else pieces(read_file(Path(file)), realtime=realtime)
     except (RattilError, ValueError) as error:
         _fail(str(error), Exit.USAGE)

@@ -86,16 +86,18 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where and what: one or more gateways (`ws://host:port`), and the verses of one sura."""
+    """Where and what: one or more gateways (`ws://host:port`), the verses of one sura, and the `model` that
+    hears them."""
 
     urls: Sequence[str]
     surah: int
     ayah: int
     to: int | None = None
     token: str = ""
+    model: str = "default"
 
 
-def target_of(urls: str, verses: VerseRange, token: str = "") -> Target:
+def target_of(urls: str, verses: VerseRange, token: str = "", model: str = "default") -> Target:
     """Comma-separated gateways and a verse range as the client's target.
 
     The recitation dialect names one sura and verses within it. Raises ValueError across suras, and for
@@ -103,7 +105,7 @@ def target_of(urls: str, verses: VerseRange, token: str = "") -> Target:
     """
     if verses.first.surah != verses.last.surah:
         raise ValueError("one session recites verses of one sura; recite each sura on its own")
-    return Target(gateways(urls), verses.first.surah, verses.first.ayah, verses.last.ayah, token)
+    return Target(gateways(urls), verses.first.surah, verses.first.ayah, verses.last.ayah, token, model)
 
 
 def gateways(urls: str) -> list[str]:
@@ -124,7 +126,13 @@ async def recite(
     screen = open_screen(console, title, silent=silent)
     recording = Recording(screen)
     client = Recitation(
-        target.urls, target.surah, target.ayah, target.to, token=target.token, listener=recording
+        target.urls,
+        target.surah,
+        target.ayah,
+        target.to,
+        token=target.token,
+        listener=recording,
+        model=target.model,
     )
     try:
         with interrupt_ends(client.end_audio):

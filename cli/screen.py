@@ -188,6 +188,8 @@ def score_table(report: Report) -> Table:
             table.add_row(
                 Text(where, style=STYLES.get(word.status, "")), f"{word.word}  {word.feedback or ''}"
             )
+    if report.model:
+        table.add_row("judged by", report.model)
     if report.teacher_feedback_text:
         table.add_row("feedback", report.teacher_feedback_text)
     return table

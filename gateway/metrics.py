@@ -62,6 +62,25 @@ class GatewayMetrics:
             ["code"],
             registry=registry,
         )
+        self.circuit_state = Gauge(
+            "rattil_gateway_circuit_state",
+            "Circuit breaker before a service: 0 closed, 1 half-open, 2 open.",
+            ["service"],
+            registry=registry,
+        )
+        self.quality_step = Gauge(
+            "rattil_gateway_quality_step",
+            "What new sessions of a pool get: 0 everything, 1 longer windows, 2 no interim results either, "
+            "3 the fast model.",
+            ["pool"],
+            registry=registry,
+        )
+        self.lowered_sessions = Counter(
+            "rattil_gateway_lowered_sessions_total",
+            "New sessions that got less than they asked for, because of load, by step.",
+            ["step"],
+            registry=registry,
+        )
         self.lease_renewals = Counter(
             "rattil_gateway_lease_renewals_total",
             "Leases renewed, restored after a loss, found taken by another connection; turns that failed.",

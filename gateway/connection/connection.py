@@ -21,7 +21,7 @@ from gateway.connection.resume import Opening
 from gateway.connection.segment_traces import SegmentTraces
 from gateway.connection.segment_writer import SegmentWriter
 from gateway.connection.send_queue import SendQueue, SlowConsumer
-from gateway.connection.session_plan import SessionPlan
+from gateway.connection.session_plan import SessionRequest
 from gateway.connection.transport import PeerGone, Transport
 from gateway.connection.word_delays import WordDelays
 from gateway.dependencies import GatewayPorts
@@ -33,6 +33,10 @@ from shared.service.logging import get_logger
 
 _LAST_WORDS_S = 2.0
 """How long a closing connection may take to send what is queued, seconds."""
+
+_LAST_ANSWERS_S = 4.0
+"""How long a drain waits for the answers of a session that cannot be resumed, seconds; the registry waits
+a little longer."""
 
 _LINGER_S = 15.0
 """Longest life of a socket after its close frame, seconds: more than uvicorn's own 10 s for the answer."""
@@ -54,7 +58,7 @@ class Connection:
         ports: GatewayPorts,
         transport: Transport,
         dialect: Dialect,
-        plan: SessionPlan,
+        request: SessionRequest,
         opening: Opening,
         inbox: ResultInbox,
     ) -> None:
@@ -62,7 +66,8 @@ class Connection:
         self._ports = ports
         self._transport = transport
         self._dialect = dialect
-        self._plan = plan
+        self._plan = plan = request.plan
+        self._resumable = request.resumable
         self._core = opening.core
         self._inbox = inbox
         self._send_queue = SendQueue(settings.outbox_bytes, settings.outbox_events, settings.send_timeout_s)
@@ -214,7 +219,16 @@ class Connection:
                     await self._stir.wait()
             except TimeoutError:
                 continue
+        if self._asked is EndReason.DRAINING and not self._resumable:
+            await self._answer_what_came()
         raise EndConnection(self._asked)
+
+    async def _answer_what_came(self) -> None:
+        """Who cannot come back to the session gets the answers to all that was taken, before the end."""
+        if not self._core.segmenter.end_requested:
+            self._reason_at_end = EndReason.DRAINING
+            self._receiver.end()
+        await asyncio.sleep(_LAST_ANSWERS_S)  # the last answer ends the connection, and this with it
 
     def _end_early(self, why: str) -> None:
         """A limit is reached: as if the client had sent `end`; everything that was taken is judged."""
@@ -338,7 +352,7 @@ class Connection:
         if not latency.live:
             return
         if self._plan.adaptive:
-            self._ports.adaptive.observe(latency.total_ms)
+            self._ports.quality.observe(self._core.identity.pool, latency.total_ms)
         metrics.queued.observe(latency.queued_ms / 1000)
         metrics.inference.observe(latency.inference_ms / 1000)
         exemplar = None

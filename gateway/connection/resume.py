@@ -185,7 +185,7 @@ class SessionOpener:
         interpreter, answered_until = self._interpreter_so_far(snapshot)
         safe = record.safe_sample if record else 0
         start = max(safe if request.offset is None else request.offset, answered_until)
-        first = snapshot.position if snapshot else request.plan.first_position()
+        first = snapshot.position if snapshot else request.plan.first_position(pool)
         position = Position(
             first.window,
             first.overlap,
@@ -241,7 +241,15 @@ class SessionOpener:
             offset=core.segmenter.received,
             gap=gap,
             longest_s=self._ports.settings.session_limit_s,
+            model=self._ports.models.model_of(core.identity.pool),
+            lowered=self._lowered() if how == "new" else (),
         )
+
+    def _lowered(self) -> tuple[str, ...]:
+        lowered = self._request.lowered
+        for step in lowered:
+            self._ports.metrics.lowered_sessions.labels(step).inc()
+        return lowered
 
     def _identity(self, pool: PoolName, created_ms: int, options: SessionOptions) -> SessionIdentity:
         return SessionIdentity(

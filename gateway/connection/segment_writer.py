@@ -39,7 +39,8 @@ class SegmentWriter:
         self._traces = traces
         self._ports = ports
         self._core = core
-        self._patience = BusRetry(ports.clock, ports.metrics, ports.settings.bus_grace_s)
+        circuit = ports.circuits.bus(core.identity.session_id)
+        self._patience = BusRetry(ports.clock, ports.metrics, ports.settings.bus_grace_s, circuit)
         self._trouble: Trouble | None = None
         self._settled: list[LoggedResult] = []
 

@@ -52,12 +52,12 @@ def open_routes(ports: GatewayPorts) -> list[Route]:
         return json_response(
             StreamingHealth(
                 active_connections=ports.connections.count,
-                avg_latency_ms=round(ports.adaptive.average_ms(), 1),
-                p95_latency_ms=round(ports.adaptive.p95_ms(), 1),
+                avg_latency_ms=round(ports.quality.latencies.average_ms(), 1),
+                p95_latency_ms=round(ports.quality.latencies.p95_ms(), 1),
                 asr_failure_count=ports.metrics.asr_failures,
                 dropped_segments=ports.metrics.dropped_segments,
-                latency_sample_count=ports.adaptive.sample_count,
-                adaptive_window_seconds=ports.adaptive.window_s,
+                latency_sample_count=ports.quality.latencies.count,
+                adaptive_window_seconds=ports.quality.of(ports.models.default).window_s,
             )
         )
 

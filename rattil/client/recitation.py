@@ -34,6 +34,7 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
     offset: int = 0
     window_seconds: float = 0.0
     gap: Gap | None = None
+    model: str = ""
 
 
 class WordInfo(msgspec.Struct, frozen=True):
@@ -117,6 +118,7 @@ class Report(msgspec.Struct, frozen=True):
     counts: dict[str, int] = {}
     coverage: float | None = None
     verse_range: str = ""
+    model: str = ""
 
 
 class Final(msgspec.Struct, frozen=True, tag="final_result"):

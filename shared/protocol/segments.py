@@ -25,6 +25,7 @@ Outcome = Literal["result", "error", "dropped"]
 class TaskOptions(msgspec.Struct, frozen=True):
     """What one session asks of the decoder. Never the expected verse: a prompt would hide mistakes.
 
+    `language`: empty if the model is to find out, which only stock multilingual models can.
     `word_timestamps`: times of words where they cost extra work; a phoneme head gives them always.
     """
 

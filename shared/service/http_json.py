@@ -18,7 +18,6 @@ from shared.errors import (
     BadContentType,
     BadRequest,
     Conflict,
-    NoCapacity,
     NotFound,
     RattilError,
     StateLost,
@@ -79,7 +78,7 @@ def error_response(error: RattilError, fallback: str = "") -> Response:
 
     `fallback`: what the caller can do instead.
     """
-    retry_after_s = error.retry_after_s if isinstance(error, NoCapacity) else None
+    retry_after_s = error.retry_after_s if isinstance(error, Unavailable) else None
     headers = {}
     if error.retryable:
         headers["Retry-After"] = str(max(1, math.ceil(retry_after_s or RETRY_AFTER_S)))

@@ -12,7 +12,7 @@ import pytest
 
 from cli.sample_files import samples_folder
 from tests.e2e.system import system
-from tests.e2e.test_transcriptions import MOST_WRONG, SAMPLE, SLOW_MODEL, wrong_words
+from tests.e2e.talk import MOST_WRONG, SAMPLE, SLOW_MODEL, wrong_words
 
 PAGE = Path(__file__).parents[2] / "docs" / "clients" / "python.md"
 ADDRESS = "ws://127.0.0.1:8000"

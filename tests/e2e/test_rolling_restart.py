@@ -2,8 +2,8 @@
 
 Recitations (`/ws/recite`) and transcriptions go on in another connection: no event is lost or doubled. The
 third dialect is `/ws/verify`. Neither it nor the committed lines over TCP can resume; of the two it is the
-one whose close code says what to do, so that a client can tell a move from a failure: it comes back, begins anew,
-and gets the whole report. A line of text over TCP just ends.
+one whose close code says what to do, so that a client can tell a move from a failure: it comes back, begins
+anew, and gets the whole report. A line of text over TCP just ends.
 """
 
 from __future__ import annotations

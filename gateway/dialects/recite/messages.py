@@ -19,7 +19,8 @@ class GapInfo(msgspec.Struct, frozen=True):
 
 class ReadyEvent(msgspec.Struct, frozen=True, tag="ready"):
     """First event. `offset`: the sample to send from. `next_seq`: seq of the next event.
-    `max_session_seconds`: how much audio the session may have; at it the report comes by itself."""
+    `max_session_seconds`: how much audio the session may have; at it the report comes by itself.
+    `model`: the name of the model that hears the session, or of its pool."""
 
     session_id: str
     connection_id: str
@@ -33,6 +34,7 @@ class ReadyEvent(msgspec.Struct, frozen=True, tag="ready"):
     offset: int
     gap: GapInfo | UnsetType = UNSET
     max_session_seconds: float = 0.0
+    model: str = "default"
 
 
 class AckEvent(msgspec.Struct, frozen=True, tag="ack"):

@@ -10,10 +10,12 @@ from msgspec import UNSET, UnsetType
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
+from gateway.admission.pools import ModelCatalogue
+from gateway.admission.quality import Terms
 from gateway.connection.dialect import Command, Frame, Input
 from gateway.connection.session_plan import SessionRequest
 from gateway.dependencies import GatewayPorts
-from gateway.dialects.query import Query, choice, flag, names_session, number, session_id
+from gateway.dialects.query import Query, flag, names_session, number, session_id
 from gateway.dialects.recite.commands import BadMessage
 from gateway.dialects.stated_rate import check_stated_rates
 from gateway.dialects.transcriptions import messages
@@ -24,6 +26,7 @@ from gateway.session.events import (
     Event,
     Finished,
     FinishFailed,
+    Flushed,
     Gap,
     Heard,
     Notice,
@@ -50,6 +53,14 @@ LEAST_ENDPOINT_MS, MOST_ENDPOINT_MS = 200, 5000
 COMMANDS = {"end": Command.END, "flush": Command.FLUSH, "ping": Command.PING}
 _GOES_ON = frozenset({"server_busy", "audio_too_fast", "state_lost", "bad_message"})
 """Troubles that a client is warned of; after any other one the connection ends."""
+
+
+_LOWERED = {
+    "long_windows": "looks are further apart",
+    "no_interim": "there are no interim results",
+    "fast_model": "the fast model transcribes",
+}
+"""What each quality step means for a transcription."""
 
 
 class _Message(msgspec.Struct):
@@ -95,6 +106,8 @@ class TranscriptionsDialect:
     def _messages(self, event: Event) -> Sequence[messages.ServerMessage]:
         if isinstance(event, Heard):
             return self._utterance(event.seq, event.finding)
+        if isinstance(event, Opened):
+            return (self._begin(event), *_lowered(event.lowered))
         if isinstance(event, AudioSafe):
             return (messages.Ack(event.offset),)
         if isinstance(event, SpeechChanged):
@@ -103,13 +116,11 @@ class TranscriptionsDialect:
         if isinstance(event, SegmentFailed):
             failed = messages.Error(event.code or event.outcome, event.message, seq=event.seq)
             return (failed, *(self._utterance(event.seq, event.finding) if event.finding else ()))
+        if isinstance(event, Flushed):
+            return ()
         return (self._other(event),)
 
-    def _other(
-        self, event: Opened | Notice | Trouble | Finished | FinishFailed | Pong
-    ) -> messages.ServerMessage:
-        if isinstance(event, Opened):
-            return self._begin(event)
+    def _other(self, event: Notice | Trouble | Finished | FinishFailed | Pong) -> messages.ServerMessage:
         if isinstance(event, Finished):
             assert isinstance(event.report, Transcript)
             return messages.SessionEnd(event.report.text)
@@ -129,7 +140,7 @@ class TranscriptionsDialect:
         return messages.SessionBegin(
             session_id=event.session_id,
             language=options.language,
-            model=options.model or "default",
+            model=event.model,
             sample_rate=options.sample_rate,
             resumed=event.resumed,
             next_seq=event.next_seq,
@@ -162,7 +173,9 @@ def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
         dialect = TranscriptionsDialect()
 
         def request(query: Query, tenant: str) -> SessionRequest:
-            options = read_options(query, ports.settings)
+            asked = read_options(query, ports.settings, ports.models)
+            # A session that is gone on with keeps what it has.
+            options, lowered = Terms(asked) if names_session(query) else ports.quality.terms(asked)
             dialect.transcribes(options)
             offset = number(query, "offset")
             return SessionRequest(
@@ -174,6 +187,7 @@ def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
                 offset=None if offset is None else options.audio_format.samples(offset),
                 named=names_session(query),
                 options=options,
+                lowered=tuple(step.name.lower() for step in lowered),
             )
 
         await serve_websocket(ports, websocket, dialect, request)
@@ -181,7 +195,7 @@ def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
     return [WebSocketRoute(PATH, transcribe)]
 
 
-def read_options(query: Query, settings: GatewaySettings) -> SessionOptions:
+def read_options(query: Query, settings: GatewaySettings, models: ModelCatalogue) -> SessionOptions:
     """What the query asks for. Raises `BadRequest` with a sentence for the client."""
     audio = AudioFormat.parse(
         query.get("encoding", "") or "pcm_s16le",
@@ -197,7 +211,7 @@ def read_options(query: Query, settings: GatewaySettings) -> SessionOptions:
     endpoint_ms = number(query, "endpoint_ms", least=LEAST_ENDPOINT_MS, most=MOST_ENDPOINT_MS)
     return SessionOptions(
         language=language,
-        model=choice(query, "model", ("default", *settings.pool_choices), "default").removeprefix("default"),
+        model=models.wish(query.get("model", ""), transcription=True),
         word_timestamps=flag(query, "word_timestamps", False),
         prompt=vocabulary,
         interim_results=flag(query, "interim_results", True),
@@ -207,6 +221,13 @@ def read_options(query: Query, settings: GatewaySettings) -> SessionOptions:
         sample_rate=audio.rate,
         channels=audio.channels,
     )
+
+
+def _lowered(steps: Sequence[str]) -> Sequence[messages.Warning]:
+    if not steps:
+        return ()
+    what = "; ".join(_LOWERED[step] for step in steps)
+    return (messages.Warning("quality_lowered", f"the service is under load: {what}"),)
 
 
 def _word(word: HeardWord) -> messages.TranscriptWord:

@@ -19,8 +19,10 @@ class GapInfo(msgspec.Struct, frozen=True):
 
 
 class SessionBegin(msgspec.Struct, frozen=True, tag="session.begin"):
-    """The session is open: send audio from sample `offset` on. To resume, come back with `session_id`, the
-    last `seq` that was seen and the last `offset` that was acknowledged."""
+    """The session is open: send audio from sample `offset` on. `model` transcribes it.
+
+    To resume, come back with `session_id`, the last `seq` that was seen and the last `offset` that was
+    acknowledged."""
 
     session_id: str
     language: str

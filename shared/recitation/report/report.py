@@ -77,7 +77,8 @@ class VerifyReport(msgspec.Struct, frozen=True):
     """`accuracy_score` and `wer`/`cer` as in `Score`; `timing_ms` is processing time by stage.
 
     `complete`: all of the recitation was heard; else `gaps` says what was not. `judged`: the whole
-    recording once more, or only what was judged live.
+    recording once more, or only what was judged live. `model`: which one judged, with its version; empty
+    where it is not known.
     """
 
     transcribed_text: str
@@ -100,6 +101,7 @@ class VerifyReport(msgspec.Struct, frozen=True):
     gaps: tuple[LostAudio, ...] = ()
     notices: tuple[ReportNotice, ...] = ()
     judged: Literal["whole", "live"] = "whole"
+    model: str = ""
 
 
 def build_report(
@@ -108,6 +110,7 @@ def build_report(
     timing_ms: Mapping[str, int],
     confidence: float | None = None,
     judged: Literal["whole", "live"] = "whole",
+    model: str = "",
 ) -> VerifyReport:
     """The report of a finished recitation.
 
@@ -142,6 +145,7 @@ def build_report(
         gaps=tuple(LostAudio(gap.start_ms / 1000, gap.end_ms / 1000) for gap in feedback.gaps),
         notices=notices,
         judged=judged,
+        model=model,
     )
 
 

@@ -52,6 +52,14 @@ async def test_a_recitation_prints_words_and_score() -> None:
         assert expected in text
 
 
+@pytest.mark.parametrize("model", ["default", "accurate"])
+async def test_the_model_is_asked_of_the_server(model: str) -> None:
+    async with scripted_server(recites_well) as server:
+        target = target_of(server.url, FATIHA, model=model)
+        await recite_and_report(target, some_audio(), console()[0], "title")
+        assert [visit.query["model"] for visit in server.visits] == [model]
+
+
 async def test_json_is_one_object() -> None:
     shown, out = console()
     async with scripted_server(recites_well) as server:
@@ -164,6 +172,12 @@ def seen(judged: int = 5, **other: str) -> Seen:
 
 def perfect(words: int = 29) -> tuple[WordVerdict, ...]:
     return tuple(WordVerdict("w", "correct") for _ in range(words))
+
+
+def test_the_score_table_says_which_model_judged() -> None:
+    shown, out = console()
+    shown.print(score_table(Report((), model="rattil-base@0.1.0")))
+    assert "rattil-base@0.1.0" in out.getvalue()
 
 
 def test_a_clean_recitation_may_have_one_small_mistake_but_nothing_wrong() -> None:

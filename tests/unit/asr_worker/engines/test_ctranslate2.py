@@ -284,3 +284,21 @@ def test_broken_files_are_named(tmp_path: Path) -> None:
     (directory / "model.bin").write_bytes(b"rubbish")
     with pytest.raises(ModelNotUsable, match="cannot load"):
         CTranslate2Engine(directory, ONE_THREAD)
+
+
+# -- a language that nobody named -----------------------------------------------------------------
+def test_a_stock_model_finds_the_language_out(stock: CTranslate2Engine) -> None:
+    items = [EngineItem(_noise(2.0, seed), TaskOptions("")) for seed in (1, 2)]
+    named = EngineItem(_noise(2.0, 1), TaskOptions("ar"))
+    first, second, arabic = stock.decode([*items, named])
+    assert isinstance(first, EngineOutput)
+    assert isinstance(second, EngineOutput)
+    assert isinstance(arabic, EngineOutput)
+    assert {first.language, second.language} <= {"ar", "en"}
+    assert arabic.language == "ar"
+    # A batch-mate changes nothing, and a language found is as good as one named.
+    (alone,) = stock.decode([items[0]])
+    (asked,) = stock.decode([EngineItem(_noise(2.0, 1), TaskOptions(first.language))])
+    assert isinstance(alone, EngineOutput)
+    assert isinstance(asked, EngineOutput)
+    assert (first.text, first.language) == (alone.text, alone.language) == (asked.text, asked.language)
