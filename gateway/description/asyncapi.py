@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from gateway.description import other_services
 from gateway.description.codes import code_schemas
 from gateway.description.dialect import JSON, DialectDescription, Message, meaning_of, name_of
 from gateway.description.schemas import Json, reference, schemas_of
@@ -20,6 +21,7 @@ DIALECTS: tuple[DialectDescription, ...] = (
     verify.DESCRIPTION,
     transcriptions.DESCRIPTION,
     committed_lines.DESCRIPTION,
+    *other_services.DIALECTS,
 )
 
 API_VERSION = "1.0"
@@ -119,7 +121,7 @@ def _query(dialect: DialectDescription) -> Json:
 
 
 def _close_codes(dialect: DialectDescription) -> list[Json]:
-    closes: set[Close] = {UNANSWERED, *(dialect.closes or {}).values()}
+    closes: set[Close] = {UNANSWERED, *dialect.closes.values()} if dialect.closes else set()
     return [
         {"code": close.code, "reason": close.reason, "reconnect": close.reconnect} for close in sorted(closes)
     ]

@@ -20,6 +20,8 @@ from shared.ids import SESSION_ID_PATTERN
 from shared.recitation.report.report import VerifyReport
 from shared.service.http_json import ErrorBody
 
+FIELD = "audio"
+"""The multipart field of a recording."""
 HTML = "text/html"
 ANY = "*/*"
 
@@ -71,6 +73,37 @@ _UPLOAD: Json = {
         }
     }
 }
+
+_OTHER_PATHS = (
+    (
+        "post",
+        "/v1/audio/transcriptions",
+        "openaiTranscription",
+        "Transcribe a recording as OpenAI does.",
+    ),
+    ("get", "/v1/models", "openaiModels", "The models, as OpenAI's API lists them."),
+    ("get", "/v1/models/{model}", "openaiModel", "One model, as OpenAI's API shows it."),
+    (
+        "post",
+        "/v1/realtime/client_secrets",
+        "openaiSecret",
+        "A key for one session, as OpenAI makes it.",
+    ),
+    ("post", "/v1/listen", "deepgramRecording", "Transcribe a recording, as Deepgram's API does."),
+)
+OTHER_SERVICES: tuple[Operation, ...] = tuple(
+    Operation(
+        method,
+        path,
+        name,
+        f"{summary} docs/clients says what is served.",
+        {200: Answer("What that API answers.", (), ANY), 400: Answer("What that API answers.", (), ANY)},
+        (Parameter("model", {"type": "string"}, "Name of the model.", True),) if "{model}" in path else (),
+        keyed=True,
+    )
+    for method, path, name, summary in _OTHER_PATHS
+)
+"""Routes whose bodies belong to other services."""
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
@@ -210,4 +243,5 @@ OPERATIONS: tuple[Operation, ...] = (
         {200: Answer("It.", (), ANY), 404: _NO_FILE},
         (_FILE,),
     ),
+    *OTHER_SERVICES,
 )

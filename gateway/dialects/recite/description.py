@@ -68,6 +68,7 @@ DESCRIPTION = DialectDescription(
     parameters=(
         *PASSAGE,
         *SESSION,
+        Parameter("model", {"type": "string"}, "A model of this service; its default one if it is absent."),
         Parameter("sample_rate", {"const": SAMPLE_RATE}, "A statement: anything else is refused."),
         Parameter(
             "window",
