@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
-CODE := gateway asr_worker session_router shared cli benchmarks deploy training tests
+CODE := gateway asr_worker session_router shared rattil cli benchmarks deploy training tests
 
 .PHONY: help install demo run test check lint types rules format samples settings manifests images clean
 
@@ -58,9 +58,10 @@ format: $(DEV_STAMP) ## format and sort imports
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
-settings: $(STAMP) ## write docs/configuration.md and docs/metrics.md from the code
+settings: $(STAMP) ## write docs/configuration.md, metrics.md, openapi.json and asyncapi.json from the code
 	$(BIN)/python -m cli.settings_table
 	$(BIN)/python -m cli.metrics_table
+	$(BIN)/python -m cli.api_documents
 
 manifests: $(STAMP) ## render the Helm chart with every values file, write deploy/k8s/base, validate all
 	$(BIN)/python -m deploy.manifests

@@ -15,7 +15,9 @@ from asr_worker.capacity.status import CapacityMeter, Standing, capacity_policy,
 from asr_worker.engines.engine import Engine
 from asr_worker.http import build_http
 from asr_worker.metrics import WorkerMetrics
-from asr_worker.offline.arq_jobs import JobPolicy, RedisUploads, VerifyJobs
+from asr_worker.offline.arq_jobs import JobPolicy, OfflineJobs
+from asr_worker.offline.transcribe import Transcriber
+from asr_worker.offline.uploads import RedisUploads
 from asr_worker.offline.verify import Verifier
 from asr_worker.settings import WorkerSettings
 from asr_worker.worker import Worker, WorkerPolicy
@@ -31,6 +33,7 @@ from shared.service.garbage_collector import tidied
 from shared.service.http_server import serve
 from shared.service.logging import get_logger
 from shared.service.metrics import create_registry
+from shared.service.tracing import Tracing, open_tracing
 
 _log = get_logger(__name__)
 
@@ -41,7 +44,7 @@ class Parts:
 
     worker: Worker
     heartbeat: Heartbeat
-    jobs: VerifyJobs | None
+    jobs: OfflineJobs | None
     standing: Standing
     metrics: WorkerMetrics
 
@@ -54,16 +57,19 @@ def build_worker(
     executor: EngineExecutor,
     metrics: WorkerMetrics,
     clock: Clock,
+    tracing: Tracing | None = None,
 ) -> tuple[Worker, Heartbeat]:
     """The worker and its heartbeat on any bus."""
-    worker = Worker(standing.worker_id, queue, executor, _policy(settings), metrics, clock)
+    worker = Worker(standing.worker_id, queue, executor, _policy(settings), metrics, clock, tracing)
     heartbeat = Heartbeat(registration, standing.report, metrics, clock, settings.heartbeat_s)
     standing.worker, standing.heartbeat, standing.metrics = worker, heartbeat, metrics
     return worker, heartbeat
 
 
 @asynccontextmanager
-async def redis_worker(settings: WorkerSettings, executor: EngineExecutor) -> AsyncIterator[Parts]:
+async def redis_worker(
+    settings: WorkerSettings, executor: EngineExecutor, tracing: Tracing | None = None
+) -> AsyncIterator[Parts]:
     """A worker on the Redis its settings name; closes its connections at the end."""
     clock = SystemClock()
     limits = settings.bus_limits()
@@ -75,16 +81,19 @@ async def redis_worker(settings: WorkerSettings, executor: EngineExecutor) -> As
     metrics = WorkerMetrics(create_registry())
     bus_metrics = BusMetrics(metrics.registry)
     try:
-        await require_suitable(connections)
+        await require_suitable(connections, control)
         queue = RedisWorkQueue(connections, PoolName(settings.pool), worker_id, limits, bus_metrics)
         worker, heartbeat = build_worker(
-            settings, standing, queue, RedisRegistration(control), executor, metrics, clock
+            settings, standing, queue, RedisRegistration(control), executor, metrics, clock, tracing
         )
         jobs = None
         if settings.jobs:
             store = RedisSessionStore(connections, limits, bus_metrics)
-            verifier = Verifier(executor, store, RedisUploads(control), clock, settings.job_batch)
-            jobs = VerifyJobs(settings.control_url, verifier, _job_policy(settings), metrics, clock)
+            uploads = RedisUploads(control)
+            verifier = Verifier(executor, store, uploads, clock, settings.job_batch)
+            transcriber = Transcriber(executor, uploads, settings.job_batch)
+            policy = _job_policy(settings)
+            jobs = OfflineJobs(settings.control_url, verifier, transcriber, policy, metrics, clock)
         yield Parts(worker, heartbeat, jobs, standing, metrics)
     finally:
         await connections.close()
@@ -97,7 +106,10 @@ async def run_worker(settings: WorkerSettings, engine: Engine) -> None:
     executor = EngineExecutor(engine, clock)
     try:
         meter = await measured_capacity(settings, executor, clock)
-        async with redis_worker(settings, executor) as parts:
+        async with (
+            open_tracing("asr_worker", settings) as tracing,
+            redis_worker(settings, executor, tracing) as parts,
+        ):
             parts.standing.meter = meter
             parts.metrics.watch(meter)
             async with tidied():
@@ -125,7 +137,7 @@ async def _run(settings: WorkerSettings, parts: Parts) -> None:
         beating = group.create_task(parts.heartbeat.run(beating_stop), name="heartbeat")
         work = [group.create_task(parts.worker.run(stop), name="worker")]
         if parts.jobs:
-            work.append(group.create_task(parts.jobs.run(stop), name="verify-jobs"))
+            work.append(group.create_task(parts.jobs.run(stop), name="offline-jobs"))
 
         async def drain() -> None:
             parts.standing.draining = True
@@ -169,4 +181,10 @@ def _policy(settings: WorkerSettings) -> WorkerPolicy:
 
 
 def _job_policy(settings: WorkerSettings) -> JobPolicy:
-    return JobPolicy(settings.max_jobs, settings.job_timeout_s, settings.job_poll_s, settings.drain_timeout_s)
+    return JobPolicy(
+        settings.max_jobs,
+        settings.job_timeout_s,
+        settings.job_poll_s,
+        settings.drain_timeout_s,
+        pool=PoolName(settings.pool),
+    )

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from asr_worker.engines.model_files import BUNDLED
 from shared.bus.settings import BusSettings
+from shared.pools import POOL_PATTERN, default_pool, parse_pools
 from shared.service.http_settings import HttpSettings
 from shared.service.logging import LogFormat
+from shared.service.tracing_settings import TracingSettings
 
 
-class WorkerSettings(BusSettings, HttpSettings):
+class WorkerSettings(BusSettings, HttpSettings, TracingSettings):
     """One ASR worker process: its model, its batches, its place in the pool."""
 
     model_config = SettingsConfigDict(extra="ignore", populate_by_name=True, protected_namespaces=())
@@ -52,8 +54,15 @@ class WorkerSettings(BusSettings, HttpSettings):
     pool: str = Field(
         default="default",
         validation_alias="ASR_POOL",
-        pattern="^[A-Za-z0-9_-]{1,64}$",
-        description="The pool this worker serves; sessions are admitted to pools.",
+        pattern=POOL_PATTERN,
+        description="The pool this worker serves; sessions are admitted to pools. With POOLS and without "
+        "ASR_POOL it is the first pool of POOLS, or the one called default.",
+    )
+    pools: str = Field(
+        default="",
+        validation_alias="POOLS",
+        description="Pools and their models, as gateways have them: fast=rattil-tiny,accurate=rattil-base. "
+        "A worker without ASR_MODEL takes the model of its pool.",
     )
     worker_id: str = Field(
         default="",
@@ -268,3 +277,18 @@ class WorkerSettings(BusSettings, HttpSettings):
     log_format: LogFormat = Field(
         default="auto", validation_alias="LOG_FORMAT", description="auto: JSON lines unless on a terminal."
     )
+
+    @field_validator("pools")
+    @classmethod
+    def _check_pools(cls, value: str) -> str:
+        parse_pools(value)
+        return value
+
+    @model_validator(mode="after")
+    def _take_the_pools_model(self) -> Self:
+        given = self.model_fields_set
+        pools = parse_pools(self.pools)
+        self.pool = default_pool(pools, self.pool if "pool" in given else None)
+        if "model" not in given:
+            self.model = next((one.model for one in pools if one.pool == self.pool), self.model)
+        return self

@@ -22,8 +22,9 @@ from shared.bus.ports import Claim, WorkQueue
 from shared.clock import Clock
 from shared.errors import BadRequest, BusUnavailable
 from shared.ids import WorkerId
-from shared.protocol.segments import SegmentResult
+from shared.protocol.segments import Segment, SegmentResult
 from shared.service.logging import get_logger
+from shared.service.tracing import Attribute, Tracing, Untraced
 
 _log = get_logger(__name__)
 
@@ -56,7 +57,10 @@ class Worker:
         policy: WorkerPolicy,
         metrics: WorkerMetrics,
         clock: Clock,
+        tracing: Tracing | None = None,
     ) -> None:
+        tracing = tracing or Untraced()
+        self._tracing = tracing
         self.worker_id = worker_id
         self._queue = queue
         self._executor = executor
@@ -71,7 +75,9 @@ class Worker:
         self._linger = Linger(policy.max_wait_s)
         self._batcher.linger_s = self._linger.wait_s
         self._prefetcher = Prefetcher(executor, self._batcher)
-        self._committers = [ShardCommitter(s, queue, self._in_flight, metrics) for s in range(shards)]
+        self._committers = [
+            ShardCommitter(s, queue, self._in_flight, metrics, tracing) for s in range(shards)
+        ]
         self._consumer = SegmentConsumer(queue, self._in_flight, self._accept, metrics)
         self._work = asyncio.Event()
         self._closing = False
@@ -165,6 +171,10 @@ class Worker:
         """Sort one claim: answer it at once if nobody should decode it, else let it wait."""
         segment, now_ms = claim.segment, self._clock.wall_ms()
         stages = Stages(queued_ms=now_ms - segment.created_ms)
+        if segment.traceparent:
+            pushed_ns, claimed_ns = segment.created_ms * 1_000_000, self._tracing.now_ns()
+            attributes: dict[str, Attribute] = {"worker": self.worker_id, "deliveries": claim.deliveries}
+            self._tracing.record("queued", segment.traceparent, pushed_ns, claimed_ns, **attributes)
         if claim.deliveries > self._policy.max_deliveries:
             message = (
                 f"this part was tried {claim.deliveries - 1} times and its worker died each time; "
@@ -244,7 +254,7 @@ class Worker:
     async def _decode(self, batch: Sequence[Waiting[Job]]) -> None:
         if not batch:
             return
-        started_s = self._clock.monotonic()
+        started_s, started_ns = self._clock.monotonic(), self._tracing.now_ns()
         self._look_ahead()
         decoded = await self._executor.decode([waiting.payload.item for waiting in batch], live=True)
         self._idle_since_s = self._clock.monotonic()
@@ -269,7 +279,19 @@ class Worker:
                 result = outcomes.heard(
                     segment, waiting.payload.item, outcome, stages, self.worker_id, capabilities
                 )
+            self._trace(segment, stages, started_ns)
             self._answer(waiting.payload.claim, result)
+
+    def _trace(self, segment: Segment, stages: Stages, started_ns: int) -> None:
+        """Its wait for the engine, and its batch."""
+        if not segment.traceparent:
+            return
+        waited_from_ns = started_ns - stages.batch_ms * 1_000_000
+        self._tracing.record("batch", segment.traceparent, waited_from_ns, started_ns)
+        now_ns, size = self._tracing.now_ns(), stages.batch_size
+        self._tracing.record(
+            "decode", segment.traceparent, started_ns, now_ns, batch_size=size, worker=self.worker_id
+        )
 
     def _stages(self, waiting: Waiting[Job], started_s: float, inference_ms: int, size: int) -> Stages:
         batch_ms = round((started_s - waiting.arrived_s) * 1000)

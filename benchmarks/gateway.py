@@ -2,10 +2,10 @@
 
 Real gateway, router and Redis; the worker runs the scripted engine, which takes no time, and the
 audio is such that it hears a correct recitation. Reciters begin at the beginning of their passage, as
-people do; one more run has them begin anywhere in it, which is the dearest case: the walk has lost them
-until it has heard enough. They send 4 frames a second on an absolute schedule from a process of their
-own. CPU is the gateway's own, in percent of one core; memory is proportional set size (PSS), connected
-but silent and while reciting.
+people do; one more run has them begin anywhere in it, which is the costliest case: the alignment has
+lost them until it has heard enough. They send 4 frames a second on an absolute schedule from a process
+of their own. CPU is the gateway's own, in percent of one core; memory is proportional set size (PSS),
+connected but silent and while reciting.
 
 `sessions_per_core` is how many reciters take 70 % of a core. The last level is what the one before it
 predicts for 70 %; the figure comes from the CPU per reciter of the largest run without loss.
@@ -205,5 +205,5 @@ def _table(runs: list[GatewayRun]) -> Table:
         ),
         rows,
         "CPU in % of one core; latency from the last sample of a segment sent to its result received; "
-        "anywhere: reciters begin anywhere in the passage, and the walk has to find them",
+        "anywhere: reciters begin anywhere in the passage, and the alignment has to find them",
     )

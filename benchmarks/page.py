@@ -53,7 +53,7 @@ SECTIONS: Mapping[str, tuple[str, str]] = {
     "gateway": (
         "One gateway process",
         "The scripted engine takes no time, so that the gateway is what is measured; it hears a correct "
-        "recitation, so that the reference walk works as in life.",
+        "recitation, so that the alignment works as in life.",
     ),
     "bus": (
         "Redis",

@@ -20,10 +20,10 @@ from rich.progress import Progress, TaskID
 from asr_worker.engines.model_files import read_card
 from benchmarks.report import Report, Table
 from benchmarks.system import system
-from cli.client import RecitationClient, Target
-from cli.dialect import Final, Partial, ServerEvent
 from cli.modelling.recordings import Recording
-from cli.sound_source import pieces, read_file
+from rattil.client import Recitation
+from rattil.client.recitation import Final, Partial, ServerEvent
+from rattil.client.sound_source import pieces, read_file
 from shared.recitation.reference.passage import load_passage
 
 STATUSES = ("correct", "minor_mistake", "wrong", "missing", "pending")
@@ -115,11 +115,12 @@ async def _recite(urls: Sequence[str], recording: Recording) -> Recited:
     verses = recording.verses
     states = _LastStates()
     gateways = [url.replace("http", "ws", 1) for url in urls]
-    target = Target(gateways, verses.first.surah, verses.first.ayah, verses.last.ayah)
+    first, last = verses.first, verses.last
+    session = Recitation(gateways, first.surah, first.ayah, last.ayah, listener=states)
     outcome = Recited(recording.reciter, len(load_passage(verses).words))
     try:
         pcm = await asyncio.to_thread(read_file, recording.path)
-        ended = await RecitationClient(target, states).run(pieces(pcm, realtime=True))
+        ended = await session.run(pieces(pcm, realtime=True))
     except Exception as error:
         outcome.failure = f"{recording.path.name}: {type(error).__name__}: {error}"
         ended = None

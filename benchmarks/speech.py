@@ -112,9 +112,9 @@ def judged_errors(
     wanted: Sequence[Window],
     among: Mapping[str, Recording] | None = None,
 ) -> float:
-    """Share of words that the product's own walk does not find correct, extra words included.
+    """Share of words that the product's own alignment does not find correct, extra words included.
 
-    The recordings are without mistakes. The walk judges by phones where there are any, else by text.
+    The recordings are without mistakes. It judges by phones where there are any, else by text.
     """
     wrong = total = 0
     for name, recording in (among or recordings()).items():

@@ -4,6 +4,9 @@ A few measured reciters recite real recordings at the pace of life through `/ws/
 others keeps the service as busy as asked. When a word was said is what the service itself found (the
 word's `end_time`) on the client's own schedule of sending; shown is the first event in which the word has a
 state, settled the first one in which that is final. Every window length runs on a system of its own.
+
+Gateways measure the same for all their clients (`rattil_gateway_word_shown_seconds`, `..._settled_seconds`),
+without the way to the client and back.
 """
 
 from __future__ import annotations
@@ -154,7 +157,7 @@ async def _one_level(
         for turn in range(rounds):
             group = turns[turn * measured : (turn + 1) * measured]
             # Not all at once: nobody recites in step.
-            begun = [_recite(running.urls[0], one, 0.37 * place) for place, one in enumerate(group)]
+            begun = [recite(running.urls[0], one, 0.37 * place) for place, one in enumerate(group)]
             times += await asyncio.gather(*begun)
         return times
 
@@ -171,7 +174,8 @@ async def _others(running: System, count: int, seconds: float) -> AsyncIterator[
         yield
 
 
-async def _recite(url: str, recording: Recording, delay_s: float) -> WordTimes:
+async def recite(url: str, recording: Recording, delay_s: float) -> WordTimes:
+    """Recite one recording at the pace of life, `delay_s` from now, and note when its words come."""
     await asyncio.sleep(delay_s)
     verses = recording.sample.verses
     surah, _, span = verses.partition(":")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Coroutine
+from enum import IntEnum
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -17,11 +19,17 @@ from cli.bench import NoBenchmarks, become_benchmark
 from cli.demo import demo as run_demo
 from cli.embedded_redis import MAX_MEMORY_MB
 from cli.processes import PortInUse
-from cli.recite import Exit, recite_and_report, target_of
-from cli.sound_source import pieces, read_file, standard_input
+from cli.recite import Exit, gateways, recite_and_report, target_of
 from cli.stack import ANY_ROUTER_PORT, LOOPBACK, Counts, Plan, Ports
+from cli.transcribe import Exit as TranscribeExit
+from cli.transcribe import transcribe as run_transcribe
 from cli.up import up as run_up
+from rattil.client import Listener, Transcription
+from rattil.client.microphone import Microphone
+from rattil.client.sound_source import pieces, read_file, standard_input
+from rattil.client.transcription import ServerEvent as TranscriptEvent
 from shared.errors import BadRequest, RattilError
+from shared.pools import parse_pools
 from shared.recitation.reference.passage import VerseRange, load_passage
 
 app = typer.Typer(
@@ -60,14 +68,22 @@ def up(
         ),
     ] = ANY_ROUTER_PORT,
     gateways: Annotated[int, typer.Option(min=1, max=64, help="How many gateways.")] = 1,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="How many workers.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="How many workers (in each pool).")] = 1,
+    pool: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=MODEL",
+            show_default="POOLS, or one pool with ASR_MODEL",
+            help="A pool of workers with a model of its own; repeat it for several models side by side.",
+        ),
+    ] = None,
     routers: Annotated[int, typer.Option(min=1, max=16, help="How many routers.")] = 1,
     redis: Annotated[int, typer.Option(min=1, max=16, help="How many embedded Redis shards.")] = 1,
     redis_url: Annotated[
         str, typer.Option(envvar="REDIS_URL", help="Use these Redis servers (comma-separated) instead.")
     ] = "",
     stream: Annotated[
-        bool, typer.Option("--stream", help="Serve committed lines over TCP, too (STREAM_PORT, 43007).")
+        bool, typer.Option("--stream", help="Serve committed lines, too: TCP 43007, WebSocket 43008.")
     ] = False,
     redis_mb: Annotated[
         int,
@@ -88,15 +104,19 @@ def up(
       rattil up
       rattil up --port 9000 --verbose
       rattil up --gateways 2 --workers 2 --routers 2 --redis 2
+      rattil up --pool fast=rattil-tiny --pool accurate=rattil-base
       REDIS_URL=redis://10.0.0.5:6379/0 HOST=0.0.0.0 rattil up
     """
-    counts = Counts(gateways, workers, routers, redis)
     try:
+        pools = parse_pools(",".join(pool) if pool else os.environ.get("POOLS", ""))
+        counts = Counts(gateways, workers, routers, redis, len(pools) or 1)
         ports = Ports.fixed(counts, host, port, router_port)
+    except ValueError as error:
+        _fail(f"--pool or POOLS: {error}", Exit.USAGE)
     except PortInUse as error:
         _fail(str(error), Exit.USAGE)
     env = {"STREAM_ENABLED": "true"} if stream else {}
-    plan = Plan(counts, ports, host, redis_url, env, redis_mb)
+    plan = Plan(counts, ports, host, redis_url, env, redis_mb, pools)
     for warning in preflight.warnings(os.environ):
         Console(stderr=True).print(warning, style="yellow", markup=False, soft_wrap=True)
     found = asyncio.run(preflight.problems(plan))
@@ -195,6 +215,9 @@ def recite(
         typer.Option(envvar="RATTIL_URL", help="Gateways, comma-separated; failing over to the next."),
     ] = "ws://127.0.0.1:8000",
     token: Annotated[str, typer.Option(envvar="RATTIL_TOKEN", help="API key, where one is needed.")] = "",
+    model: Annotated[
+        str, typer.Option(help="What hears it: fast, accurate, or what the service offers.")
+    ] = "default",
     realtime: Annotated[
         bool, typer.Option("--realtime/--fast", help="At the speed it was recited, or as fast as possible.")
     ] = True,
@@ -213,16 +236,102 @@ def recite(
       rattil recite cli/samples/fatiha_clean.opus --verse 1:1-7
       rattil recite my.wav --verse 112 --fast --json
       rattil recite my.mp3 --verse 1:1-7 --url ws://a:8000,ws://b:8000
+      rattil recite my.mp3 --verse 1:1-7 --model accurate
       arecord -q -f S16_LE -r 16000 -c 1 | rattil recite - --verse 1:1-7
     """
     try:
         verses = VerseRange.parse(verse)
-        target = target_of(url, verses, token)
+        target = target_of(url, verses, token, model)
         audio = standard_input() if file == "-" else pieces(read_file(Path(file)), realtime=realtime)
     except (RattilError, ValueError) as error:
         _fail(str(error), Exit.USAGE)
     title = f"{verses}  {'standard input' if file == '-' else Path(file).name}"
     code = asyncio.run(recite_and_report(target, audio, Console(), title, as_json=as_json, strict=strict))
+    raise typer.Exit(code)
+
+
+Url = Annotated[
+    str, typer.Option(envvar="RATTIL_URL", help="Gateways, comma-separated; failing over to the next.")
+]
+Token = Annotated[str, typer.Option(envvar="RATTIL_TOKEN", help="API key, where one is needed.")]
+Language = Annotated[str, typer.Option(help="Code of the spoken language, such as en or ar.")]
+Model = Annotated[str, typer.Option(help="What transcribes: default, or what the service offers.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a line instead.")]
+
+
+@app.command()
+def transcribe(
+    file: Annotated[str, typer.Argument(help="wav, flac, mp3, ogg/opus; - = raw PCM16 16 kHz mono.")],
+    language: Language = "en",
+    model: Model = "default",
+    url: Url = "ws://127.0.0.1:8000",
+    token: Token = "",
+    realtime: Annotated[
+        bool, typer.Option("--realtime/--fast", help="At the speed it was spoken, or as fast as possible.")
+    ] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Transcribe a recording, or standard input, live through a running service.
+
+    The service needs a general model: [bold]ASR_MODEL=whisper-base rattil up[/]. A broken connection is
+    resumed; nothing is lost, nothing comes twice.
+
+    Exit codes: 0 done, 2 wrong usage, 3 refused by the server, 4 server unreachable, 5 stopped.
+
+    [bold]Examples[/]
+
+      rattil transcribe talk.mp3
+      rattil transcribe talk.wav --language ar --json --fast
+      arecord -q -f S16_LE -r 16000 -c 1 | rattil transcribe -
+    """
+    try:
+        audio = standard_input() if file == "-" else pieces(read_file(Path(file)), realtime=realtime)
+    except RattilError as error:
+        _fail(str(error), TranscribeExit.USAGE)
+
+    def open_session(screen: Listener[TranscriptEvent]) -> Transcription:
+        urls = gateways(url)
+        return Transcription(urls, language=language, token=token, listener=screen, model=model)
+
+    _finish(run_transcribe(open_session, audio, Console(), as_json=as_json))
+
+
+@app.command()
+def listen(
+    language: Language = "en",
+    model: Model = "default",
+    url: Url = "ws://127.0.0.1:8000",
+    token: Token = "",
+    device: Annotated[
+        str, typer.Option(help="Microphone, as python -m sounddevice lists them; default: the system's.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Transcribe what the microphone hears, live; Ctrl-C ends it.
+
+    Needs [bold]pip install 'rattil\\[microphone]'[/] and PortAudio. While the service is away, two minutes of
+    sound are kept and sent afterwards.
+
+    [bold]Examples[/]
+
+      rattil listen --language ar
+      rattil listen --url wss://speech.example.org --token KEY
+    """
+    microphone = Microphone(device=device or None)
+
+    def open_session(screen: Listener[TranscriptEvent]) -> Transcription:
+        urls = gateways(url)
+        return Transcription(urls, language=language, token=token, listener=screen, model=model)
+
+    work = run_transcribe(open_session, microphone.pieces(), Console(), as_json=as_json, stop=microphone.stop)
+    _finish(work)
+
+
+def _finish(work: Coroutine[object, object, IntEnum]) -> NoReturn:
+    try:
+        code = asyncio.run(work)
+    except ValueError as error:  # an address that is none
+        _fail(str(error), TranscribeExit.USAGE)
     raise typer.Exit(code)
 
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from cli.client import GaveUp, Refused
-from cli.dialect import Final, Report, UnreadableEvent, WordVerdict
 from cli.embedded_redis import RedisDidNotStart
 from cli.processes import ChildDied, NotReady, Stack
 from cli.recite import Recording, recite, target_of
 from cli.sample_files import Sample, load_samples
 from cli.screen import final_words, score_table
-from cli.sound_source import pieces, read_file
 from cli.stack import Counts, Plan, Ports, running
 from cli.up import ProgressPrinter, log_printer
+from rattil.client import GaveUp, Refused, UnreadableEvent
+from rattil.client.recitation import Final, Report, WordVerdict
+from rattil.client.sound_source import pieces, read_file
 from shared.recitation.reference.passage import VerseRange, load_passage
 
 CLEAN_CORRECT_SHARE = 0.95

@@ -21,8 +21,9 @@ INTRODUCTION = """\
 
 Written by `make settings` from the metrics classes; a test compares. Times are in seconds, sizes in
 bytes. Each service also has the `process_*` and `python_*` metrics of its process. Ask with
-`Accept: application/openmetrics-text` to get exemplars: on `rattil_gateway_latency_seconds{stage="total"}`
-the `trace_id` of a segment, as it is in the [logs](architecture.md#following-one-segment).
+`Accept: application/openmetrics-text` to get exemplars: on `rattil_gateway_latency_seconds{stage="total"}`,
+from 0.25 s on, the `trace_id` of a segment, as it is in the [logs](architecture.md#following-one-segment),
+and of every traced segment the `otel_trace_id`.
 
 Dashboards, alerts and their runbooks: [operations.md](operations.md).
 """

@@ -37,11 +37,12 @@ def warnings(environ: Mapping[str, str]) -> list[str]:
 def _bad_settings(plan: Plan) -> Iterator[str]:
     classes = dict(zip(("gateway", "worker", "router"), (entry[2] for entry in SERVICES), strict=True))
     for kind, services in groups(plan, plan.redis_url or _NO_REDIS_YET):
-        with _environment(services[0].env):
-            try:
-                classes[kind]()
-            except pydantic.ValidationError as error:
-                yield from explain(classes[kind], error, f"rattil {kind}")
+        for service in services:
+            with _environment(service.env):
+                try:
+                    classes[kind]()
+                except pydantic.ValidationError as error:
+                    yield from explain(classes[kind], error, f"rattil {kind}")
 
 
 @contextmanager

@@ -237,7 +237,7 @@ class Stack:
             await asyncio.gather(*deaths, return_exceptions=True)
 
     async def stop(self) -> None:
-        """Stop what was started last first; services of one kind (`gateway-1`, `gateway-2`) together."""
+        """Stop what was started last first; services of one kind (`worker-1`, `worker-fast-1`) together."""
         while self.children:
             kind = _kind(self.children[-1])
             last = [child for child in self.children if _kind(child) == kind]
@@ -265,7 +265,7 @@ def require_free(host: str, port: int, setting: str) -> None:
 
 
 def _kind(child: Child) -> str:
-    return child.service.name.rstrip("0123456789-")
+    return child.service.name.partition("-")[0]
 
 
 def _describe_status(status: int) -> str:

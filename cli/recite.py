@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from urllib.parse import urlsplit
@@ -13,9 +11,19 @@ from urllib.parse import urlsplit
 import msgspec
 from rich.console import Console
 
-from cli.client import Ended, GaveUp, RecitationClient, Refused, Target
-from cli.dialect import Final, Partial, Ready, Report, ServerError, ServerEvent, UnreadableEvent
+from cli.interrupt import interrupt_ends
 from cli.screen import Screen, final_words, open_screen, score_table
+from rattil.client import GaveUp, Recitation, Refused, UnreadableEvent
+from rattil.client.recitation import (
+    Ended,
+    Final,
+    FinalError,
+    Partial,
+    Ready,
+    Report,
+    ServerError,
+    ServerEvent,
+)
 from shared.errors import BadAudio
 from shared.recitation.reference.passage import VerseRange
 
@@ -76,7 +84,20 @@ class Recording:
             self.judged_before_end = max(self.judged_before_end, judged)
 
 
-def target_of(urls: str, verses: VerseRange, token: str = "") -> Target:
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where and what: one or more gateways (`ws://host:port`), the verses of one sura, and the `model` that
+    hears them."""
+
+    urls: Sequence[str]
+    surah: int
+    ayah: int
+    to: int | None = None
+    token: str = ""
+    model: str = "default"
+
+
+def target_of(urls: str, verses: VerseRange, token: str = "", model: str = "default") -> Target:
     """Comma-separated gateways and a verse range as the client's target.
 
     The recitation dialect names one sura and verses within it. Raises ValueError across suras, and for
@@ -84,54 +105,42 @@ def target_of(urls: str, verses: VerseRange, token: str = "") -> Target:
     """
     if verses.first.surah != verses.last.surah:
         raise ValueError("one session recites verses of one sura; recite each sura on its own")
+    return Target(gateways(urls), verses.first.surah, verses.first.ayah, verses.last.ayah, token, model)
+
+
+def gateways(urls: str) -> list[str]:
+    """Comma-separated gateways as addresses of WebSockets. Raises ValueError for one that is none."""
     addresses = [_ws(url.strip()) for url in urls.split(",") if url.strip()]
     for address in addresses or [urls]:
         parts = urlsplit(address)
         if parts.scheme not in ("ws", "wss") or not parts.hostname:
             raise ValueError(f"{address!r} is no address of a gateway; write ws://host:port or wss://host")
         parts.port  # noqa: B018 (raises ValueError for a port that is none)
-    return Target(addresses, verses.first.surah, verses.first.ayah, verses.last.ayah, token)
+    return addresses
 
 
 async def recite(
     target: Target, audio: AsyncIterator[bytes], console: Console, title: str, *, silent: bool = False
 ) -> tuple[Ended, Recording]:
-    """Stream to the end. Raises what `RecitationClient.run` raises."""
+    """Stream to the end. Raises what `Session.run` raises."""
     screen = open_screen(console, title, silent=silent)
     recording = Recording(screen)
-    client = RecitationClient(target, recording)
+    client = Recitation(
+        target.urls,
+        target.surah,
+        target.ayah,
+        target.to,
+        token=target.token,
+        listener=recording,
+        model=target.model,
+    )
     try:
-        with _interrupt_ends(client):
+        with interrupt_ends(client.end_audio):
             ended = await client.run(audio)
+            assert isinstance(ended, Final | FinalError)
     finally:
         screen.close()
     return ended, recording
-
-
-@contextmanager
-def _interrupt_ends(client: RecitationClient) -> Iterator[None]:
-    """The first Ctrl-C ends the audio, and the result comes; the second one aborts."""
-    loop = asyncio.get_running_loop()
-    running = asyncio.current_task()
-    interrupts = 0
-
-    def on_interrupt() -> None:
-        nonlocal interrupts
-        interrupts += 1
-        if interrupts == 1:
-            client.end_audio()
-        elif running is not None:
-            running.cancel()
-
-    try:
-        loop.add_signal_handler(signal.SIGINT, on_interrupt)
-    except (NotImplementedError, RuntimeError, ValueError):  # Windows, or not the main thread
-        yield
-        return
-    try:
-        yield
-    finally:
-        loop.remove_signal_handler(signal.SIGINT)
 
 
 async def recite_and_report(

@@ -14,8 +14,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from cli.dialect import Final as FinalEvent
-from cli.dialect import FinalError, Partial, Ready, Report, ServerError, ServerEvent, WordState
+from rattil.client.recitation import Final as FinalEvent
+from rattil.client.recitation import FinalError, Partial, Ready, Report, ServerError, ServerEvent, WordState
 
 STYLES: Final = {
     "correct": "green",
@@ -37,7 +37,7 @@ SIGNS: Final = {
 
 
 class Screen(Protocol):
-    """A `cli.client.Listener` that is also opened before and closed after the recitation."""
+    """A `rattil.client.Listener` that is also opened before and closed after the recitation."""
 
     def on_event(self, event: ServerEvent) -> None: ...
 
@@ -188,6 +188,8 @@ def score_table(report: Report) -> Table:
             table.add_row(
                 Text(where, style=STYLES.get(word.status, "")), f"{word.word}  {word.feedback or ''}"
             )
+    if report.model:
+        table.add_row("judged by", report.model)
     if report.teacher_feedback_text:
         table.add_row("feedback", report.teacher_feedback_text)
     return table

@@ -12,6 +12,7 @@ from cli.embedded_redis import MAX_MEMORY_MB, EmbeddedRedis
 from cli.ports import free_port, is_free
 from cli.processes import Service, Stack, require_free
 from cli.sample_files import samples_folder
+from shared.pools import PoolModel
 
 LOOPBACK = "127.0.0.1"
 USUAL_ROUTER_PORT = 8100
@@ -24,12 +25,17 @@ MODEL_LOAD_S = 180.0
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many of each."""
+    """How many of each; `workers` in each of `pools` pools."""
 
     gateways: int = 1
     workers: int = 1
     routers: int = 1
     redis: int = 1
+    pools: int = 1
+
+    @property
+    def all_workers(self) -> int:
+        return self.workers * self.pools
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,7 @@ class Ports:
         return cls(
             [free_port() for _ in range(counts.gateways)],
             [free_port() for _ in range(counts.routers)],
-            [free_port() for _ in range(counts.workers)],
+            [free_port() for _ in range(counts.all_workers)],
         )
 
     @classmethod
@@ -67,7 +73,8 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One launch. `redis_url` empty: embedded servers. `env` goes to every service, on top of ours."""
+    """One launch. `redis_url` empty: embedded servers. `env` goes to every service, on top of ours.
+    `pools`: groups of workers, each with a model of its own; none: one group, as the environment has it."""
 
     counts: Counts
     ports: Ports
@@ -75,6 +82,7 @@ class Plan:
     redis_url: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
     redis_max_mb: int = MAX_MEMORY_MB
+    pools: Sequence[PoolModel] = ()
 
     @property
     def gateway_urls(self) -> list[str]:
@@ -86,12 +94,14 @@ class Plan:
 def groups(plan: Plan, redis_url: str) -> list[tuple[str, list[Service]]]:
     """What to start, in order: each group needs the ones before it."""
     shared = {"REDIS_URL": redis_url, "PYTHONUNBUFFERED": "1", **plan.env}
+    if plan.pools:
+        shared["POOLS"] = ",".join(f"{one.pool}={one.model}" for one in plan.pools)
     routers = ",".join(f"http://{LOOPBACK}:{port}" for port in plan.ports.routers)
     with_router = {**shared, "ROUTER_URL": routers}
     ports = plan.ports
     return [
         ("router", [_router(number, port, shared) for number, port in enumerate(ports.routers, 1)]),
-        ("worker", [_worker(number, port, plan, shared) for number, port in enumerate(ports.workers, 1)]),
+        ("worker", _workers(plan, shared)),
         (
             "gateway",
             [_gateway(number, port, plan, with_router) for number, port in enumerate(ports.gateways, 1)],
@@ -136,13 +146,31 @@ def _router(number: int, port: int, shared: Mapping[str, str]) -> Service:
     )
 
 
-def _worker(number: int, port: int, plan: Plan, shared: Mapping[str, str]) -> Service:
+def _workers(plan: Plan, shared: Mapping[str, str]) -> list[Service]:
+    """`worker-1`, `worker-2` of the only pool, or `worker-fast-1`, `worker-accurate-1` of several."""
+    ports = plan.ports.workers
+    if not plan.pools:
+        return [_worker(f"worker-{number}", port, plan, shared) for number, port in enumerate(ports, 1)]
+    size = plan.counts.workers
+    return [
+        _worker(
+            f"worker-{one.pool}-{number + 1}",
+            ports[place * size + number],
+            plan,
+            {**shared, "ASR_POOL": one.pool, "ASR_MODEL": one.model},
+        )
+        for place, one in enumerate(plan.pools)
+        for number in range(size)
+    ]
+
+
+def _worker(name: str, port: int, plan: Plan, shared: Mapping[str, str]) -> Service:
     env = {**shared, "WORKER_HTTP_HOST": LOOPBACK, "WORKER_HTTP_PORT": str(port)}
-    if plan.counts.workers > 1 and "ASR_THREADS" not in os.environ | shared:
+    if plan.counts.all_workers > 1 and "ASR_THREADS" not in os.environ | shared:
         # Two engines that each take all cores are slower than two that share them.
-        env["ASR_THREADS"] = str(max(1, (os.cpu_count() or 1) // plan.counts.workers))
+        env["ASR_THREADS"] = str(max(1, (os.cpu_count() or 1) // plan.counts.all_workers))
     return Service(
-        name=f"worker-{number}",
+        name=name,
         argv=_module("asr_worker"),
         env=env,
         ready_url=f"http://{LOOPBACK}:{port}/ready",
@@ -151,13 +179,16 @@ def _worker(number: int, port: int, plan: Plan, shared: Mapping[str, str]) -> Se
     )
 
 
+_PORTS_OF_ONE = {"STREAM_PORT": "0", "STREAM_WS_PORT": "0", "WHISPERLIVE_PORT": "0"}
+
+
 def _gateway(number: int, port: int, plan: Plan, shared: Mapping[str, str]) -> Service:
     host = plan.host
     probe = LOOPBACK if host in ("0.0.0.0", "::", "") else host
     env = {
         "DEMO_SAMPLES": str(samples_folder()),
-        # One port is one gateway's: the others take any free one.
-        **({"STREAM_PORT": "0"} if number > 1 else {}),
+        # One port is one gateway's: the others take any free one, or have none.
+        **(_PORTS_OF_ONE if number > 1 else {}),
         **shared,
         "HOST": host,
         "PORT": str(port),

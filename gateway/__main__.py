@@ -7,10 +7,13 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
-from gateway.admission.adaptive_window import AdaptiveWindow, adaptive_policy
+from gateway.admission.circuit import Circuit, CircuitPolicy
+from gateway.admission.circuits import Circuits
 from gateway.admission.lease_keeper import LeaseKeeper
+from gateway.admission.pools import catalogue_of
+from gateway.admission.quality import Quality
 from gateway.admission.router_client import Admission, HttpAdmission, OpenAdmission
-from gateway.app import build_admin, build_app
+from gateway.app import build_admin, build_app, build_stream, build_whisperlive
 from gateway.auth.api_keys import Authenticator
 from gateway.connection.ended_connections import EndedConnections, relax_collector
 from gateway.connection.registry import ConnectionRegistry
@@ -18,6 +21,7 @@ from gateway.connection.window_encoder import open_encoder
 from gateway.dependencies import GatewayPorts
 from gateway.metrics import GatewayMetrics
 from gateway.offline.arq_client import ArqVerifier
+from gateway.offline.arq_transcriber import ArqTranscriber
 from gateway.offline.upload_decoder import open_decoder
 from gateway.settings import GatewaySettings
 from gateway.transport.uvicorn_frames import FrameLimits, FrameProtocol
@@ -47,6 +51,7 @@ from shared.service.logging import configure_logging, get_logger
 from shared.service.metrics import create_registry
 from shared.service.running import running
 from shared.service.settings_help import load_settings
+from shared.service.tracing import open_tracing
 
 _log = get_logger(__name__)
 
@@ -72,6 +77,7 @@ async def _serve(settings: GatewaySettings) -> None:
         if settings.admin_port:
             admin = served_beside(build_admin(ports), settings.admin_host, settings.admin_port)
             await stack.enter_async_context(admin)
+        beside = await serve_ports_beside(ports, stack)
         relax_collector()
         await serve(
             build_app(ports),
@@ -85,8 +91,32 @@ async def _serve(settings: GatewaySettings) -> None:
             limits=settings.http_limits(settings.max_connections),
             registry=ports.metrics.registry,
             websockets=frame_protocol(settings, ports.metrics),
-            other_descriptors=OTHER_DESCRIPTORS + settings.redis_max_connections * shards,
+            other_descriptors=OTHER_DESCRIPTORS + settings.redis_max_connections * shards + beside,
         )
+
+
+async def serve_ports_beside(ports: GatewayPorts, stack: AsyncExitStack) -> int:
+    """Dialects with a port of their own, until `stack` ends; returns how many sockets they may hold."""
+    settings = ports.settings
+    apps = []
+    if settings.stream_enabled:
+        apps.append(("committed_lines", build_stream(ports), settings.stream_ws_port))
+    if settings.whisperlive_port:
+        apps.append(("whisperlive", build_whisperlive(ports), settings.whisperlive_port))
+    limits = settings.http_limits(settings.max_connections)
+    for dialect, app, port in apps:
+        served = served_beside(
+            app,
+            settings.host,
+            port,
+            limits=limits,
+            websockets=frame_protocol(settings, ports.metrics),
+            ws_max_size=2 * settings.max_frame_bytes,
+            send_buffer_bytes=settings.send_buffer_bytes,
+        )
+        bound_port = await stack.enter_async_context(served)
+        _log.info("listening_beside", dialect=dialect, host=settings.host, port=bound_port)
+    return len(apps) * limits.max_sockets
 
 
 def _say_who_may_enter(ports: GatewayPorts) -> None:
@@ -116,7 +146,9 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
         pool_limits = ConnectionLimits(max_connections=settings.redis_max_connections)
         connections = RedisConnections(settings.redis_url, pool_limits)
         stack.push_async_callback(connections.close)
-        await require_suitable(connections)
+        control = open_client(settings.control_url, ConnectionLimits(max_connections=4))
+        stack.push_async_callback(control.aclose, close_connection_pool=True)
+        await require_suitable(connections, control)
         await stack.enter_async_context(
             running(SuitabilityWatch(connections, bus_metrics).run(), "redis-watch")
         )
@@ -124,18 +156,22 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
         await stack.enter_async_context(running(memory.run(), "redis-memory"))
         feed = RedisResultFeed(connections, metrics=bus_metrics)
         stack.push_async_callback(feed.close)
-        admission = open_admission(settings)
+        policy = CircuitPolicy(settings.circuit_failures, settings.circuit_open_s)
+        circuits = Circuits(policy, SystemClock(), metrics, len(parse_urls(settings.redis_url)))
+        models = catalogue_of(settings)
+        admission = open_admission(settings, circuits.router)
         stack.push_async_callback(admission.close)
-        batch = ArqVerifier(settings.control_url, timeout_s=settings.batch_timeout_s)
+        batch = ArqVerifier(settings.control_url, timeout_s=settings.batch_timeout_s, circuit=circuits.batch)
         stack.push_async_callback(batch.close)
+        transcriber = ArqTranscriber(settings.control_url, timeout_s=settings.transcribe_timeout_s)
+        stack.push_async_callback(transcriber.close)
         decoder = open_decoder(settings, metrics)
         stack.push_async_callback(decoder.close)
         encoder = open_encoder(settings)
         stack.callback(encoder.close)
-        control = open_client(settings.control_url, ConnectionLimits(max_connections=4))
-        stack.push_async_callback(control.aclose, close_connection_pool=True)
         usage = UsageMeter(RedisUsage(control, settings.usage_days), SystemClock(), metrics)
         await stack.enter_async_context(running(usage.run(settings.usage_flush_s), "usage"))
+        tracing = await stack.enter_async_context(open_tracing("gateway", settings))
         speech = SileroDetector()
         stack.push_async_callback(speech.close)
         yield GatewayPorts(
@@ -147,8 +183,9 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
             admission=admission,
             leases=LeaseKeeper(admission, settings.lease_renew_s, settings.refusal_memory_s, metrics=metrics),
             batch=batch,
+            transcriber=transcriber,
             auth=Authenticator(settings.api_keys),
-            adaptive=AdaptiveWindow(adaptive_policy(settings)),
+            quality=Quality(settings, models, metrics),
             metrics=metrics,
             connections=ConnectionRegistry(
                 settings.max_connections,
@@ -161,13 +198,18 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
             encoder=encoder,
             speech=speech,
             usage=usage,
+            models=models,
+            circuits=circuits,
+            tracing=tracing,
         )
 
 
-def open_admission(settings: GatewaySettings) -> Admission:
+def open_admission(settings: GatewaySettings, circuit: Circuit | None = None) -> Admission:
     """The routers of `ROUTER_URL`, or nobody to ask."""
     urls = [url.strip() for url in settings.router_url.split(",") if url.strip()]
-    return HttpAdmission(urls, api_key=settings.router_api_key) if urls else OpenAdmission()
+    if not urls:
+        return OpenAdmission()
+    return HttpAdmission(urls, api_key=settings.router_api_key, circuit=circuit)
 
 
 if __name__ == "__main__":

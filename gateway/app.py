@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from starlette.applications import Starlette
@@ -13,14 +13,22 @@ from starlette.types import ASGIApp
 
 from gateway.dependencies import GatewayPorts
 from gateway.dialects.committed_lines import dialect as committed_lines
+from gateway.dialects.committed_lines import websocket as committed_websocket
+from gateway.dialects.deepgram import dialect as deepgram
+from gateway.dialects.deepgram import recordings as deepgram_recordings
+from gateway.dialects.openai import models as openai_models
+from gateway.dialects.openai import transcriptions as openai_transcriptions
+from gateway.dialects.openai.realtime import secrets as openai_secrets
+from gateway.dialects.openai.realtime import socket as openai_realtime
 from gateway.dialects.recite import dialect as recite
 from gateway.dialects.transcriptions import dialect as transcriptions
 from gateway.dialects.verify import dialect as verify_ws
-from gateway.http import health, metrics, page, sessions, usage, verify, verses
+from gateway.dialects.whisperlive import dialect as whisperlive
+from gateway.http import description, health, metrics, page, sessions, usage, verify, verses
 from gateway.http.answers import no_such_socket, on_http_error
+from gateway.http.uploads import Uploads
 from gateway.transport.entry_check import EntryCheck
 from gateway.transport.websocket import TransportFinder
-from shared.ids import PoolName
 
 
 def build_app(ports: GatewayPorts) -> ASGIApp:
@@ -28,8 +36,7 @@ def build_app(ports: GatewayPorts) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        pool = PoolName(ports.settings.asr_pool)
-        keeping = ports.leases.run(pool, ports.adaptive.note_load)
+        keeping = ports.leases.run(ports.models.names, ports.quality.note_load)
         renewals = asyncio.create_task(keeping, name="renew-leases")
         try:
             async with committed_lines.serving(ports):
@@ -39,16 +46,25 @@ def build_app(ports: GatewayPorts) -> ASGIApp:
             with suppress(asyncio.CancelledError):
                 await renewals
 
+    uploads = Uploads(ports)
     routes: list[BaseRoute] = [
         *recite.routes(ports),
         *verify_ws.routes(ports),
         *transcriptions.routes(ports),
-        *verify.routes(ports),
+        *deepgram.routes(ports),
+        *whisperlive.routes(ports),
+        *openai_transcriptions.routes(ports, uploads),
+        *openai_models.routes(ports),
+        *deepgram_recordings.routes(ports, uploads),
+        *openai_realtime.routes(ports),
+        *openai_secrets.routes(ports),
+        *verify.routes(ports, uploads),
         *verses.routes(),
         *sessions.routes(ports),
         *usage.routes(ports),
         *health.routes(ports),
         *metrics.routes(ports),
+        *description.routes(),
         WebSocketRoute("/{path:path}", no_such_socket),
         *page.routes(ports.settings),
     ]
@@ -56,6 +72,23 @@ def build_app(ports: GatewayPorts) -> ASGIApp:
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
     policy = ports.settings.entry_policy()
     return TransportFinder(EntryCheck(app, policy, ports.metrics.count_refused_entry))
+
+
+def build_stream(ports: GatewayPorts) -> ASGIApp:
+    """What `STREAM_WS_PORT` serves."""
+    return _beside(ports, committed_websocket.routes(ports))
+
+
+def build_whisperlive(ports: GatewayPorts) -> ASGIApp:
+    """What `WHISPERLIVE_PORT` serves."""
+    return _beside(ports, whisperlive.routes(ports, "/{path:path}"))
+
+
+def _beside(ports: GatewayPorts, routes: Sequence[BaseRoute]) -> ASGIApp:
+    """An application of one dialect on a port of its own, with the same entry as the main one."""
+    app = Starlette(routes=routes, exception_handlers={HTTPException: on_http_error})
+    check = EntryCheck(app, ports.settings.entry_policy(), ports.metrics.count_refused_entry)
+    return TransportFinder(check)
 
 
 def build_admin(ports: GatewayPorts) -> ASGIApp:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from shared.service.metrics import latency_histogram
+from shared.service.metrics import WORD_BUCKETS_S, latency_histogram
 
 
 class GatewayMetrics:
@@ -62,6 +62,25 @@ class GatewayMetrics:
             ["code"],
             registry=registry,
         )
+        self.circuit_state = Gauge(
+            "rattil_gateway_circuit_state",
+            "Circuit breaker before a service: 0 closed, 1 half-open, 2 open.",
+            ["service"],
+            registry=registry,
+        )
+        self.quality_step = Gauge(
+            "rattil_gateway_quality_step",
+            "What new sessions of a pool get: 0 everything, 1 longer windows, 2 no interim results either, "
+            "3 the fast model.",
+            ["pool"],
+            registry=registry,
+        )
+        self.lowered_sessions = Counter(
+            "rattil_gateway_lowered_sessions_total",
+            "New sessions that got less than they asked for, because of load, by step.",
+            ["step"],
+            registry=registry,
+        )
         self.lease_renewals = Counter(
             "rattil_gateway_lease_renewals_total",
             "Leases renewed, restored after a loss, found taken by another connection; turns that failed.",
@@ -83,7 +102,20 @@ class GatewayMetrics:
             "From the end of a window to its event, by stage: queued, inference, total.",
             ["stage"],
         )
-
+        self.word_shown = latency_histogram(
+            registry,
+            "rattil_gateway_word_shown_seconds",
+            "From the end of a word in the audio to the first event that shows it, by dialect.",
+            ["protocol"],
+            WORD_BUCKETS_S,
+        )
+        self.word_settled = latency_histogram(
+            registry,
+            "rattil_gateway_word_settled_seconds",
+            "From the end of a word in the audio to the event from which on it stands, by dialect.",
+            ["protocol"],
+            WORD_BUCKETS_S,
+        )
         self.decoding = latency_histogram(
             registry,
             "rattil_gateway_decoding_seconds",

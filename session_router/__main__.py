@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from session_router.app import redis_router
 from session_router.settings import RouterSettings
+from shared.errors import UnsuitableRedis
 from shared.service.garbage_collector import tidied
 from shared.service.http_limits import TooFewDescriptors
 from shared.service.http_server import CannotListen, StartupFailed, run, serve
@@ -34,7 +35,8 @@ async def _serve(settings: RouterSettings) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run until SIGTERM or SIGINT; returns the exit code (0 after a drain, 1 if it cannot start)."""
+    """Run until SIGTERM or SIGINT; returns the exit code (0 after a drain, 1 if it cannot start, 2 if its
+    Redis would lose sessions)."""
     arguments = sys.argv[1:] if argv is None else argv
     settings = load_settings(RouterSettings, arguments, "python -m session_router", ABOUT)
     configure_logging("session_router", settings.log_level, settings.log_format)
@@ -43,6 +45,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (CannotListen, StartupFailed, TooFewDescriptors) as error:
         _log.error(error.code, error=error.message)
         return 1
+    except UnsuitableRedis as error:
+        _log.error(error.code, error=error.message)
+        return 2
     return 0
 
 

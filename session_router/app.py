@@ -26,6 +26,7 @@ from session_router.scaling.backlog import BacklogGauge, RedisBacklog
 from session_router.settings import RouterSettings
 from shared.bus.redis_addresses import parse_urls
 from shared.bus.redis_connections import ConnectionLimits, open_client
+from shared.bus.redis_suitability import require_suitable_servers
 from shared.clock import Clock, SystemClock
 from shared.errors import RattilError
 from shared.service.http_json import bug_response, error_response, refusal_response
@@ -96,6 +97,7 @@ async def redis_router(settings: RouterSettings) -> AsyncIterator[Router]:
     control = open_client(settings.control_url, limits)
     shards = [open_client(url, shard_limits) for url in parse_urls(settings.redis_url)]
     try:
+        await require_suitable_servers(shards, control)
         yield build_router(
             settings,
             RedisRegistry(control, settings.refresh_interval_s, settings.lease_ttl_s),

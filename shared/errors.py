@@ -103,10 +103,14 @@ class LeaseHeld(Conflict):
 
 # -- what the system cannot do right now ---------------------------------------------------------
 class Unavailable(RattilError):
-    """Something needed is away; it usually comes back."""
+    """Something needed is away; it usually comes back. `retry_after_s`: when to try again, None: unknown."""
 
     code = "unavailable"
     retryable = True
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class BusUnavailable(Unavailable):
@@ -127,9 +131,10 @@ class NoCapacity(Unavailable):
 
     code = "no_capacity"
 
+    retry_after_s: float
+
     def __init__(self, message: str, retry_after_s: float = 5.0) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
+        super().__init__(message, retry_after_s)
 
 
 class Draining(NoCapacity):

@@ -14,7 +14,8 @@ Epoch = NewType("Epoch", str)
 TraceId = NewType("TraceId", str)
 PoolName = NewType("PoolName", str)
 
-_CLIENT_SUPPLIED = re.compile(r"[A-Za-z0-9_-]{8,64}")
+SESSION_ID_PATTERN = "^[A-Za-z0-9_-]{8,64}$"
+_CLIENT_SUPPLIED = re.compile(SESSION_ID_PATTERN)
 
 
 def new_session_id() -> SessionId:

@@ -90,6 +90,7 @@ def heard(
         batch_size=stages.batch_size,
         worker_id=worker_id,
         priority=segment.priority,
+        traceparent=segment.traceparent,
         confidence_curves=capabilities.confidence_curves,
         sound=None if item.pcm is None else sound_facts(item.pcm),
     )
@@ -127,4 +128,5 @@ def _ended(
         batch_size=stages.batch_size,
         worker_id=worker_id,
         priority=segment.priority,
+        traceparent=segment.traceparent,
     )

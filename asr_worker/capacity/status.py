@@ -95,7 +95,7 @@ class Standing:
             status=self._status(),
             capacity=found.sessions,
             active=self.worker.sessions if self.worker else 0,
-            models=(f"{self._engine.model}@{self._engine.version}",),
+            models=(self._engine.model_version,),
             device=self._engine.device,
             compute_type=self._engine.compute_type,
             memory_mb=resident_mb(),

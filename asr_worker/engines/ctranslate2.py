@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import ctranslate2
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,7 +35,7 @@ from asr_worker.engines.signal_path import Features, check_item
 from asr_worker.engines.sounded_words import timed_by_sounds
 from asr_worker.engines.text_search import Question, TextSearch, Written
 from asr_worker.engines.voice_gate import VoiceGate, cut_back
-from asr_worker.engines.word_times import timed_words
+from asr_worker.engines.word_times import timed_words, with_punctuation
 from shared.audio.formats import SAMPLE_RATE
 from shared.errors import DecodeFailed
 from shared.hearing import HeardWord, Phone
@@ -150,7 +151,8 @@ class CTranslate2Engine:
             return item
         try:
             check_item(item, self._features, self._card.context.max_samples)
-            prompt = tuple(self._prompter.tokens(item.options))
+            unknown = self._prompter.asks_for_language(item.options)
+            prompt = () if unknown else tuple(self._prompter.tokens(item.options))
         except Exception as error:
             return error
         return PreparedItem(item.pcm, item.options, item.logs, item.samples, prompt)
@@ -158,6 +160,7 @@ class CTranslate2Engine:
     def _decode_group(self, group: Sequence[PreparedItem]) -> list[EngineOutput | Exception]:
         """Encode items of one shape together, hear their sounds, ask the decoder about the voiced ones."""
         encoded = self._model.encode(self._path.stacked([prepared.features for prepared in group]))
+        group = self._with_languages(encoded, group)
         phones = self._phones(encoded, group)
         most = self._most_tokens(group[0].features.shape[1])
         bounds = [self._gate.most_letters(heard, most) for heard in phones]
@@ -175,6 +178,22 @@ class CTranslate2Engine:
             self._output(prepared, texts.get(place), bounds[place], heard, alone)
             for place, (prepared, heard) in enumerate(zip(group, phones, strict=True))
         ]
+
+    def _with_languages(
+        self, encoded: ctranslate2.StorageView, group: Sequence[PreparedItem]
+    ) -> Sequence[PreparedItem]:
+        """The items with the most probable language, and a prompt, where none was asked for."""
+        if all(item.prompt for item in group):
+            return group
+        found = self._model.detect_language(encoded)
+        return [
+            item if item.prompt else self._in_language(item, ranked[0][0].strip("<|>"))
+            for item, ranked in zip(group, found, strict=True)
+        ]
+
+    def _in_language(self, item: PreparedItem, language: str) -> PreparedItem:
+        options = msgspec.structs.replace(item.options, language=language)
+        return replace(item, options=options, prompt=tuple(self._prompter.tokens(options)))
 
     def _most_tokens(self, frames: int) -> int:
         """What the card grants a window of its longest length; a shorter one gets a share of it."""
@@ -215,8 +234,9 @@ class CTranslate2Engine:
         encoded: ctranslate2.StorageView | None,
     ) -> EngineOutput:
         language = self._prompter.language(prepared.options)
+        no_speech = written.no_speech_probability if written and self._card.stock else 0.0
         if written is None or self._nobody_spoke(written):
-            return EngineOutput(phones=phones, language=language)
+            return EngineOutput(phones=phones, language=language, no_speech=no_speech)
         tokens = list(written.tokens)[:bound]
         text = self._prompter.text(tokens)
         confidence = written.confidence
@@ -229,7 +249,7 @@ class CTranslate2Engine:
             text = " ".join(word.text for word in words)
         elif words and prepared.options.word_timestamps and self._ctc is None:
             words = self._aligned(prepared, tokens, encoded)
-        return EngineOutput(text=text, words=words, phones=phones, language=language)
+        return EngineOutput(text, words, phones, language, no_speech)
 
     def _nobody_spoke(self, written: Written) -> bool:
         """Stock checkpoints only: a model with its own card was trained on silence."""
@@ -251,13 +271,14 @@ class CTranslate2Engine:
         alignment = self._model.align(
             encoded, self._prompter.task_tokens(prepared.options), [spelled], [frames]
         )[0]
-        return timed_words(
+        timed = timed_words(
             alignment,
             [word.strip() for word in words],
             [len(ids) for ids in word_tokens],
             ENCODER_STRIDE * self._features.hop_length * 1000 / SAMPLE_RATE,
             _length_ms(prepared),
         )
+        return with_punctuation(words, timed)
 
 
 def _length_ms(item: EngineItem) -> int:

@@ -36,6 +36,11 @@ class EngineCapabilities:
     features: FeatureConfig | None = None
     confidence_curves: ConfidenceCurves = UNMEASURED
 
+    @property
+    def model_version(self) -> str:
+        """The model as heartbeats and reports name it."""
+        return f"{self.model}@{self.version}" if self.version else self.model
+
 
 @dataclass(frozen=True, slots=True)
 class EngineItem:
@@ -59,12 +64,14 @@ class EngineItem:
 
 @dataclass(frozen=True, slots=True)
 class EngineOutput:
-    """What was heard in one item; times in ms from the item's start."""
+    """What was heard in one item; times in ms from the item's start. `no_speech`: how probable the model
+    thinks it that nobody spoke, 0 where it does not say."""
 
     text: str = ""
     words: tuple[HeardWord, ...] = ()
     phones: tuple[Phone, ...] | None = None
     language: str = "ar"
+    no_speech: float = 0.0
 
 
 class Engine(Protocol):

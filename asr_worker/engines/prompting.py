@@ -16,6 +16,10 @@ MAX_PROMPT_TOKENS = 223
 """Whisper keeps half of its 448 text positions, less one, for what was said before."""
 
 
+ENGLISH = "en"
+"""What models that know one language and do not say which were trained on."""
+
+
 class Prompter:
     """Turns a session's options into prompt tokens, and generated tokens into text.
 
@@ -38,11 +42,15 @@ class Prompter:
         """The prompt without what was said before, as the aligner wants it."""
         return list(self._start) or self._stock_start(options.language)
 
+    def asks_for_language(self, options: TaskOptions) -> bool:
+        """Whether the model has to be asked which language it hears, before there can be a prompt."""
+        return not options.language and self._multilingual and not self._start
+
     def language(self, options: TaskOptions) -> str:
         """The language the text will be in: the model's own if it has only one."""
         if len(self._card.languages) == 1:
             return self._card.languages[0]
-        return options.language
+        return options.language or ENGLISH
 
     def text(self, tokens: Sequence[int]) -> str:
         """Generated tokens as text, without special tokens and outer spaces."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+import msgspec
 import numpy as np
 
 from shared.hearing import HeardWord
@@ -44,6 +45,27 @@ def timed_words(
         timed.append(HeardWord(word, start, end_ms if start is not None and end is None else end, confidence))
         first = last
     return tuple(timed)
+
+
+def with_punctuation(spelled: Sequence[str], timed: Sequence[HeardWord]) -> tuple[HeardWord, ...]:
+    """Punctuation as a part of the word beside it, whose times and confidence stay its own.
+
+    `spelled`: the same words with the spaces before them. A mark that follows without a space ends the word
+    before it, any other one begins the next word.
+    """
+    joined: list[HeardWord] = []
+    opening = ""
+    for raw, word in zip(spelled, timed, strict=True):
+        if any(letter.isalnum() for letter in raw):
+            joined.append(msgspec.structs.replace(word, text=opening + word.text))
+            opening = ""
+        elif joined and not opening and not raw.startswith(" "):
+            joined[-1] = msgspec.structs.replace(joined[-1], text=joined[-1].text + word.text)
+        else:
+            opening += word.text
+    if opening and joined:
+        joined[-1] = msgspec.structs.replace(joined[-1], text=f"{joined[-1].text} {opening}")
+    return tuple(joined)
 
 
 def _token_begins(pairs: Sequence[tuple[int, int]]) -> dict[int, int]:

@@ -85,7 +85,8 @@ class Verifier:
             feedback = msgspec.structs.replace(feedback, notice="too_quiet")
         ended_s = self._clock.monotonic()
         timing_ms |= {"review_ms": _ms(ended_s - started_s), "total_ms": _ms(ended_s - began_s)}
-        return msgspec.msgpack.encode(build_report(passage, feedback, timing_ms))
+        model = self._executor.capabilities.model_version
+        return msgspec.msgpack.encode(build_report(passage, feedback, timing_ms, model=model))
 
     async def _audio(self, request: VerifyRequest) -> bytes:
         if isinstance(request, VerifySession):

@@ -16,6 +16,7 @@ from shared.errors import BusUnavailable
 from shared.protocol.segments import SegmentResult
 from shared.service.logging import get_logger
 from shared.service.throttled_log import ThrottledLog
+from shared.service.tracing import Attribute, Tracing
 
 MAX_AT_ONCE = 64
 """Results committed in one call."""
@@ -34,7 +35,15 @@ class ShardCommitter:
     bounded. While the shard is away it retries with growing waits: commits are idempotent.
     """
 
-    def __init__(self, shard: int, queue: WorkQueue, in_flight: InFlight, metrics: WorkerMetrics) -> None:
+    def __init__(
+        self,
+        shard: int,
+        queue: WorkQueue,
+        in_flight: InFlight,
+        metrics: WorkerMetrics,
+        tracing: Tracing,
+    ) -> None:
+        self._tracing = tracing
         self.shard = shard
         self._queue = queue
         self._in_flight = in_flight
@@ -63,12 +72,14 @@ class ShardCommitter:
                 await self._commit(batch)
 
     async def _commit(self, batch: Sequence[Finished]) -> None:
+        begun_ns = self._tracing.now_ns()
         for claim, result in batch:
             if result.outcome == "dropped" and result.code == POISON:
                 await self._until_done("bury", partial(self._queue.bury, claim, result.message))
         outcomes = await self._until_done("commit", partial(self._queue.commit, batch))
         for (claim, result), outcome in zip(batch, outcomes, strict=True):
             self._metrics.committed(result)
+            self._trace(result, begun_ns, outcome.committed)
             if not outcome.committed:
                 self._metrics.duplicates.inc()
             _log.debug(
@@ -84,6 +95,16 @@ class ShardCommitter:
                 batch_size=result.batch_size,
             )
         await self._in_flight.remove(claim for claim, _ in batch)
+
+    def _trace(self, result: SegmentResult, begun_ns: int, committed: bool) -> None:
+        if result.traceparent:
+            attributes: dict[str, Attribute] = {
+                "outcome": result.outcome,
+                "code": result.code,
+                "committed": committed,
+            }
+            now_ns = self._tracing.now_ns()
+            self._tracing.record("commit", result.traceparent, begun_ns, now_ns, **attributes)
 
     async def _until_done(self, what: str, call: Callable[[], Awaitable[_Answer]]) -> _Answer:
         retry = Retry()

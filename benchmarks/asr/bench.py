@@ -129,7 +129,7 @@ def _rates(figures: RoundsFigures) -> Table:
         f"{figures.windows} windows of 2.5 s (overlap 0.5 s), {figures.threads} thread(s)",
         ("way", "segments/s", "range", "ms/segment", "speedup", "WER", "text WER"),
         rows,
-        "median of interleaved rounds; WER: words that the product's walk does not find correct, by phones "
+        "median of interleaved rounds; WER: words that the alignment does not find correct, by phones "
         "where the way gives them (rattil, single-lock), else by text; text WER: of the decoder's text; "
         f"both on {figures.judged} recordings",
     )

@@ -64,7 +64,7 @@ class RoundsOrder(msgspec.Struct, frozen=True):
 class PathFigures(msgspec.Struct, frozen=True):
     """One way's rounds, in segments per second, and its error rates.
 
-    `wer`: words that the product's walk does not find correct; `text_wer`: of the decoder's text.
+    `wer`: words that the product's alignment does not find correct; `text_wer`: of the decoder's text.
     """
 
     name: str

@@ -46,6 +46,18 @@ LATENCY = Dashboard(
             TARGET_S,
         ),
         Panel(
+            "Word to colour",
+            "s",
+            [
+                Query(_quantile(share, f"rattil_gateway_word_{state}_seconds"), f"{state}, p{share * 100:g}")
+                for state in ("shown", "settled")
+                for share in (0.5, 0.95)
+            ],
+            "From the end of a word in the audio to the first event that shows it, and to the one from "
+            "which on it stands. A word waits for the end of its window first.",
+            TARGET_S,
+        ),
+        Panel(
             "Results within 0.5 s",
             "percentunit",
             [

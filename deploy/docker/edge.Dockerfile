@@ -13,6 +13,7 @@ RUN python -m venv /opt/venv \
 COPY shared shared
 COPY gateway gateway
 COPY session_router session_router
+COPY rattil rattil
 COPY asr_worker asr_worker
 COPY cli cli
 RUN /opt/venv/bin/pip install --no-deps .

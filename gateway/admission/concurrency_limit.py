@@ -41,7 +41,7 @@ class ConcurrencyLimit:
         if network and self._networks[network] >= self._per_address:
             raise TooManyUploads(f"{_of(self._per_address)} from your address; wait for one of them", RETRY_S)
         if self.in_work >= self._total:
-            raise NoCapacity(f"{self._total} recordings are being verified already; try again soon", RETRY_S)
+            raise NoCapacity(f"{self._total} recordings are in work already; try again soon", RETRY_S)
         self._count(tenant, network, 1)
         try:
             yield

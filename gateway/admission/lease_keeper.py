@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -26,6 +27,9 @@ RENEWALS_AT_ONCE = 4
 LONGEST_RETRY_S = 2.0
 """Pause after a turn that failed: routers that are back are noticed within it."""
 
+TellLoad = Callable[[PoolName, float], None]
+"""Called with a pool and the share of its session slots that is in use."""
+
 _RELEASED_AT_ONCE = 16
 """When a crowd leaves at once its leases go back in turn: all together they would time out waiting for
 connections to the router, and their slots stay taken until the leases run out."""
@@ -47,8 +51,10 @@ class LeaseKeeper:
         self._renew_every_s = renew_every_s
         self._clock = clock or SystemClock()
         self._metrics = metrics
-        self._refusals = RefusalCache(refusal_memory_s)
-        self._tell_load: Callable[[float], None] = lambda load: None
+        self._refusals: defaultdict[PoolName, RefusalCache] = defaultdict(
+            lambda: RefusalCache(refusal_memory_s)
+        )
+        self._tell_load: TellLoad = lambda pool, load: None
         self._held: dict[SessionId, HeldLease] = {}
         self._contested: set[SessionId] = set()
         self._releasing = asyncio.Semaphore(_RELEASED_AT_ONCE)
@@ -59,12 +65,13 @@ class LeaseKeeper:
     def count(self) -> int:
         return len(self._held)
 
-    def expect_room(self) -> None:
-        """Raises `NoCapacity` if a router has just said so: for new sessions, before they cost anything.
+    def expect_room(self, pool: PoolName) -> None:
+        """Raises `NoCapacity` if a router has just said so of this pool: for new sessions, before they cost
+        anything.
 
         A session that may hold a lease must not be asked this: it keeps its place.
         """
-        refusal = self._refusals.recall(self._clock.monotonic())
+        refusal = self._refusals[pool].recall(self._clock.monotonic())
         if refusal is not None:
             try:
                 raise refusal
@@ -77,10 +84,10 @@ class LeaseKeeper:
         try:
             lease = await self._admission.admit(request)
         except NoCapacity as refusal:
-            self._refusals.remember(refusal, asked_s, self._clock.monotonic())
-            self._tell_load(1.0)
+            self._refusals[request.pool].remember(refusal, asked_s, self._clock.monotonic())
+            self._tell_load(request.pool, 1.0)
             raise
-        self._refusals.forget()
+        self._refusals[request.pool].forget()
         self._hold(request, lease.pool)
         return lease
 
@@ -90,10 +97,13 @@ class LeaseKeeper:
 
     async def release(self, session_id: SessionId, holder: str, keep_s: float = 0.0) -> None:
         """Give the slot back (or have it kept, s), unless a newer connection of this process holds it."""
-        if not self.forget(session_id, holder):
+        held = self._held.get(session_id)
+        if held is None or not self.forget(session_id, holder):
             return
         if not keep_s:
-            self._refusals.forget()
+            # A full pool may have sent its sessions to this one: whoever asked for either may find room now.
+            for pool in {held.pool, held.requested_pool}:
+                self._refusals[pool].forget()
         await self._give_back(session_id, holder, keep_s)
 
     def forget(self, session_id: SessionId, holder: str) -> bool:
@@ -105,17 +115,17 @@ class LeaseKeeper:
         self._contested.discard(session_id)
         return True
 
-    async def run(self, pool: PoolName, tell_load: Callable[[float], None]) -> None:
+    async def run(self, pools: Sequence[PoolName], tell_load: TellLoad) -> None:
         """Renew for ever; whatever goes wrong in a turn is logged and counted, and the next turn comes.
 
-        With each turn, and when a session is refused, `tell_load` hears which share of the pool's session
+        With each turn, and when a session is refused, `tell_load` hears which share of each pool's session
         slots is in use.
         """
         self._tell_load = tell_load
         while True:
             # The first turn comes at once: the load decides how long the first windows are.
             pause_s = self._renew_every_s
-            if not await self._turn(pool, tell_load):
+            if not await self._turn(pools, tell_load):
                 pause_s = min(LONGEST_RETRY_S, self._renew_every_s)
             # Not all gateways at the same moment, above all when routers come back.
             await asyncio.sleep(pause_s * random.uniform(0.75, 1.0))
@@ -140,11 +150,13 @@ class LeaseKeeper:
                 failures.clear()  # this frame is in their tracebacks: they would wait for the collector
 
     # -- one turn ------------------------------------------------------------------------------------
-    async def _turn(self, pool: PoolName, tell_load: Callable[[float], None]) -> bool:
+    async def _turn(self, pools: Sequence[PoolName], tell_load: TellLoad) -> bool:
         """Whether the routers could be asked."""
         try:
             await self.renew()
-            tell_load(await self._admission.utilisation(pool))
+            loads = {status.pool: status.utilisation for status in await self._admission.pools()}
+            for pool in pools:
+                tell_load(pool, loads.get(pool, 0.0))
         except RouterUnavailable as error:
             self._count("failed")
             if self._away_since_s is None:

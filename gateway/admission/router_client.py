@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
 import msgspec
 
+from gateway.admission.circuit import Circuit
+from gateway.admission.pools import PoolStatus
 from shared.errors import BadRequest, LeaseHeld, NoCapacity, NoWorker, RouterUnavailable
-from shared.ids import PoolName, SessionId, WorkerId
+from shared.ids import SessionId, WorkerId
 from shared.protocol.workers import (
     AdmitRequest,
     HeldLease,
@@ -68,9 +71,8 @@ class Admission(Protocol):
         """Workers that take sessions now, all pools. Raises `RouterUnavailable`."""
         ...
 
-    async def utilisation(self, pool: PoolName) -> float:
-        """Share of the pool's session slots in use, above 1 when capacity fell; 0 for a pool that
-        nobody knows. Raises `RouterUnavailable`."""
+    async def pools(self) -> Sequence[PoolStatus]:
+        """Every pool that a worker has reported, as it is now. Raises `RouterUnavailable`."""
         ...
 
     async def close(self) -> None: ...
@@ -94,8 +96,8 @@ class OpenAdmission:
     async def workers_ready(self) -> int:
         return 1
 
-    async def utilisation(self, pool: PoolName) -> float:
-        return 0.0
+    async def pools(self) -> Sequence[PoolStatus]:
+        return ()
 
     async def close(self) -> None:
         return None
@@ -112,9 +114,12 @@ class HttpAdmission:
         api_key: str = "",
         admit_timeout_s: float = ADMIT_TIMEOUT_S,
         call_timeout_s: float = CALL_TIMEOUT_S,
+        circuit: Circuit | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
+        """`circuit`: opened by admissions that find no router, closed by any call that finds one."""
         self._urls = [url.rstrip("/") for url in router_urls]
+        self._circuit = circuit
         if not self._urls:
             raise ValueError("ROUTER_URL names no router")
         for url in self._urls:
@@ -134,8 +139,9 @@ class HttpAdmission:
         )
 
     async def admit(self, request: AdmitRequest) -> Lease:
-        response = await self._ask("POST", "/v1/sessions", request, self._admit_timeout_s)
-        return _read(response, Lease)
+        with self._guard():
+            response = await self._find_answer("POST", "/v1/sessions", request, self._admit_timeout_s)
+        return _read(_checked(response), Lease)
 
     async def renew(self, held: Sequence[HeldLease]) -> RenewReply:
         if not held:
@@ -147,19 +153,27 @@ class HttpAdmission:
         await self._ask("POST", "/v1/leases/release", ReleaseRequest(session_id, holder, keep_s))
 
     async def workers_ready(self) -> int:
-        response = await self._ask("GET", "/v1/capacity")
-        return sum(pool.workers for pool in _read(response, _CapacityReply).pools)
+        return sum(pool.workers for pool in await self.pools())
 
-    async def utilisation(self, pool: PoolName) -> float:
-        response = await self._ask("GET", f"/v1/capacity?pool={quote(pool, safe='')}")
-        if response.status_code == 404:
-            return 0.0
-        return max((found.utilisation for found in _read(response, _CapacityReply).pools), default=0.0)
+    async def pools(self) -> Sequence[PoolStatus]:
+        return _read(await self._ask("GET", "/v1/capacity"), _CapacityReply).pools
 
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def _ask(
+    def _guard(self) -> AbstractContextManager[None]:
+        if self._circuit is None:
+            return nullcontext()
+        return self._circuit.guard(_not_asked, (RouterUnavailable,))
+
+    async def _ask(self, method: str, path: str, body: msgspec.Struct | None = None) -> httpx.Response:
+        """For sessions that live, and for whoever looks: the circuit does not hold them back."""
+        response = await self._find_answer(method, path, body)
+        if self._circuit is not None:
+            self._circuit.succeeded()
+        return _checked(response)
+
+    async def _find_answer(
         self, method: str, path: str, body: msgspec.Struct | None = None, timeout_s: float | None = None
     ) -> httpx.Response:
         """The first router's answer that is an answer; every call here may be repeated safely."""
@@ -180,12 +194,16 @@ class HttpAdmission:
             response.stream = httpx.ByteStream(b"")
             if _is_answer(response):
                 self._preferred, self._away = index, False
-                return _checked(response)
+                return response
             failures.append(f"{_shown(url)}: {_problem(response).message}")
         # The addresses are for the log only: what is raised here reaches clients.
         (_log.debug if self._away else _log.warning)("no_router_answers", failures=failures)
         self._away = True
         raise RouterUnavailable("no session router answers; try again shortly")
+
+
+def _not_asked(retry_after_s: float) -> RouterUnavailable:
+    return RouterUnavailable("no session router has answered for a while; none is asked now", retry_after_s)
 
 
 class _Problem(msgspec.Struct):
@@ -198,13 +216,8 @@ class _ErrorReply(msgspec.Struct):
     error: _Problem
 
 
-class _PoolWorkers(msgspec.Struct):
-    workers: int
-    utilisation: float = 0.0
-
-
 class _CapacityReply(msgspec.Struct):
-    pools: tuple[_PoolWorkers, ...]
+    pools: tuple[PoolStatus, ...]
 
 
 def _checked(response: httpx.Response) -> httpx.Response:

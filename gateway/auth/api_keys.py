@@ -22,6 +22,13 @@ _KEY_PREFIX = "rattil.key."
 _KEY64_PREFIX = "rattil.key64."
 """The same with the key in base64url (RFC 4648, 5): a subprotocol has no `=`, `/` or space."""
 
+_OPENAI_PREFIX = "openai-insecure-api-key."
+"""The same as OpenAI's clients in browsers write it, beside the subprotocol `realtime`."""
+_OPENAI_SUBPROTOCOL = "realtime"
+
+_SCHEMES = frozenset({"bearer", "token"})
+"""What stands before a key in `Authorization` (`Token KEY`), and as a subprotocol of its own (`token`)."""
+
 _ENTRY = re.compile(
     r"""\s* (?: (?P<tenant>[^",=]*?) \s* (?P<equals>=) \s* )?   # tenant=
         (?: "(?P<quoted>[^"]*)" | (?P<plain>[^",]*?) ) \s* (?: , | $ )""",
@@ -122,7 +129,7 @@ class Authenticator:
         """The caller's tenant, empty when no keys are configured. Raises `Unauthorised`."""
         if not self._keys:
             return ""
-        presented = _presented(headers, query, subprotocols)
+        presented = presented_key(headers, query, subprotocols)
         given = _digest(presented)
         found = ""
         for tenant, key in self._keys:
@@ -138,17 +145,30 @@ class Authenticator:
         )
 
 
-def _presented(headers: Mapping[str, str], query: Mapping[str, str], subprotocols: Sequence[str]) -> str:
+def chosen_subprotocol(offered: Sequence[str]) -> str | None:
+    """The one to answer with of those that a client offers: never one that holds a key."""
+    for known in (SUBPROTOCOL, _OPENAI_SUBPROTOCOL):
+        if known in offered:
+            return known
+    return offered[0] if offered and offered[0].lower() in _SCHEMES else None
+
+
+def presented_key(headers: Mapping[str, str], query: Mapping[str, str], subprotocols: Sequence[str]) -> str:
+    """What the caller presents as a key, in whichever way; empty if nothing."""
     scheme, _, credentials = headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
+    if scheme.lower() in _SCHEMES:
         return credentials.strip()
     if "x-api-key" in headers:
         return headers["x-api-key"]
     for offered in subprotocols:
         if offered.startswith(_KEY_PREFIX):
             return offered.removeprefix(_KEY_PREFIX)
+        if offered.startswith(_OPENAI_PREFIX):
+            return offered.removeprefix(_OPENAI_PREFIX)
         if offered.startswith(_KEY64_PREFIX):
             return _decoded(offered.removeprefix(_KEY64_PREFIX))
+    if len(subprotocols) == 2 and subprotocols[0].lower() in _SCHEMES:
+        return subprotocols[1]
     return query.get("token", "")
 
 

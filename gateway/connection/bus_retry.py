@@ -7,6 +7,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from gateway.admission.circuit import Circuit
 from gateway.connection.end_reason import EndConnection, EndReason
 from gateway.metrics import GatewayMetrics
 from shared.clock import Clock
@@ -21,7 +22,11 @@ _T = TypeVar("_T")
 class BusRetry:
     """Tries again while the bus is away or its stream full; then closes the connection."""
 
-    def __init__(self, clock: Clock, metrics: GatewayMetrics, grace_s: float) -> None:
+    def __init__(
+        self, clock: Clock, metrics: GatewayMetrics, grace_s: float, circuit: Circuit | None = None
+    ) -> None:
+        """`circuit`: hears how the calls fare; it does not hold them back."""
+        self._circuit = circuit
         self._clock = clock
         self._metrics = metrics
         self._grace_s = grace_s
@@ -42,12 +47,18 @@ class BusRetry:
         try:
             while True:
                 try:
-                    return await attempt()
+                    found = await attempt()
                 except (BusUnavailable, QueueFull) as error:
+                    if self._circuit is not None and isinstance(error, BusUnavailable):
+                        self._circuit.failed()
                     self._waiting = True
                     self._metrics.retries.labels(error.code).inc()
                     if self._clock.monotonic() >= give_up_at:
                         raise _giving_up(error) from error
+                else:
+                    if self._circuit is not None:
+                        self._circuit.succeeded()
+                    return found
                 await asyncio.sleep(random.uniform(0, pause_s))
                 pause_s = min(pause_s * 2, _LONGEST_S)
         finally:

@@ -18,9 +18,15 @@ class ClientAudio:
         """`sample`: the first one that the client sends now, 16 kHz."""
         self._format = audio_format
         self._decoder = None if audio_format.is_native else StreamingDecoder(audio_format, sample)
+        self._finished = False
 
     def decode(self, data: bytes) -> bytes:
-        """The samples that are complete with these bytes. Raises `EndConnection` for what is no audio."""
+        """The samples that are complete with these bytes; none after the end, which was the client's word.
+
+        Raises `EndConnection` for what is no audio.
+        """
+        if self._finished:
+            return b""
         if self._decoder is None:
             return data
         try:
@@ -30,8 +36,10 @@ class ClientAudio:
 
     def finish(self) -> bytes:
         """The last samples, once the client has sent everything."""
-        if self._decoder is None:
+        if self._finished or self._decoder is None:
+            self._finished = True
             return b""
+        self._finished = True
         try:
             return self._decoder.finish()
         except BadAudio as error:

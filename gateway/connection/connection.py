@@ -18,10 +18,12 @@ from gateway.connection.end_reason import End, EndConnection, EndReason, end_for
 from gateway.connection.receiver import Receiver
 from gateway.connection.result_inbox import ResultInbox
 from gateway.connection.resume import Opening
+from gateway.connection.segment_traces import SegmentTraces
 from gateway.connection.segment_writer import SegmentWriter
 from gateway.connection.send_queue import SendQueue, SlowConsumer
-from gateway.connection.session_plan import SessionPlan
+from gateway.connection.session_plan import SessionRequest
 from gateway.connection.transport import PeerGone, Transport
+from gateway.connection.word_delays import WordDelays
 from gateway.dependencies import GatewayPorts
 from gateway.session.effects import Effect, Emit, Finish, Store
 from gateway.session.events import Event, Finished, Heard, SegmentFailed, Trouble
@@ -32,10 +34,18 @@ from shared.service.logging import get_logger
 _LAST_WORDS_S = 2.0
 """How long a closing connection may take to send what is queued, seconds."""
 
+_LAST_ANSWERS_S = 4.0
+"""How long a drain waits for the answers of a session that cannot be resumed, seconds; the registry waits
+a little longer."""
+
 _LINGER_S = 15.0
 """Longest life of a socket after its close frame, seconds: more than uvicorn's own 10 s for the answer."""
 
 _EXPECTED = (EndConnection, PeerGone, SlowConsumer, RattilError)
+
+_EXEMPLAR_FROM_MS = 250
+"""Results that took at least so long are exemplars of the latency histogram: who looks for one looks for a
+slow one, and one for every result costs more than the rest of what is measured of it."""
 
 _log = get_logger(__name__)
 
@@ -48,7 +58,7 @@ class Connection:
         ports: GatewayPorts,
         transport: Transport,
         dialect: Dialect,
-        plan: SessionPlan,
+        request: SessionRequest,
         opening: Opening,
         inbox: ResultInbox,
     ) -> None:
@@ -56,23 +66,32 @@ class Connection:
         self._ports = ports
         self._transport = transport
         self._dialect = dialect
-        self._plan = plan
+        self._plan = plan = request.plan
+        self._resumable = request.resumable
         self._core = opening.core
         self._inbox = inbox
         self._send_queue = SendQueue(settings.outbox_bytes, settings.outbox_events, settings.send_timeout_s)
-        self._settlement = SegmentWriter(ports, opening.core)
+        identity = opening.core.identity
+        self._traces = SegmentTraces(ports.tracing, identity.session_id, identity.protocol)
+        for result in opening.traced:
+            self._traces.received(result)
+        self._settlement = SegmentWriter(ports, opening.core, self._traces)
         self._effects: deque[Effect] = deque(opening.effects)
         self._speech = ports.speech.open(self._on_speech) if plan.detects_speech else None
         core = opening.core
         self._audio = ClientAudio(core.identity.options.audio_format, core.segmenter.received)
         self._opened = opening.opened
         self._opened_s = ports.clock.monotonic()
+        self._words = WordDelays(
+            ports.metrics, core.identity.protocol, core.segmenter.received, self._opened_s
+        )
         self._receiver = Receiver(
             ports,
             transport,
             dialect,
             core,
             self._audio,
+            self._words,
             self._speech,
             self._do,
             self._show,
@@ -101,6 +120,7 @@ class Connection:
                 self._speech.close()
             self._audio.close()
             self._effects.clear()
+            self._traces.close()
             self.may_go_on = self._core.segmenter.received > 0 and not self._reported
             self._core.release()
             # Both call back into this connection: without them it goes at once, not when the collector comes.
@@ -199,7 +219,16 @@ class Connection:
                     await self._stir.wait()
             except TimeoutError:
                 continue
+        if self._asked is EndReason.DRAINING and not self._resumable:
+            await self._answer_what_came()
         raise EndConnection(self._asked)
+
+    async def _answer_what_came(self) -> None:
+        """Who cannot come back to the session gets the answers to all that was taken, before the end."""
+        if not self._core.segmenter.end_requested:
+            self._reason_at_end = EndReason.DRAINING
+            self._receiver.end()
+        await asyncio.sleep(_LAST_ANSWERS_S)  # the last answer ends the connection, and this with it
 
     def _end_early(self, why: str) -> None:
         """A limit is reached: as if the client had sent `end`; everything that was taken is judged."""
@@ -226,6 +255,7 @@ class Connection:
             outcome=result.outcome,
             source=source,
         )
+        self._traces.received(result)
         self._do(self._core.apply(logged, self._now_ms()))
 
     async def _perform(self) -> None:
@@ -297,12 +327,17 @@ class Connection:
                 connection_id=identity.connection_id,
                 seq=event.seq,
             )
-        if isinstance(event, Heard):
-            self._measure(event)
-        elif isinstance(event, SegmentFailed):
-            self._ports.metrics.count_outcome(event.outcome, event.code)
-        for frame in self._dialect.write(self._audio.in_client_samples(for_client(event))):
+        frames = self._dialect.write(self._audio.in_client_samples(for_client(event)))
+        for frame in frames:
             self._send_queue.put(frame)
+        if isinstance(event, Heard):
+            self._words.told(event.finding.said, bool(frames), self._ports.clock.monotonic())
+            self._measure(event, self._traces.shown(event.seq, "result"))
+        elif isinstance(event, SegmentFailed):
+            if event.finding is not None:
+                self._words.told(event.finding.said, bool(frames), self._ports.clock.monotonic())
+            self._traces.shown(event.seq, event.outcome)
+            self._ports.metrics.count_outcome(event.outcome, event.code)
 
     def _show_last(self, event: Event) -> None:
         try:
@@ -310,17 +345,22 @@ class Connection:
         except SlowConsumer:
             return
 
-    def _measure(self, event: Heard) -> None:
+    def _measure(self, event: Heard, trace: str) -> None:
+        """`trace`: id of the segment's trace, empty if it has none."""
         metrics, latency = self._ports.metrics, event.latency
         metrics.results.inc()
         if not latency.live:
             return
         if self._plan.adaptive:
-            self._ports.adaptive.observe(latency.total_ms)
+            self._ports.quality.observe(self._core.identity.pool, latency.total_ms)
         metrics.queued.observe(latency.queued_ms / 1000)
         metrics.inference.observe(latency.inference_ms / 1000)
-        trace_id = f"{self._core.identity.connection_id}-{event.seq}"
-        metrics.total.observe(latency.total_ms / 1000, {"trace_id": trace_id})
+        exemplar = None
+        if trace or latency.total_ms >= _EXEMPLAR_FROM_MS:
+            exemplar = {"trace_id": f"{self._core.identity.connection_id}-{event.seq}"}
+            if trace:
+                exemplar["otel_trace_id"] = trace
+        metrics.total.observe(latency.total_ms / 1000, exemplar)
 
     def _now_ms(self) -> int:
         return int(self._ports.clock.monotonic() * 1000)

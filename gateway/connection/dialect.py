@@ -23,6 +23,8 @@ class Command(enum.Enum):
     END = "end"
     FLUSH = "flush"
     PING = "ping"
+    STAY = "stay"
+    """The client has no audio for now, and stays: its connection is not idle."""
     NOTHING = "nothing"
 
 

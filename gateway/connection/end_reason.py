@@ -16,6 +16,7 @@ from shared.errors import (
     RouterUnavailable,
     StateLost,
     Unauthorised,
+    Unavailable,
 )
 
 
@@ -86,7 +87,7 @@ _REASONS: tuple[tuple[type[RattilError], EndReason], ...] = (
 def end_for(error: RattilError) -> EndConnection:
     """How a connection ends because of `error`, and what its client is told."""
     ending = EndConnection(_reason_for(error), error.code, error.for_client)
-    if isinstance(error, NoCapacity):
+    if isinstance(error, Unavailable) and error.retry_after_s is not None:
         ending.trouble = Trouble(error.code, error.for_client, retry_after_s=error.retry_after_s)
     return ending
 

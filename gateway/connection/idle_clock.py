@@ -9,7 +9,7 @@ LEAST_SAMPLES = SAMPLE_RATE // 10
 
 
 class IdleClock:
-    """`first_s` until the first audio, `idle_s` from then on; only audio moves it, no command does."""
+    """`first_s` until the first audio, `idle_s` from then on; audio moves it, and who says that it stays."""
 
     def __init__(self, first_s: float, idle_s: float, now_s: float) -> None:
         self._limit_s = min(first_s, idle_s)
@@ -31,7 +31,7 @@ class IdleClock:
             self._limit_s = self._idle_s
 
     def restart(self, now_s: float) -> None:
-        """The client could not send: it was not read."""
+        """The client could not send, because it was not read, or said that it stays without audio."""
         self._active_s = now_s
 
     def left_s(self, now_s: float) -> float:

@@ -11,6 +11,7 @@ from gateway.connection.end_reason import EndConnection, EndReason
 from gateway.connection.idle_clock import IdleClock
 from gateway.connection.token_bucket import TokenBucket
 from gateway.connection.transport import Transport
+from gateway.connection.word_delays import WordDelays
 from gateway.dependencies import GatewayPorts
 from gateway.session.core import SessionCore
 from gateway.session.effects import Effect
@@ -33,13 +34,14 @@ class Receiver:
         dialect: Dialect,
         core: SessionCore,
         audio: ClientAudio,
+        words: WordDelays,
         speech: SpeechStream | None,
         do: Callable[[list[Effect]], None],
         show: Callable[[Event], None],
         end_early: Callable[[str], None],
     ) -> None:
-        """`audio` decodes what comes, `speech` gets it, too; `do` takes the core's effects, `show` sends an
-        event, `end_early` ends the audio and says why."""
+        """`words` measures when it came, `audio` decodes what comes, `speech` gets it, too; `do` takes the
+        core's effects, `show` sends an event, `end_early` ends the audio and says why."""
         self._ports = ports
         self._settings = ports.settings
         self._transport = transport
@@ -47,6 +49,7 @@ class Receiver:
         self._binary_is_audio = dialect.binary_is_audio
         self._core = core
         self._audio = audio
+        self._words = words
         self._speech = speech
         self._do = do
         self._show = show
@@ -84,6 +87,11 @@ class Receiver:
             self._told_busy = False
             self._room.set()
 
+    def end(self) -> None:
+        """No more audio is taken; what has come is answered."""
+        self._accept(self._audio.finish(), self._monotonic())
+        self._do(self._core.end())
+
     async def run(self) -> None:
         """For ever. Raises `PeerGone` when the client left, `EndConnection` when it must.
 
@@ -115,13 +123,16 @@ class Receiver:
 
     # -- audio -----------------------------------------------------------------------------------------
     def _on_audio(self, data: bytes, now_s: float) -> bool:
+        self._check_size(data)
+        return self._accept(self._audio.decode(data), now_s)
+
+    def _check_size(self, data: bytes) -> None:
         if len(data) > self._max_frame_bytes:
             raise EndConnection(
                 EndReason.FRAME_TOO_BIG,
                 "frame_too_big",
                 f"a frame of {len(data)} bytes; send at most {self._max_frame_bytes}, 200-500 ms are good",
             )
-        return self._accept(self._audio.decode(data), now_s)
 
     def _accept(self, pcm: bytes, now_s: float) -> bool:
         """More PCM16 at 16 kHz."""
@@ -135,12 +146,14 @@ class Receiver:
         samples = len(pcm) // 2
         self._idle.hear(samples, now_s)
         self._uncounted += samples
-        if self._speech is not None and not self._core.segmenter.end_requested:
-            self._speech.feed(pcm)
+        judged = self._speech if not segmenter.end_requested else None
         effects = self._core.accept_audio(pcm)
+        self._words.received(segmenter.received, now_s)
         if effects:
             self._do(effects)
             self._count(SAMPLE_RATE)
+        if judged is not None:  # after the core has it: a detector may answer at once
+            judged.feed(pcm)
         if over:
             longest_s = self._settings.session_limit_s
             self._end_early(
@@ -181,9 +194,11 @@ class Receiver:
     # -- commands --------------------------------------------------------------------------------------
     def _read(self, frame: Frame) -> Sequence[Input]:
         """What a frame says; nothing if it cannot be understood, which is told."""
-        most = self._settings.max_text_bytes if isinstance(frame, str) else self._max_frame_bytes
+        if isinstance(frame, bytes):
+            self._check_size(frame)
+        most = self._settings.max_text_bytes
         try:
-            if bytes_of(frame) > most:
+            if isinstance(frame, str) and bytes_of(frame) > most:
                 raise BadRequest(f"text frames hold at most {most} bytes")
             return self._dialect.read(frame)
         except BadRequest as error:
@@ -194,9 +209,11 @@ class Receiver:
         if command is Command.PING:
             self._show(Pong())
             return
+        if command is Command.STAY:
+            self._idle.restart(self._monotonic())
+            return
         if command is Command.END:
-            self._accept(self._audio.finish(), self._monotonic())
-            self._do(self._core.end())
+            self.end()
         elif command is Command.FLUSH:
             self._do(self._core.flush())
 

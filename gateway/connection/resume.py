@@ -25,15 +25,18 @@ from shared.audio.formats import SAMPLE_RATE
 from shared.bus.ports import AlreadyOpen, AudioChunk, SessionKind, SessionRecord
 from shared.errors import BadRequest, BusUnavailable, StateLost
 from shared.ids import ConnectionId, PoolName, SessionId, new_epoch
+from shared.protocol.segments import SegmentResult
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """An open session, the event that says so, and what is to be done first (replays)."""
+    """An open session, the event that says so, and what is to be done first (replays). `traced`: those of the
+    results whose events the client has not seen that belong to a trace."""
 
     core: SessionCore
     opened: Opened
     effects: list[Effect]
+    traced: tuple[SegmentResult, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,9 @@ class SessionOpener:
         core.resumed(now_ms)
         opened = self._opened(core, resumed=True, next_seq=request.seen_seq + 1, gap=None)
         unseen = [effect for effect in effects if not _seen(effect, request.seen_seq)]
-        return Opening(core, opened, unseen + core.advance())
+        results = (logged.result for logged in page.results if logged.result.seq > request.seen_seq)
+        traced = tuple(result for result in results if result.traceparent)
+        return Opening(core, opened, unseen + core.advance(), traced)
 
     async def _restore(self, record: SessionRecord, snapshot: CoreSnapshot) -> SessionCore:
         """The core as of `record.core_seq`, or as of the beginning if the client saw less."""
@@ -180,7 +185,7 @@ class SessionOpener:
         interpreter, answered_until = self._interpreter_so_far(snapshot)
         safe = record.safe_sample if record else 0
         start = max(safe if request.offset is None else request.offset, answered_until)
-        first = snapshot.position if snapshot else request.plan.first_position()
+        first = snapshot.position if snapshot else request.plan.first_position(pool)
         position = Position(
             first.window,
             first.overlap,
@@ -236,7 +241,15 @@ class SessionOpener:
             offset=core.segmenter.received,
             gap=gap,
             longest_s=self._ports.settings.session_limit_s,
+            model=self._ports.models.model_of(core.identity.pool),
+            lowered=self._lowered() if how == "new" else (),
         )
+
+    def _lowered(self) -> tuple[str, ...]:
+        lowered = self._request.lowered
+        for step in lowered:
+            self._ports.metrics.lowered_sessions.labels(step).inc()
+        return lowered
 
     def _identity(self, pool: PoolName, created_ms: int, options: SessionOptions) -> SessionIdentity:
         return SessionIdentity(

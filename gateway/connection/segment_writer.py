@@ -10,6 +10,7 @@ import msgspec
 
 from gateway.connection.bus_retry import BusRetry
 from gateway.connection.end_reason import EndConnection, EndReason
+from gateway.connection.segment_traces import SegmentTraces
 from gateway.connection.window_encoder import EncodedWindow
 from gateway.dependencies import GatewayPorts
 from gateway.session.core import SessionCore
@@ -34,17 +35,24 @@ _log = get_logger(__name__)
 class SegmentWriter:
     """Every accepted segment ends as result, error or dropped; whatever Redis does meanwhile."""
 
-    def __init__(self, ports: GatewayPorts, core: SessionCore) -> None:
+    def __init__(self, ports: GatewayPorts, core: SessionCore, traces: SegmentTraces) -> None:
+        self._traces = traces
         self._ports = ports
         self._core = core
-        self._patience = BusRetry(ports.clock, ports.metrics, ports.settings.bus_grace_s)
+        circuit = ports.circuits.bus(core.identity.session_id)
+        self._patience = BusRetry(ports.clock, ports.metrics, ports.settings.bus_grace_s, circuit)
         self._trouble: Trouble | None = None
         self._settled: list[LoggedResult] = []
 
     async def store(self, window: Window, now_ms: Callable[[], int]) -> list[Effect]:
         """Push one window. Raises `Fenced`, or `EndConnection` after the grace."""
+        if window.seq is not None:
+            self._traces.cut(window.seq, len(window.pcm) // 2)
+        begun_ns = self._traces.now_ns()
         encoded = await self._ports.encoder.encode(window, self._core.identity.pool)
         pushed_ms = await self._push_or_reopen(window, encoded, now_ms)
+        if window.seq is not None:
+            self._traces.stage("push", window.seq, begun_ns)
         identity = self._core.identity
         self._ports.usage.count(identity.tenant, identity.pool, samples=len(window.fresh) // 2)
         if window.seq is not None:
@@ -97,6 +105,8 @@ class SegmentWriter:
         segment = self._core.segment(window, self._ports.clock.wall_ms())
         if segment is not None and encoded.codec != "pcm16":
             segment = msgspec.structs.replace(segment, audio=encoded.audio, codec=encoded.codec)
+        if segment is not None and (traceparent := self._traces.traceparent(segment.seq)):
+            segment = msgspec.structs.replace(segment, traceparent=traceparent)
         core = self._core
         await self._ports.store.push(core.record(window), segment, encoded.fresh, core.high_water)
         if segment is not None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from contextlib import AsyncExitStack
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
 
+from gateway.admission.circuits import bus_away
 from gateway.admission.slot import Slot
 from gateway.connection.connection import Connection
 from gateway.connection.dialect import Dialect
@@ -22,6 +23,8 @@ from shared.service.logging import get_logger
 
 _OPENING_PAUSES_S = (0.1, 0.3, 0.9)
 """Pauses while another connection holds the lease of a session that is not stored yet: it is opening it."""
+
+_OUR_FAULT = "something went wrong here; connect again"
 
 _log = get_logger(__name__)
 
@@ -50,6 +53,9 @@ async def serve_session(
         end = await _serve(ports, transport, dialect, request, connection_id, address)
     except RattilError as error:
         end = await refuse(ports, transport, dialect, error)
+    except Exception:
+        _log.exception("session_failed", connection_id=connection_id)
+        end = await refuse(ports, transport, dialect, RattilError(_OUR_FAULT))
     finally:
         ports.metrics.connections.labels(dialect.name).dec()
     ports.metrics.closes.labels(end.reason.value if end else "left").inc()
@@ -63,10 +69,7 @@ async def serve_session(
 
 async def refuse(ports: GatewayPorts, transport: Transport, dialect: Dialect, error: RattilError) -> End:
     """Tell the client why, as an event and by the end."""
-    if isinstance(error, BadRequest):
-        ports.metrics.bad_messages.labels(error.code).inc()
-    elif not isinstance(error, Unauthorised):  # those are counted where they are refused
-        ports.metrics.refusals.labels(error.code).inc()
+    count_refusal(ports, error)
     ending: EndConnection = end_for(error)
     try:
         for frame in dialect.write(ending.trouble) if ending.trouble else ():
@@ -75,6 +78,14 @@ async def refuse(ports: GatewayPorts, transport: Transport, dialect: Dialect, er
     except PeerGone:
         pass
     return ending.end
+
+
+def count_refusal(ports: GatewayPorts, error: RattilError) -> None:
+    """In the metrics; who may not come in is counted where that is found."""
+    if isinstance(error, BadRequest):
+        ports.metrics.bad_messages.labels(error.code).inc()
+    elif not isinstance(error, Unauthorised):
+        ports.metrics.refusals.labels(error.code).inc()
 
 
 async def _serve(
@@ -91,18 +102,19 @@ async def _serve(
     async with AsyncExitStack() as stack:
         stack.enter_context(ports.connections.place(request.session_id, request.tenant, address))
         stack.push_async_callback(slot.give_back)
-        if request.named:
-            # First who owns the session, then its slot: a resume that is refused must not touch it.
-            await _subscribe(ports, request, connection_id, inbox, stack)
-            stored, pool = await _go_on(ports, request, opener, slot)
-        else:
-            ports.expect_storage()
-            # Asked again: of many who came at once, the first has its answer by now.
-            ports.leases.expect_room()
-            stored, pool = NOTHING_STORED, await slot.take(_pool(ports, request), owner=False)
-            await _subscribe(ports, request, connection_id, inbox, stack)
-        opening: Opening = await opener.open(pool, stored)
-        connection = Connection(ports, transport, dialect, request.plan, opening, inbox)
+        with _bus_guard(ports, request):
+            if request.named:
+                # First who owns the session, then its slot: a resume that is refused must not touch it.
+                await _subscribe(ports, request, connection_id, inbox, stack)
+                stored, pool = await _go_on(ports, request, opener, slot)
+            else:
+                ports.expect_storage()
+                # Asked again: of many who came at once, the first has its answer by now.
+                ports.leases.expect_room(_pool(ports, request))
+                stored, pool = NOTHING_STORED, await slot.take(_pool(ports, request), owner=False)
+                await _subscribe(ports, request, connection_id, inbox, stack)
+            opening: Opening = await opener.open(pool, stored)
+        connection = Connection(ports, transport, dialect, request, opening, inbox)
         stack.enter_context(ports.connections.live(connection_id, connection))
         end = await connection.run()
         if end is not None and end.reason is EndReason.SUPERSEDED:
@@ -110,6 +122,13 @@ async def _serve(
         may_come_back = end is None or end.reason.may_come_back
         slot.keep(may_come_back and request.resumable and connection.may_go_on)
         return end
+
+
+def _bus_guard(ports: GatewayPorts, request: SessionRequest) -> AbstractContextManager[None]:
+    """New sessions do not wait for a Redis that is known to be away; one that lives tries all the same."""
+    if request.claims_progress:
+        return nullcontext()
+    return ports.circuits.bus(request.session_id).guard(bus_away, (BusUnavailable,))
 
 
 def _slot(ports: GatewayPorts, request: SessionRequest, connection_id: ConnectionId) -> Slot:
@@ -125,7 +144,7 @@ def _slot(ports: GatewayPorts, request: SessionRequest, connection_id: Connectio
 
 def _pool(ports: GatewayPorts, request: SessionRequest) -> PoolName:
     """Where a new session's segments go, if there is room."""
-    return PoolName(request.options.model or ports.settings.asr_pool)
+    return PoolName(request.options.model) if request.options.model else ports.models.default
 
 
 async def _go_on(

@@ -12,7 +12,7 @@ from gateway.session.interpreter import Interpreter
 from gateway.session.options import SessionOptions
 from gateway.session.segmenter import Position, Segmenter
 from shared.errors import BadRequest
-from shared.ids import SessionId
+from shared.ids import PoolName, SessionId
 
 
 class SessionPlan(Protocol):
@@ -38,8 +38,8 @@ class SessionPlan(Protocol):
         """Whether its latency says how long the windows of new connections may be."""
         ...
 
-    def first_position(self) -> Position:
-        """Where a new session begins, with the lengths of its windows."""
+    def first_position(self, pool: PoolName) -> Position:
+        """Where a new session of `pool` begins, with the lengths of its windows."""
         ...
 
     def segmenter(self, position: Position, kept_pcm: bytes = b"") -> Segmenter:
@@ -67,7 +67,8 @@ class SessionPlan(Protocol):
 class SessionRequest(msgspec.Struct, frozen=True):
     """What a client asks for. `last_seq`, `offset`: the last event and the acked sample it has seen;
     `named`: the client chose the session, which may hold a lease already; `resumable`: it can come back
-    to it, because its dialect tells clients how."""
+    to it, because its dialect tells clients how; `lowered`: names of the quality steps
+    for which `options` are less than the client asked for."""
 
     protocol: str
     plan: SessionPlan
@@ -78,6 +79,7 @@ class SessionRequest(msgspec.Struct, frozen=True):
     named: bool = True
     resumable: bool = True
     options: SessionOptions = SessionOptions()
+    lowered: tuple[str, ...] = ()
 
     @property
     def seen_seq(self) -> int:

@@ -18,13 +18,11 @@ from shared.audio.features import FeatureConfig
 from shared.audio.formats import SAMPLE_RATE
 from shared.bus.ports import AudioChunk
 from shared.ids import PoolName
+from shared.pools import DEFAULT_POOL
 from shared.protocol.segments import Codec
 
 LONGEST_INLINE_SAMPLES = 5 * SAMPLE_RATE
 """Features of more audio than this take longer than 0.5 ms: they are computed beside the loop, too."""
-
-
-DEFAULT_POOL = PoolName("default")
 
 
 class EncodedWindow(NamedTuple):
@@ -51,7 +49,7 @@ class EncodingPlan:
         return cls(
             settings.segment_codec,
             settings.store_audio_codec == "flac" and settings.store_audio != "off",
-            PoolName(settings.asr_pool),
+            settings.default_pool,
             FeatureConfig(n_mels=settings.mel_bands, hop_length=settings.mel_hop),
             settings.opus_bitrate,
         )

@@ -1,8 +1,8 @@
-"""What dialects read from the query of an address: numbers, choices, session ids; each with its sentence."""
+"""What dialects read from the query of an address: numbers, flags, session ids; each with its sentence."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from shared.errors import BadRequest
 from shared.ids import SessionId, is_session_id, new_session_id
@@ -54,11 +54,3 @@ def flag(query: Query, name: str, default: bool) -> bool:
     if text not in _YES | _NO:
         raise BadRequest(f"{name} must be true or false, not {text[:20]!r}")
     return text in _YES
-
-
-def choice(query: Query, name: str, choices: Sequence[str], default: str) -> str:
-    """One of `choices`. Raises `BadRequest` with the list of them."""
-    text = query.get(name, "") or default
-    if text not in choices:
-        raise BadRequest(f"{name} must be one of {', '.join(choices)}, not {text[:20]!r}")
-    return text

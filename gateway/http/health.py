@@ -3,33 +3,51 @@
 from __future__ import annotations
 
 import asyncio
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
+import msgspec
+from msgspec import UNSET, UnsetType
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.dependencies import GatewayPorts
 from shared.errors import RattilError
+from shared.service.http_json import json_response
 
 _CHECK_S = 2.0
 """Longest one check may take, seconds; a probe should not wait for a Redis that hangs."""
 
 
+class Health(msgspec.Struct, frozen=True):
+    """The process lives, with so many live connections."""
+
+    status: Literal["ok"]
+    connections: int
+
+
+class Readiness(msgspec.Struct, frozen=True):
+    """`reasons` why this gateway cannot carry sessions, absent when it can; what is `missing` around it."""
+
+    status: Literal["ready", "not_ready"]
+    missing: list[str]
+    reasons: list[str] | UnsetType = UNSET
+
+
 def routes(ports: GatewayPorts) -> list[Route]:
     """Health and readiness."""
 
-    async def health(_request: Request) -> JSONResponse:
-        return JSONResponse({"status": "ok", "connections": ports.connections.count})
+    async def health(_request: Request) -> Response:
+        return json_response(Health("ok", ports.connections.count))
 
-    async def ready(_request: Request) -> JSONResponse:
+    async def ready(_request: Request) -> Response:
         shards, admission = await asyncio.gather(_redis(ports), _admission(ports))
         reasons = ["draining: this gateway is going away"] if ports.connections.draining else []
         reasons += shards.reasons
-        body = {"status": "not_ready" if reasons else "ready", "missing": shards.missing + admission.missing}
+        missing = shards.missing + admission.missing
         if reasons:
-            return JSONResponse(body | {"reasons": reasons}, status_code=503)
-        return JSONResponse(body)
+            return json_response(Readiness("not_ready", missing, reasons), 503)
+        return json_response(Readiness("ready", missing))
 
     return [Route("/health", health), Route("/ready", ready)]
 

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import msgspec
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.dependencies import GatewayPorts
 from gateway.http.answers import Endpoint, answering_errors
+from shared.service.http_json import json_response
 from shared.service.metrics import negotiated
+
+
+class StreamingHealth(msgspec.Struct, frozen=True):
+    """The health of streaming in this process; latencies are of the last results."""
+
+    active_connections: int
+    avg_latency_ms: float
+    p95_latency_ms: float
+    asr_failure_count: int
+    dropped_segments: int
+    latency_sample_count: int
+    adaptive_window_seconds: float
 
 
 def routes(ports: GatewayPorts) -> list[Route]:
@@ -35,16 +49,16 @@ def open_routes(ports: GatewayPorts) -> list[Route]:
         return Response(text, media_type=content_type)
 
     async def streaming(_request: Request) -> Response:
-        return JSONResponse(
-            {
-                "active_connections": ports.connections.count,
-                "avg_latency_ms": round(ports.adaptive.average_ms(), 1),
-                "p95_latency_ms": round(ports.adaptive.p95_ms(), 1),
-                "asr_failure_count": ports.metrics.asr_failures,
-                "dropped_segments": ports.metrics.dropped_segments,
-                "latency_sample_count": ports.adaptive.sample_count,
-                "adaptive_window_seconds": ports.adaptive.window_s,
-            }
+        return json_response(
+            StreamingHealth(
+                active_connections=ports.connections.count,
+                avg_latency_ms=round(ports.quality.latencies.average_ms(), 1),
+                p95_latency_ms=round(ports.quality.latencies.p95_ms(), 1),
+                asr_failure_count=ports.metrics.asr_failures,
+                dropped_segments=ports.metrics.dropped_segments,
+                latency_sample_count=ports.quality.latencies.count,
+                adaptive_window_seconds=ports.quality.of(ports.models.default).window_s,
+            )
         )
 
     return [Route("/metrics", prometheus), Route("/metrics/streaming", streaming)]

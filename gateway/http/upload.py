@@ -13,7 +13,24 @@ from starlette.types import Message
 
 from shared.errors import BadAudio, BadRequest, TooLarge, UploadTooSlow
 
-FIELD = "audio"
+MAX_FIELDS = 64
+"""Fields of one form beside its file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A multipart body: its file, and its other fields in order, as (name, value)."""
+
+    file: bytes
+    fields: tuple[tuple[str, str], ...] = ()
+
+    def all(self, *names: str) -> list[str]:
+        """Every value under one of these names."""
+        return [value for name, value in self.fields if name in names]
+
+    def last(self, name: str) -> str:
+        """The last value under this name; empty if there is none."""
+        return next((value for given, value in reversed(self.fields) if given == name), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,26 +49,45 @@ class UploadLimits:
         return min(self.timeout_s, self.grace_s + received / self.min_rate)
 
 
-async def read_upload(request: Request, limits: UploadLimits) -> bytes:
-    """The bytes of the multipart field `audio`.
+async def read_form(request: Request, limits: UploadLimits, field: str) -> Form:
+    """The multipart body with the file under `field`.
 
     Raises `BadRequest`, `BadAudio`, `TooLarge`, `UploadTooSlow`, or Starlette's `ClientDisconnect`.
     """
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limits.max_bytes:
-        raise _too_large(limits.max_bytes)
+    _check_declared(request, limits)
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-        raise BadRequest("the body must be multipart/form-data with a file field named 'audio'")
+        raise BadRequest(f"the body must be multipart/form-data with a file field named {field!r}")
     bounded = Request(request.scope, _BoundedReceive(request, limits))
     try:
-        async with bounded.form(max_files=1, max_fields=8) as form:
-            upload = form.get(FIELD)
+        async with bounded.form(max_files=1, max_fields=MAX_FIELDS) as form:
+            upload = form.get(field)
             if not isinstance(upload, UploadFile):
-                raise BadAudio("there is no file in the multipart field 'audio'; attach the recording there")
-            return await upload.read()
+                raise BadAudio(
+                    f"there is no file in the multipart field {field!r}; attach the recording there"
+                )
+            texts = ((name, value) for name, value in form.multi_items() if isinstance(value, str))
+            return Form(await upload.read(), tuple(texts))
     except (MultiPartException, HTTPException) as error:
         detail = error.detail if isinstance(error, HTTPException) else error.message
         raise BadRequest(f"the multipart body cannot be read: {detail}") from error
+
+
+async def read_body(request: Request, limits: UploadLimits) -> bytes:
+    """A body that is nothing but the recording.
+
+    Raises `BadAudio`, `TooLarge`, `UploadTooSlow`, or Starlette's `ClientDisconnect`.
+    """
+    _check_declared(request, limits)
+    body = await Request(request.scope, _BoundedReceive(request, limits)).body()
+    if not body:
+        raise BadAudio("the body is empty; send the recording as it is")
+    return body
+
+
+def _check_declared(request: Request, limits: UploadLimits) -> None:
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limits.max_bytes:
+        raise _too_large(limits.max_bytes)
 
 
 class _BoundedReceive:

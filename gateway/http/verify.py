@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 
 import msgspec
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from gateway.admission.concurrency_limit import ConcurrencyLimit
 from gateway.dependencies import GatewayPorts
 from gateway.http.answers import answering_errors, json_response, whole_number
-from gateway.http.upload import UploadLimits, read_upload
+from gateway.http.uploads import Uploads
 from gateway.interpreters.recitation.passage_length_check import check_length
 from shared.errors import RattilError
 from shared.recitation.reference.passage import VerseRange, load_passage
 from shared.service.logging import get_logger
 
+FIELD = "audio"
 FALLBACK = "Send the recording as multipart field 'audio': POST /verify?surah=1&ayah=1&to=7"
 DAMAGED = (
     "A part of the file is damaged and was left out; the report is about what could be decoded. "
@@ -27,9 +27,9 @@ DAMAGED = (
 _log = get_logger(__name__)
 
 
-def routes(ports: GatewayPorts) -> list[Route]:
+def routes(ports: GatewayPorts, uploads: Uploads) -> list[Route]:
     """The routes of this page."""
-    endpoint = answering_errors(VerifyEndpoint(ports), FALLBACK)
+    endpoint = answering_errors(VerifyEndpoint(ports, uploads), FALLBACK)
     # The demo page's mount takes every path, so that a wrong method would look like a missing file.
     return [
         Route("/verify", endpoint, methods=["POST"]),
@@ -42,38 +42,29 @@ async def _only_post(_request: Request) -> Response:
     return JSONResponse({"error": error}, status_code=405, headers={"Allow": "POST"})
 
 
-class VerifyEndpoint:
-    """Holds the bounds on uploads in work: each costs its recording in memory until it is answered."""
+class UploadWarnings(msgspec.Struct, frozen=True):
+    """What an answer has beside the report: sentences about the upload."""
 
-    def __init__(self, ports: GatewayPorts) -> None:
-        settings = ports.settings
+    warnings: list[str]
+
+
+class VerifyEndpoint:
+    """Counts what becomes of the requests."""
+
+    def __init__(self, ports: GatewayPorts, uploads: Uploads) -> None:
         self._ports = ports
-        self._limit = ConcurrencyLimit(
-            settings.verify_max_concurrent, settings.verify_max_per_tenant, settings.verify_max_per_address
-        )
-        self._upload_limits = UploadLimits(
-            settings.verify_max_bytes,
-            settings.upload_timeout_s,
-            settings.upload_min_rate,
-            settings.upload_grace_s,
-        )
+        self._uploads = uploads
         self._outcomes = Counter(
             "rattil_gateway_verify_total",
             "POST /verify requests, by outcome code.",
             ["code"],
             registry=ports.metrics.registry,
         )
-        in_work = Gauge(
-            "rattil_gateway_uploads",
-            "Uploads in work (VERIFY_MAX_CONCURRENT).",
-            registry=ports.metrics.registry,
-        )
-        in_work.set_function(lambda: self._limit.in_work)
 
     async def __call__(self, request: Request) -> Response:
         try:
             tenant = self._ports.auth.tenant(request.headers, request.query_params)
-            with self._limit.place(tenant, request.client.host if request.client else ""):
+            with self._uploads.place(request, tenant):
                 response = await self._verify(request, tenant)
         except RattilError as error:
             self._outcomes.labels(error.code).inc()
@@ -87,16 +78,20 @@ class VerifyEndpoint:
 
     async def _verify(self, request: Request, tenant: str) -> Response:
         verses = verse_range(request)
+        models, asked = self._ports.models, request.query_params.get("model", "")
+        pool = models.choose(asked)
+        # A model that is asked for judges; without one the recording is judged as the end of a session is.
+        judges = (pool,) if asked else models.judges(pool)
         check_length(verses, self._ports.settings.max_passage_words)
         await asyncio.to_thread(load_passage, verses)  # refused before the upload is read
-        recording = await read_upload(request, self._upload_limits)
-        decoded = await self._ports.decoder.decode(recording)
-        report = await self._ports.batch.verify_upload(decoded.pcm16, str(verses))
+        form = await self._uploads.read(request, FIELD)
+        decoded = await self._ports.decoder.decode(form.file)
+        report = await self._ports.batch.verify_upload(decoded.pcm16, str(verses), pools=judges)
         judged = sum(word.status != "pending" for word in report.word_analysis)
-        samples, pool = len(decoded.pcm16) // 2, self._ports.settings.asr_pool
-        self._ports.usage.count(tenant, pool, samples=samples, sessions=1, words=judged)
+        samples = len(decoded.pcm16) // 2
+        self._ports.usage.count(tenant, judges[0], samples=samples, sessions=1, words=judged)
         warnings = [DAMAGED] if decoded.damaged else []
-        return json_response(msgspec.to_builtins(report) | {"warnings": warnings})
+        return json_response(msgspec.to_builtins(report) | msgspec.to_builtins(UploadWarnings(warnings)))
 
 
 def verse_range(request: Request) -> VerseRange:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import msgspec
 
 from gateway.session.effects import Effect, Emit, Finish, Store
-from gateway.session.events import AudioSafe, Heard, Latency, Notice, SegmentFailed, SpeechChanged
+from gateway.session.events import AudioSafe, Flushed, Heard, Latency, Notice, SegmentFailed, SpeechChanged
+from gateway.session.flush_mark import FlushMark
 from gateway.session.interpreter import Interpreter
 from gateway.session.options import DEFAULT_OPTIONS, SessionOptions, encode_options
 from gateway.session.reorder import ReorderBuffer
@@ -94,6 +95,7 @@ class SessionCore:
         self._audio_start = audio_start
         self._generation = generation
         self._finished = False
+        self._flush = FlushMark()
 
     # -- what it knows ---------------------------------------------------------------------------
     @property
@@ -148,8 +150,10 @@ class SessionCore:
         return self.advance() if self.segmenter.window_waiting else []
 
     def flush(self) -> list[Effect]:
-        """Decode what is there without waiting for a full window."""
+        """Decode what is there without waiting for a full window; `Flushed` says when all of it has its
+        events."""
         self.segmenter.flush()
+        self._flush.ask()
         return self.advance()
 
     def end(self) -> list[Effect]:
@@ -199,6 +203,8 @@ class SessionCore:
             if window.too_quiet:
                 effects.append(Emit(TOO_QUIET))
         self._held_back = self.server_busy
+        if self._flush.is_done(self.segmenter, min(self._stored.next_seq, self.order.next_seq)):
+            effects.append(Emit(Flushed()))
         stored = self._stored
         if stored.ended and self.order.next_seq == stored.next_seq and not self._finished:
             self._finished = True

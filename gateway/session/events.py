@@ -20,7 +20,8 @@ class Gap(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Opened:
     """The session is open. `offset`: the sample to send from. `next_seq`: seq of the next event.
-    `longest_s`: how much audio a session may have, seconds."""
+    `longest_s`: how much audio a session may have, seconds. `model`: what hears it.
+    `lowered`: quality steps that it got less by than it asked for, because of load."""
 
     session_id: SessionId
     connection_id: ConnectionId
@@ -31,6 +32,8 @@ class Opened:
     offset: int
     gap: Gap | None = None
     longest_s: float = 0.0
+    model: str = "default"
+    lowered: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,11 @@ class FinishFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class Flushed:
+    """All that came before the client's flush has its events; one for several flushes that waited."""
+
+
+@dataclass(frozen=True, slots=True)
 class Pong:
     """The answer to the client's own ping."""
 
@@ -134,5 +142,6 @@ Event = (
     | Trouble
     | Finished
     | FinishFailed
+    | Flushed
     | Pong
 )

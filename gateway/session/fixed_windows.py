@@ -48,6 +48,11 @@ class FixedWindows(PendingAudio):
         self._taken(window)
         return window
 
+    @property
+    def flush_requested(self) -> bool:
+        """A rest that is not worth decoding waits for what follows, flush or not."""
+        return self._flush_at is not None and self._is_worth(self._flush_at)
+
     def confirm(self, sample: int) -> None:
         """Windows follow the audio alone."""
 
@@ -64,9 +69,12 @@ class FixedWindows(PendingAudio):
         if self._end_at is not None:
             return min(full, self._end_at)
         flush = self._flush_at
-        if flush is not None and flush < full and flush - position.cut >= max(self._policy.min_rest, 1):
+        if flush is not None and flush < full and self._is_worth(flush):
             return flush
         return full if full <= self._buffer.end else None
+
+    def _is_worth(self, end: int) -> bool:
+        return end - self._position.cut >= max(self._policy.min_rest, 1)
 
     def _joined(self, end: int, longest: int) -> int:
         """Where a window that takes in its waiting followers ends: where one of theirs would have."""

@@ -21,7 +21,8 @@ from shared.audio.formats import SAMPLE_RATE
 from shared.audio.silence_gate import pass_gate
 
 QUIET_WITHIN = 2 * SAMPLE_RATE
-"""A window that is too long is cut somewhere in its last two seconds."""
+"""A window that is too long is cut somewhere in its last two seconds, or in its second half: what is left of
+it must be longer than `LEAD_IN`, or silence would be cut again and again."""
 LEAD_IN = SAMPLE_RATE * 3 // 10
 """Audio before speech that is kept for the window: soft beginnings are below any gate."""
 
@@ -110,5 +111,5 @@ class GrowingWindow(PendingAudio):
     def _quiet_end(self, pcm: bytes) -> int:
         """Where an overlong window ends: never before what was stored already."""
         position = self._position
-        place = position.next_start + quietest(pcm, QUIET_WITHIN)
+        place = position.next_start + quietest(pcm, min(QUIET_WITHIN, position.overlap // 2))
         return max(place, position.cut, position.next_start + 1)

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from shared.protocol.segments import SegmentResult
+
+
+class Said(NamedTuple):
+    """Where in the session the words end that a finding shows, or settles, for the first time, samples."""
+
+    shown: tuple[int, ...] = ()
+    settled: tuple[int, ...] = ()
+
+
+NOTHING_SAID = Said()
 
 
 class Finding:
     """What an interpreter makes of one result. Each interpreter has its own kind; its dialects know it."""
 
     __slots__ = ()
+
+    @property
+    def said(self) -> Said:
+        """What is new in it; nothing where an interpreter does not know times."""
+        return NOTHING_SAID
 
 
 class Interpreter(Protocol):

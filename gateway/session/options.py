@@ -10,9 +10,10 @@ from shared.protocol.segments import TaskOptions
 
 
 class SessionOptions(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`language`: code of the spoken language. `model`: the pool that is asked for, empty: the default one.
-    `prompt`: words that may be said (names, terms). `interim_results`: show what is not certain yet.
-    `detect_speech`: find where speech begins and ends. `endpoint_ms`: silence that ends an utterance.
+    """`language`: code of the spoken language. `model`: the pool of the model that is asked for,
+    empty: the default one. `prompt`: words that may be said (names, terms). `interim_results`: show what is
+    not certain yet. `detect_speech`: find where speech begins and ends. `endpoint_ms`: silence that ends an
+    utterance. `speech_threshold`: probability above which a frame is speech, 0: as the service has it.
     `encoding`, `sample_rate` (Hz), `channels`: the client's audio."""
 
     language: str = "ar"
@@ -22,6 +23,7 @@ class SessionOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     interim_results: bool = True
     detect_speech: bool = False
     endpoint_ms: int = 700
+    speech_threshold: float = 0.0
     encoding: Encoding = "pcm_s16le"
     sample_rate: int = SAMPLE_RATE
     channels: int = 1

@@ -40,6 +40,10 @@ class PendingAudio:
     def end_requested(self) -> bool:
         return self._end_at is not None
 
+    @property
+    def flush_requested(self) -> bool:
+        return self._flush_at is not None
+
     def feed(self, pcm: bytes) -> None:
         """More audio. After the end it is ignored: the end was the client's word."""
         if self._end_at is None:

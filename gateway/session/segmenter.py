@@ -89,6 +89,11 @@ class Segmenter(Protocol):
     def end_requested(self) -> bool: ...
 
     @property
+    def flush_requested(self) -> bool:
+        """Whether audio that came before a flush is still to be cut."""
+        ...
+
+    @property
     def window_waiting(self) -> bool:
         """Whether `cut` would return something."""
         ...

@@ -87,7 +87,12 @@ class Utterances(PendingAudio):
         changes = self._endpointer.judge(probabilities)
         self._changes += changes
         self._begin_utterance()
+        self._settle_flush()
         return changes
+
+    def flush(self) -> None:
+        super().flush()
+        self._settle_flush()
 
     def cut(self, longest: int = 0) -> Window | None:
         due = self._due()
@@ -97,10 +102,21 @@ class Utterances(PendingAudio):
         self._taken(window)
         if due.change is not None:
             self._changes.popleft()
-        if not window.after.speaking:
-            self._flush_at = None
         self._begin_utterance()
+        self._settle_flush()
         return window
+
+    def _settle_flush(self) -> None:
+        """A flush is done once all before it is judged and cut: only then is it known whether speech lies
+        there. The rest of less than a frame waits for what follows, as always."""
+        if self._flush_judged() and self._due() is None and not self._position.speaking:
+            self._flush_at = None
+
+    def _flush_judged(self) -> bool:
+        return self._flush_at is not None and self._judged() + FRAME > self._flush_at
+
+    def _judged(self) -> int:
+        return min(self._endpointer.covered, self._buffer.end)
 
     def _begin_utterance(self) -> None:
         """Speech that begins in audio that is stored already needs no window of its own to begin with."""
@@ -123,7 +139,7 @@ class Utterances(PendingAudio):
     def _due(self) -> _Cut | None:
         if self._position.ended:
             return None
-        judged = min(self._endpointer.covered, self._buffer.end)
+        judged = self._judged()
         if self._end_at is not None and judged + FRAME > self._end_at:
             judged = self._end_at  # less than a frame is left: nobody judges that
         return self._within(judged) if self._position.speaking else self._between(judged)
@@ -152,7 +168,7 @@ class Utterances(PendingAudio):
         stops: list[tuple[int, bool]] = []
         if change is not None and not change.speaking:
             stops.append((change.sample + TAIL, False))
-        if self._flush_at is not None:
+        if self._flush_at is not None and self._flush_judged():
             stops.append((self._flush_at, True))
         if self._end_at is not None and judged == self._end_at:
             stops = [stop for stop in stops if stop[0] < self._end_at] or [(self._end_at, False)]
@@ -165,12 +181,8 @@ class Utterances(PendingAudio):
             return _Cut(begin, _Kind.SILENCE, self._changes[0], True)
         if judged == self._end_at:
             return _Cut(judged, _Kind.SILENCE)
-        due = judged - position.cut >= position.window
-        return (
-            _Cut(judged, _Kind.SILENCE)
-            if due or (self._flush_at is not None and judged > position.cut)
-            else None
-        )
+        due = judged - position.cut >= position.window or (self._flush_judged() and judged > position.cut)
+        return _Cut(judged, _Kind.SILENCE) if due else None
 
     # -- the window ----------------------------------------------------------------------------------
     def _make(self, due: _Cut) -> Window:
@@ -179,7 +191,9 @@ class Utterances(PendingAudio):
         pcm = self._buffer.read(position.next_start, end)
         if kind is _Kind.OVERLONG and not ends_session:
             end = max(
-                position.next_start + quietest(pcm, QUIET_WITHIN), position.cut, position.next_start + 1
+                position.next_start + quietest(pcm, min(QUIET_WITHIN, position.overlap // 2)),
+                position.cut,
+                position.next_start + 1,
             )
             pcm = pcm[: (end - position.next_start) * BYTES_PER_SAMPLE]
         fresh = pcm[max(0, position.cut - position.next_start) * BYTES_PER_SAMPLE :]

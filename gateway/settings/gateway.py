@@ -9,6 +9,8 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from gateway.settings.access import AccessSettings
+from gateway.settings.circuits import CircuitSettings
+from gateway.settings.pools import PoolSettings
 from gateway.settings.transcription import TranscriptionSettings
 from gateway.settings.uploads import UploadSettings
 from shared.audio.formats import SAMPLE_RATE
@@ -17,9 +19,18 @@ from shared.protocol.jobs import MAX_RECORDING_S
 from shared.service.http_settings import HttpSettings
 from shared.service.logging import LogFormat
 from shared.service.service_keys import parse_service_keys
+from shared.service.tracing_settings import TracingSettings
 
 
-class GatewaySettings(TranscriptionSettings, UploadSettings, AccessSettings, HttpSettings):
+class GatewaySettings(
+    TranscriptionSettings,
+    PoolSettings,
+    UploadSettings,
+    CircuitSettings,
+    AccessSettings,
+    HttpSettings,
+    TracingSettings,
+):
     """One gateway process. Every bound of the process is here by name."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
@@ -50,9 +61,6 @@ class GatewaySettings(TranscriptionSettings, UploadSettings, AccessSettings, Htt
         validation_alias="ROUTER_API_KEYS",
         repr=False,
         description="Keys of the session routers, comma-separated as they take them; the first one is sent.",
-    )
-    asr_pool: str = Field(
-        default="default", validation_alias="ASR_POOL", description="Worker pool that sessions ask for."
     )
     log_level: str = Field(
         default="info",
@@ -318,6 +326,11 @@ class GatewaySettings(TranscriptionSettings, UploadSettings, AccessSettings, Htt
                 "STREAM_PORT could use this service. Turn one of them off, or set ALLOW_ANONYMOUS=true"
             )
         return self
+
+    @property
+    def pool_choices(self) -> tuple[str, ...]:
+        """Every pool that a transcription may name."""
+        return tuple(dict.fromkeys((*(one.pool for one in self.pool_models), *self.transcription_only)))
 
     @property
     def router_api_key(self) -> str:

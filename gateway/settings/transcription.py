@@ -47,15 +47,31 @@ class TranscriptionSettings(WindowSettings):
     transcription_pools: str = Field(
         default="",
         validation_alias="TRANSCRIPTION_POOLS",
-        description="Worker pools that clients may choose by `model`, comma-separated; "
-        "without a choice it is ASR_POOL.",
+        description="Worker pools that only transcriptions may choose by `model`, comma-separated; "
+        "every kind of session may choose those of POOLS.",
+    )
+
+    transcribe_timeout_s: float = Field(
+        default=60,
+        validation_alias="TRANSCRIBE_TIMEOUT_S",
+        gt=0,
+        description="Longest wait for the transcript of an uploaded recording, seconds, and 1 s more for "
+        "each second of audio.",
+    )
+    sse_keepalive_s: float = Field(
+        default=15,
+        validation_alias="SSE_KEEPALIVE_S",
+        ge=0.05,
+        le=300,
+        description="Server-sent events: after so many seconds without an event a comment is sent, so that "
+        "no proxy takes the connection for dead.",
     )
 
     stream_enabled: bool = Field(
         default=False,
         validation_alias="STREAM_ENABLED",
-        description="Serve committed lines over raw TCP on STREAM_PORT. TCP carries no key: with API_KEYS it "
-        "also needs ALLOW_ANONYMOUS.",
+        description="Serve committed lines over raw TCP on STREAM_PORT and over WebSocket on STREAM_WS_PORT. "
+        "TCP carries no key: with API_KEYS it also needs ALLOW_ANONYMOUS.",
     )
     stream_port: int = Field(
         default=43007,
@@ -64,16 +80,32 @@ class TranscriptionSettings(WindowSettings):
         le=65535,
         description="TCP port of committed lines (PCM16 in, `begin_ms end_ms text` out); 0 takes a free one.",
     )
+    stream_ws_port: int = Field(
+        default=43008,
+        validation_alias="STREAM_WS_PORT",
+        ge=0,
+        le=65535,
+        description="Port of the same over WebSocket (`ready`, `final`; `flush`); 0 takes a free one.",
+    )
     stream_language: str = Field(
         default="ar",
         validation_alias="STREAM_LANGUAGE",
         pattern="^[a-z]{2,3}$",
-        description="Language of what is said on STREAM_PORT.",
+        description="Language of what is said on STREAM_PORT and STREAM_WS_PORT, and by clients of "
+        "WhisperLive that name none.",
+    )
+    whisperlive_port: int = Field(
+        default=0,
+        validation_alias="WHISPERLIVE_PORT",
+        ge=0,
+        le=65535,
+        description="A port that speaks WhisperLive's protocol at any path, as its clients expect it "
+        "(9090); 0: none. /ws/whisperlive on PORT speaks it always.",
     )
 
     @property
-    def pool_choices(self) -> tuple[str, ...]:
-        """The pools a client may name."""
+    def transcription_only(self) -> tuple[str, ...]:
+        """The pools that only transcriptions may choose."""
         return tuple(name.strip() for name in self.transcription_pools.split(",") if name.strip())
 
     @model_validator(mode="after")

@@ -11,7 +11,7 @@ from gateway.settings.windows import WindowSettings
 
 
 class UploadSettings(WindowSettings):
-    """What one `POST /verify` may cost, and how many of them there may be."""
+    """What one uploaded recording may cost, and how many of them there may be at once."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
@@ -20,7 +20,7 @@ class UploadSettings(WindowSettings):
         validation_alias="VERIFY_MAX_BYTES",
         ge=65_536,
         le=268_435_456,
-        description="Largest body of POST /verify, bytes.",
+        description="Largest body with a recording (POST /verify, POST /v1/audio/transcriptions), bytes.",
     )
     verify_max_s: float = Field(
         default=600,

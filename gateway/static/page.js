@@ -190,7 +190,9 @@ async function reciteFile(file) {
 // -- the whole ----------------------------------------------------------------------------------------
 /** What bars leave of the window. */
 function freeArea() {
-  const top = document.querySelector('.top').getBoundingClientRect().bottom;
+  // On a phone on its side a message stands over the text; elsewhere it is a part of the bar.
+  const messages = $('notice').hidden || getComputedStyle($('notice')).position !== 'fixed' ? 0 : $('notice').getBoundingClientRect().bottom;
+  const top = Math.max(document.querySelector('.top').getBoundingClientRect().bottom, messages);
   const below = document.querySelector('.bar').getBoundingClientRect();
   return { top, bottom: below.top > top ? below.top : window.innerHeight };
 }

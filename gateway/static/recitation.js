@@ -1,6 +1,6 @@
 // One recitation: the session with the service, the sound that goes into it, and how every word stands.
 
-import { Judgement } from './client/judgement.js';
+import { Judgement, poorness } from './client/judgement.js';
 import { RecitationSession } from './client/session.js';
 import { SAMPLE_RATE } from './client/unacked_audio.js';
 import { LevelWatch, loudness } from './sound/level.js';
@@ -25,7 +25,7 @@ const ABOUT_SOUND = new Set(['too_quiet', 'not_this_passage']);
  * @property {(changed: number[]) => void} onWords
  * @property {(index: number) => void} onPointer the word expected next
  * @property {(rmsDb: number) => void} onLevel ten times a second
- * @property {(kind: 'sound' | 'service', code: string, values?: object) => void} onNotice empty code: all is well
+ * @property {(kind: 'sound' | 'quality' | 'service', code: string, values?: object) => void} onNotice empty code: all is well
  * @property {() => void} onProgress something that a reload would need has changed
  * @property {(outcome: Outcome) => void} onOver
  */
@@ -35,6 +35,7 @@ export class Recitation {
   #source = null;
   #levels = new LevelWatch();
   #soundNotice = '';
+  #told = { service: '', quality: '' }; // what the service says of the sound, as it was passed on last
   #gapSince = null; // {second, at}: the microphone gave nothing from then on
   #trouble = ''; // what the service said last on this connection: a close code alone says less
   #leftAt = -1; // second up to which an earlier page was heard; -1 if there was none
@@ -209,7 +210,7 @@ export class Recitation {
       ack: () => this.listener.onProgress(),
       partial_result: () => this.#partial(event),
       error: () => this.#error(event),
-      notice: () => ABOUT_SOUND.has(event.code) && this.listener.onNotice('service', event.code),
+      notice: () => ABOUT_SOUND.has(event.code) && this.#pass('service', event.code),
       final_result: () => this.#final(event.result),
       final_result_error: () => this.#over({ result: null, code: event.code }),
     }[event.type];
@@ -234,7 +235,8 @@ export class Recitation {
 
   #partial(event) {
     this.busy = event.server_busy;
-    this.listener.onNotice('service', ABOUT_SOUND.has(event.notice?.code) ? event.notice.code : '');
+    this.#pass('service', ABOUT_SOUND.has(event.notice?.code) ? event.notice.code : '');
+    this.#pass('quality', poorness(event.audio_quality));
     this.#show(this.judgement.take(event.word_feedback));
     this.pointer = event.pointer ?? lastHeard(this.judgement.words) + 1;
     this.listener.onPointer(this.pointer);
@@ -247,11 +249,18 @@ export class Recitation {
       const from = Math.max(0, ...this.judgement.words.map(({ end }) => end ?? 0));
       this.judgement.addGap({ from, to: this.seconds });
     } else if (SLOW.has(event.code)) this.busy = true;
-    else if (ABOUT_SOUND.has(event.code)) this.listener.onNotice('service', event.code);
+    else if (ABOUT_SOUND.has(event.code)) this.#pass('service', event.code);
     else if (!event.gap) {
       this.#trouble = event.code;
       this.listener.onNotice('service', event.code, { code: event.code });
     }
+  }
+
+  /** Told once, not with every event: what was closed stays closed. */
+  #pass(kind, code) {
+    if (this.#told[kind] === code) return;
+    this.#told[kind] = code;
+    this.listener.onNotice(kind, code);
   }
 
   #final(result) {

@@ -5,7 +5,7 @@ import { $ } from './controls/dom.js';
 import { serviceReachable } from './controls/network.js';
 import { accessKey, keepUnfinished, preferences, unfinished } from './controls/preferences.js';
 import { keep } from './history/history.js';
-import { has } from './language/language.js';
+import { has, qualityKey } from './language/language.js';
 import { writePassage } from './passage/passage.js';
 import { Recitation } from './recitation.js';
 
@@ -242,6 +242,7 @@ export class Reciting {
     if (group === 'sound') this.bar.soundAmiss(Boolean(code) && code !== 'changed');
     if (!code) this.notice.clear(group);
     else if (group === 'sound') this.notice.tell('sound', `sound.${code}`, values, code === 'changed' ? 'info' : 'warn');
+    else if (group === 'quality') this.notice.hint('quality', qualityKey(code));
     else if (has(`sound.${code}`)) this.notice.tell('service', `sound.${code}`);
     else if (code === 'gap') this.notice.tell('gap', 'notice.gap', values);
     else {

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from gateway.connection.dialect import Frame
-from gateway.connection.end_reason import End
+from gateway.connection.end_reason import End, EndReason
 from gateway.connection.transport import PeerGone, Take
 
 READ_BYTES = 16_384
@@ -13,13 +15,22 @@ READ_BYTES = 16_384
 END_OF_STREAM = ""
 """The text frame that stands for the end of what the client sends (its half of the connection is closed)."""
 
+NO_LINES: Mapping[EndReason, bytes] = MappingProxyType({})
+
 _WRITE_AT_ONCE_BYTES = 65_536
 
 
 class TcpTransport:
     """A `Transport` over one accepted TCP connection. Binary frames come in, bytes go out."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        last_lines: Mapping[EndReason, bytes] = NO_LINES,
+    ) -> None:
+        """`last_lines`: what the client reads last at an end whose reason no event has told."""
+        self._last_lines = last_lines
         self._reader = reader
         self._writer = writer
         self._ended = False
@@ -51,7 +62,9 @@ class TcpTransport:
         return True
 
     async def end(self, end: End) -> None:
-        """TCP has no word for a reason: what there is to say was said as a line."""
+        """TCP has no word for a reason: what there is to say is said as a line."""
+        if not end.detail and end.reason in self._last_lines:
+            self.send_now(self._last_lines[end.reason])
         self._writer.close()
         try:
             await self._writer.wait_closed()

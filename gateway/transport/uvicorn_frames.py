@@ -225,7 +225,7 @@ class FrameProtocol(WebSocketsSansIOProtocol):
     def keepalive_timeout(self) -> None:
         """A ping was not answered in time: the client is gone, unless its answer cannot have been read yet.
 
-        While the socket is not read (back-pressure) answers wait behind the client's audio, and who sends
+        While the socket is not read (back-pressure) answers wait after the client's audio, and who sends
         audio lives. Reading goes on or the session ends within bounds of its own.
         """
         timeout_s = self.ping_timeout or 0.0

@@ -1,1 +1,1 @@
-"""May this session start: the overflow policy, the waiting room, and what walks a session through them."""
+"""May this session start: the overflow policy, the waiting room, and what takes a session through them."""

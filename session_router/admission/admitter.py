@@ -1,4 +1,4 @@
-"""Walks one session up the overflow ladder until it has a lease or a refusal."""
+"""Takes one session up the overflow ladder until it has a lease or a refusal."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class WorkersReply(msgspec.Struct):
 
 
 class PoolView(msgspec.Struct):
-    """One pool: its slots, its backlog, and how many workers it should have."""
+    """One pool: its slots, its backlog, how many workers it should have, and the models of those it has."""
 
     pool: PoolName
     workers: int
@@ -64,6 +64,7 @@ class PoolView(msgspec.Struct):
     queue_depth: int
     oldest_age_ms: int
     desired_replicas: int
+    models: tuple[str, ...] = ()
 
 
 class CapacityReply(msgspec.Struct):
@@ -235,6 +236,7 @@ class RouterApi:
                     queue_depth=backlog.depth,
                     oldest_age_ms=backlog.oldest_age_ms,
                     desired_replicas=desired,
+                    models=pool.models,
                 )
             )
         self._forget_pools({view.pool for view in views})

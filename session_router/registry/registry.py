@@ -116,7 +116,7 @@ class WorkerState(msgspec.Struct, frozen=True):
 
 class PoolCapacity(msgspec.Struct, frozen=True):
     """One pool at a glance. `active` counts leases, orphans included; `latency_p95_ms` is of the
-    slowest worker, the rates are of all together."""
+    slowest worker, the rates are of all together; `models` are those of its workers."""
 
     pool: PoolName
     workers: int = 0
@@ -128,6 +128,7 @@ class PoolCapacity(msgspec.Struct, frozen=True):
     segments_per_s: float = 0.0
     service_rate: float = 0.0
     latency_p95_ms: float = 0.0
+    models: tuple[str, ...] = ()
 
 
 class Census(msgspec.Struct, frozen=True):
@@ -225,6 +226,7 @@ def _pool_capacity(pool: PoolName, workers: Sequence[WorkerState], orphans: int)
         segments_per_s=sum(state.report.segments_per_s for state in serving),
         service_rate=sum(state.report.service_rate for state in serving),
         latency_p95_ms=max((state.report.latency_p95_ms for state in serving), default=0.0),
+        models=tuple(sorted({model for state in serving for model in state.report.models})),
     )
 
 

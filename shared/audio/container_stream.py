@@ -1,4 +1,4 @@
-"""Opus in WebM or Ogg, decoded while it arrives.
+"""A container (Opus in WebM or Ogg, WAV), decoded while it arrives.
 
 FFmpeg's demuxers ask for bytes and wait until there are some, so that each stream has a thread of its own.
 It works only while `feed` waits for it: one thing happens at a time, and the same bytes always give the same
@@ -12,7 +12,7 @@ import threading
 import weakref
 from typing import Any
 
-from shared.audio.containers import decoded_frames, open_stream
+from shared.audio.containers import RECOGNISED_BYTES, decoded_frames, open_stream, stream_demuxer
 from shared.audio.formats import SAMPLE_RATE, AudioFormat
 from shared.audio.pcm import to_pcm16
 from shared.audio.timeline import Piece, Timeline
@@ -35,7 +35,7 @@ class ContainerStream:
 
     def __init__(self, audio_format: AudioFormat) -> None:
         self._rate = audio_format.rate
-        self._decoding = _Decoding(_DEMUXERS[audio_format.encoding])
+        self._decoding = _Decoding(_DEMUXERS.get(audio_format.encoding))
         self._given = 0
         self._begun = False
         # A stream that nobody closes must not keep its thread.
@@ -69,8 +69,10 @@ class ContainerStream:
 class _Decoding:
     """The thread of one stream, and the bytes that go to it."""
 
-    def __init__(self, demuxer: str) -> None:
+    def __init__(self, demuxer: str | None) -> None:
+        """`demuxer`: None where the first bytes are to say it."""
         self._demuxer = demuxer
+        self._head = b""
         self._given: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._waits: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._unread = memoryview(b"")
@@ -85,6 +87,11 @@ class _Decoding:
 
     def more(self, data: bytes) -> list[Piece]:
         """What these bytes complete; no bytes: the end. Raises `BadAudio`, then and ever after."""
+        if self._demuxer is None:
+            self._head += data
+            if data and len(self._head) < RECOGNISED_BYTES:
+                return []
+            self._demuxer, data, self._head = stream_demuxer(self._head), self._head, b""
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="container-stream", daemon=True)
             self._thread.start()
@@ -136,12 +143,13 @@ class _Decoding:
         except BadAudio as error:
             self._refuse(error.message)
         except Exception:  # whatever a damaged stream does to the demuxer: never its own words
-            self._refuse("the audio stream cannot be decoded; send Opus in WebM or Ogg")
+            self._refuse("the audio stream cannot be decoded; send Opus in WebM or Ogg, or WAV")
         finally:
             self._ended = True
             self._waits.put(None)
 
     def _decode(self) -> None:
+        assert self._demuxer is not None
         with open_stream(self, self._demuxer) as (container, track):
             for frames in decoded_frames(container, track):
                 for frame in frames or ():

@@ -34,8 +34,13 @@ _OPTIONS = {
     "protocol_whitelist": "none",
 }
 KNOWN = "send wav, flac, mp3, m4a, ogg or webm"
-KNOWN_STREAMS = "send Opus in WebM or Ogg, as it was declared"
-STREAM_CODECS = ("opus", "libopus")
+KNOWN_STREAMS = "send Opus in WebM or Ogg, or WAV, as it was declared"
+_OPUS = ("opus", "libopus")
+_WAV = ("pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_f64le", "pcm_alaw", "pcm_mulaw")
+STREAM_CODECS = {"matroska": _OPUS, "ogg": _OPUS, "wav": _WAV}
+"""What a stream may hold, by its demuxer."""
+RECOGNISED_BYTES = 12
+"""So many first bytes say which container it is."""
 
 
 class Readable(Protocol):
@@ -60,12 +65,26 @@ def open_recording(data: bytes, max_seconds: float) -> Iterator[tuple[Any, Any]]
 
 @contextmanager
 def open_stream(source: Readable, demuxer: str) -> Iterator[tuple[Any, Any]]:
-    """The container that arrives from `source`, by this demuxer, and its first Opus track.
+    """The container that arrives from `source`, by this demuxer, and its first track of `STREAM_CODECS`.
 
     Raises `BadAudio` for a stream that is something else, and for channels out of bounds.
     """
     with _opened(source, demuxer, KNOWN_STREAMS) as container:
-        yield container, _track(container, STREAM_CODECS, KNOWN_STREAMS)
+        yield container, _track(container, STREAM_CODECS[demuxer], KNOWN_STREAMS)
+
+
+def stream_demuxer(head: bytes) -> str:
+    """The demuxer of a stream that begins so. Raises `BadAudio` where it begins like no container."""
+    if head.startswith(b"\x1aE\xdf\xa3"):  # EBML, RFC 8794
+        return "matroska"
+    if head.startswith(b"OggS"):  # RFC 3533
+        return "ogg"
+    if head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE":
+        return "wav"
+    raise BadAudio(
+        "the audio begins like no container that is known: send WebM or Ogg with Opus, or WAV, or say the "
+        "encoding of what you send"
+    )
 
 
 @contextmanager

@@ -29,7 +29,7 @@ MIX_BLOCK = SAMPLE_RATE // 10
 MIX_MEMORY_BLOCKS = 10
 """How a block is mixed depends on the last second."""
 
-Encoding = Literal["pcm_s16le", "pcm_f32le", "mulaw", "alaw", "webm_opus", "ogg_opus"]
+Encoding = Literal["pcm_s16le", "pcm_f32le", "mulaw", "alaw", "webm_opus", "ogg_opus", "container"]
 ENCODINGS: tuple[Encoding, ...] = get_args(Encoding)
 _BYTES: dict[Encoding, int] = {"pcm_s16le": 2, "pcm_f32le": 4, "mulaw": 1, "alaw": 1}
 CONTAINER_RATE = 48_000
@@ -53,7 +53,8 @@ class AudioFormat:
     """The sound of one connection.
 
     `webm_opus` and `ogg_opus` are containers: their header says how many channels there are, `channels` is
-    not looked at, and `rate` is always 48,000.
+    not looked at, and `rate` is always 48,000. `container` is any container that streams may have (Opus in
+    WebM or Ogg, WAV), known by its first bytes; its positions are counted at 48,000, too.
     """
 
     encoding: Encoding = "pcm_s16le"

@@ -101,9 +101,15 @@ def usage_batch(name: str, tenant: str) -> str:
 
 
 UPLOAD_TTL_S = 180
-"""Life of an uploaded recording beyond the time that its verify job may take: for its retries."""
+"""Life of an uploaded recording beyond the time that its job may take: for its retries."""
 
 
 def upload(upload_id: str) -> str:
-    """String, control Redis: PCM16 mono 16 kHz of one upload, waiting for its verify job."""
+    """String, control Redis: PCM16 mono 16 kHz of one upload, waiting for its job."""
     return f"asr:upload:{upload_id}"
+
+
+def upload_heard(upload_id: str) -> str:
+    """Stream, control Redis, as long as its upload: what a transcribe job has heard so far. Entry `<n>-0` is
+    stretch n, from 1 on, so that a job that runs again can tell none of them differently."""
+    return f"asr:upload:{upload_id}:heard"

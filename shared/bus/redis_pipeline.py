@@ -53,6 +53,7 @@ class ScriptPipeline:
         self._client = client
         self._limits = limits or PipelineLimits()
         self._latency = latency
+        self._latencies: dict[str, Histogram] = {}
         self._waiting: deque[_Run] = deque()
         self._lanes: set[asyncio.Task[None]] = set()
         if waiting is not None:
@@ -74,8 +75,16 @@ class ScriptPipeline:
         began_s = time.monotonic()
         reply = await run.reply
         if self._latency is not None:
-            self._latency.labels(script.name).observe(time.monotonic() - began_s)
+            self._measure(script.name, time.monotonic() - began_s)
         return reply
+
+    def _measure(self, script: str, took_s: float) -> None:
+        """`labels` looks its child up with a lock each time: kept here."""
+        assert self._latency is not None
+        child = self._latencies.get(script)
+        if child is None:
+            child = self._latencies[script] = self._latency.labels(script)
+        child.observe(took_s)
 
     async def _drain(self) -> None:
         try:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
+
+from redis.asyncio import Redis
 
 from shared.bus.metrics import BusMetrics
 from shared.bus.redis_connections import RedisConnections, Shard, command
@@ -19,16 +22,23 @@ _NEVER_EVICTS = "noeviction"
 _log = get_logger(__name__)
 
 
-async def require_suitable(connections: RedisConnections) -> None:
-    """Raises `UnsuitableRedis` with a sentence. A shard that is away is judged by `SuitabilityWatch`."""
-    for shard in connections.shards:
+async def require_suitable(connections: RedisConnections, control: Redis | None = None) -> None:
+    """Raises `UnsuitableRedis` with a sentence. A server that is away is not judged: a shard is by
+    `SuitabilityWatch`, later."""
+    await require_suitable_servers([shard.commands for shard in connections.shards], control)
+
+
+async def require_suitable_servers(shards: Sequence[Redis], control: Redis | None) -> None:
+    """The same of these; `control`: the one with registry and jobs."""
+    named = [(f"shard {index}", client) for index, client in enumerate(shards)]
+    for name, client in [*named, *([("CONTROL_REDIS_URL", control)] if control is not None else [])]:
         try:
-            fault = fault_in(await _info(shard))
+            fault = fault_in(await _info(name, client))
         except BusUnavailable as error:
-            _log.warning("redis_not_checked", shard=shard.index, why=error.message)
+            _log.warning("redis_not_checked", server=name, why=error.message)
             continue
         if fault:
-            raise UnsuitableRedis(f"Redis shard {shard.index} cannot be used: {fault}")
+            raise UnsuitableRedis(f"Redis ({name}) cannot be used: {fault}")
 
 
 class SuitabilityWatch:
@@ -49,7 +59,7 @@ class SuitabilityWatch:
     async def look(self, shard: Shard) -> None:
         """Once. A shard that is away is looked at the next time."""
         try:
-            info = await _info(shard)
+            info = await _info(f"shard {shard.index}", shard.commands)
         except BusUnavailable:
             return
         fault = fault_in(info)
@@ -80,7 +90,7 @@ def fault_in(info: dict[str, Any]) -> str:
     return ""
 
 
-async def _info(shard: Shard) -> dict[str, Any]:
-    with redis_errors(f"asking shard {shard.index} about itself"):
-        info: dict[str, Any] = await command(shard.commands, "INFO")
+async def _info(name: str, client: Redis) -> dict[str, Any]:
+    with redis_errors(f"asking {name} about itself"):
+        info: dict[str, Any] = await command(client, "INFO")
     return info

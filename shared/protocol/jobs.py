@@ -1,8 +1,10 @@
-"""Batch jobs between gateway and worker: verify a whole recording (arq, on the control Redis).
+"""Batch jobs between gateway and worker (arq, on the control Redis), and the one that verifies a recording.
 
-The gateway enqueues `VERIFY` on `JOB_QUEUE` with one argument, `encode_request(request)`, using
-`dump_job`/`load_job` as arq's serializer pair (MessagePack; pickle would run code from Redis). The
-job returns `VerifyReply` as bytes, also for expected failures, so that arq never needs to carry an exception.
+The gateway enqueues `VERIFY` on the queue of the pool whose model should judge (`job_queue`), or on
+`JOB_QUEUE` where no worker of such a pool takes jobs; every worker reads the queue of its own pool and
+`JOB_QUEUE`. The one argument is `encode_request(request)`; `dump_job`/`load_job` are arq's serializer pair
+(MessagePack; pickle would run code from Redis). The job returns `VerifyReply` as bytes, also for expected
+failures, so that arq never needs to carry an exception.
 """
 
 from __future__ import annotations
@@ -23,13 +25,13 @@ from shared.errors import (
     Unavailable,
     UnknownVerse,
 )
-from shared.ids import Epoch, SessionId, TraceId
+from shared.ids import Epoch, PoolName, SessionId, TraceId
 
 JOB_QUEUE = "asr:jobs"
-"""arq's queue name (a sorted set on the control Redis)."""
+"""arq's queue name (a sorted set on the control Redis) of jobs that any worker may run."""
 
 VERIFY = "verify"
-"""The one job function: a whole recording against a passage."""
+"""The job function: a whole recording against a passage."""
 
 MAX_RECORDING_S = 7200
 """Longest recording one job accepts, seconds, and so the longest session; two hours of PCM16 are 230 MB."""
@@ -80,15 +82,19 @@ class VerifyReply(msgspec.Struct, frozen=True):
 
     def error(self) -> RattilError | None:
         """The failure as an exception of the shared tree, None when there is a report."""
-        if not self.code:
-            return None
-        return _ERRORS.get(self.code, RattilError)(self.message)
+        return job_error(self.code, self.message) if self.code else None
 
 
 _ERRORS: dict[str, type[RattilError]] = {
     kind.code: kind
     for kind in (AudioLost, BadAudio, BadRequest, DecodeFailed, StateLost, Unavailable, UnknownVerse)
 }
+
+
+def job_error(code: str, message: str) -> RattilError:
+    """What a job's reply names, as an exception of the shared tree."""
+    return _ERRORS.get(code, RattilError)(message)
+
 
 _request_decoder = msgspec.msgpack.Decoder(VerifySession | VerifyUpload)
 _reply_decoder = msgspec.msgpack.Decoder(VerifyReply)
@@ -98,6 +104,11 @@ def job_time_s(base_s: float, samples: int) -> float:
     """How long a job may take, seconds: `base_s`, and more for long audio (0 samples: nobody knows)."""
     audio_s = samples / SAMPLE_RATE if samples else MAX_RECORDING_S
     return base_s + JOB_S_PER_AUDIO_S * audio_s
+
+
+def job_queue(pool: PoolName) -> str:
+    """arq's queue name of the jobs that only workers of this pool run."""
+    return f"asr:pool_jobs:{pool}"
 
 
 def session_job_id(session_id: SessionId, epoch: Epoch) -> str:

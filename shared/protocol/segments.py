@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from shared.confidence import UNMEASURED, ConfidenceCurves
 from shared.hearing import HeardWord, Phone, SoundFacts
@@ -25,6 +26,7 @@ Outcome = Literal["result", "error", "dropped"]
 class TaskOptions(msgspec.Struct, frozen=True):
     """What one session asks of the decoder. Never the expected verse: a prompt would hide mistakes.
 
+    `language`: empty if the model is to find out, which only stock multilingual models can.
     `word_timestamps`: times of words where they cost extra work; a phoneme head gives them always.
     """
 
@@ -37,7 +39,8 @@ class Segment(msgspec.Struct, frozen=True):
     """One window of audio of one session. Its identity is (session_id, seq).
 
     `samples`: its length, whatever `codec` does to `audio`. A codec that a worker does not know is
-    answered with an error, so it is any string here.
+    answered with an error, so it is any string here. `traceparent`: where its spans belong (W3C Trace
+    Context), only if it is traced; whoever does not know the field reads the segment as ever.
     """
 
     session_id: SessionId
@@ -54,6 +57,7 @@ class Segment(msgspec.Struct, frozen=True):
     codec: str = "pcm16"
     priority: Priority = "partial"
     options: TaskOptions = TaskOptions()
+    traceparent: str | UnsetType = UNSET
     v: int = BUS_VERSION
 
     @property
@@ -73,7 +77,7 @@ class StageTimings(msgspec.Struct, frozen=True, gc=False):
 class SegmentResult(msgspec.Struct, frozen=True, gc=False):
     """The one terminal outcome of a segment. Word and phone times are ms from the segment's start.
     `priority` is the segment's own: "final" says that no later segment looks at this audio again.
-    `confidence_curves` are the model's: what its confidences are worth."""
+    `traceparent`: the segment's own. `confidence_curves` are the model's: what its confidences are worth."""
 
     session_id: SessionId
     connection_id: ConnectionId
@@ -94,6 +98,7 @@ class SegmentResult(msgspec.Struct, frozen=True, gc=False):
     batch_size: int = 0
     worker_id: WorkerId = WorkerId("")
     priority: Priority = "partial"
+    traceparent: str | UnsetType = UNSET
     v: int = BUS_VERSION
     confidence_curves: ConfidenceCurves = UNMEASURED
     sound: SoundFacts | None = None

@@ -18,7 +18,6 @@ from shared.errors import (
     BadContentType,
     BadRequest,
     Conflict,
-    NoCapacity,
     NotFound,
     RattilError,
     StateLost,
@@ -54,15 +53,19 @@ _HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
 _BodyT = TypeVar("_BodyT", bound=msgspec.Struct)
 
 
-class _Problem(msgspec.Struct, omit_defaults=True):
+class Problem(msgspec.Struct, omit_defaults=True):
+    """`fallback`: what to do instead; `retry_after_s`: when to try again, where that is known."""
+
     code: str
     message: str
     fallback: str = ""
     retry_after_s: float | None = None
 
 
-class _ErrorBody(msgspec.Struct):
-    error: _Problem
+class ErrorBody(msgspec.Struct):
+    """What every answer but a good one holds."""
+
+    error: Problem
 
 
 def status_of(error: RattilError) -> int:
@@ -75,7 +78,7 @@ def error_response(error: RattilError, fallback: str = "") -> Response:
 
     `fallback`: what the caller can do instead.
     """
-    retry_after_s = error.retry_after_s if isinstance(error, NoCapacity) else None
+    retry_after_s = error.retry_after_s if isinstance(error, Unavailable) else None
     headers = {}
     if error.retryable:
         headers["Retry-After"] = str(max(1, math.ceil(retry_after_s or RETRY_AFTER_S)))
@@ -83,19 +86,19 @@ def error_response(error: RattilError, fallback: str = "") -> Response:
         headers["Connection"] = "close"  # or the rest of the body would go on arriving as slowly
     if isinstance(error, Unauthorised):
         headers["WWW-Authenticate"] = "Bearer"
-    problem = _Problem(error.code, error.for_client, fallback, retry_after_s)
-    return json_response(_ErrorBody(problem), status_of(error), headers)
+    problem = Problem(error.code, error.for_client, fallback, retry_after_s)
+    return json_response(ErrorBody(problem), status_of(error), headers)
 
 
 def refusal_response(error: HTTPException, message: str = "") -> Response:
     """What the table of paths refuses (an unknown path, a wrong method), in the shape of every error."""
-    problem = _Problem(_HTTP_CODES.get(error.status_code, "bad_request"), message or error.detail)
-    return json_response(_ErrorBody(problem), error.status_code, error.headers)
+    problem = Problem(_HTTP_CODES.get(error.status_code, "bad_request"), message or error.detail)
+    return json_response(ErrorBody(problem), error.status_code, error.headers)
 
 
 def bug_response(message: str) -> Response:
     """Our own failure: 500, without a word on its cause."""
-    return json_response(_ErrorBody(_Problem("internal", message)), 500)
+    return json_response(ErrorBody(Problem("internal", message)), 500)
 
 
 def json_response(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -109,16 +109,25 @@ async def serve(
 
 
 @contextlib.asynccontextmanager
-async def served_beside(app: ASGIApp, host: str, port: int) -> AsyncIterator[None]:
+async def served_beside(
+    app: ASGIApp,
+    host: str,
+    port: int,
+    *,
+    limits: HttpLimits | None = None,
+    websockets: WebSockets | None = None,
+    ws_max_size: int = DEFAULT_WS_MAX_SIZE,
+    send_buffer_bytes: int | None = None,
+) -> AsyncIterator[int]:
     """Serve a second application meanwhile, e.g. an admin port; it answers to the end of the block.
 
-    Raises `CannotListen`, `StartupFailed`.
+    Yields the bound port. The arguments are those of `serve`. Raises `CannotListen`, `StartupFailed`.
     """
-    with contextlib.closing(bind(host, port)) as listener:
-        limits = HttpLimits()
+    with contextlib.closing(bind(host, port, send_buffer_bytes)) as listener:
+        limits = limits or HttpLimits()
         silent = SilentSockets(limits.max_silent_per_address)
         gate = Gate(limits, silent, HttpMetrics(CollectorRegistry()))
-        server = _Server(_configure(app, gate, None, DEFAULT_WS_MAX_SIZE, shutdown_timeout_s=1))
+        server = _Server(_configure(app, gate, websockets, ws_max_size, shutdown_timeout_s=1))
         started = asyncio.Event()
         server.on_started = started.set
         serving = asyncio.create_task(server.serve(sockets=[listener]), name="http-beside")
@@ -128,7 +137,7 @@ async def served_beside(app: ASGIApp, host: str, port: int) -> AsyncIterator[Non
         if serving.done():
             await serving  # raises why it did not start
         try:
-            yield
+            yield int(listener.getsockname()[1])
         finally:
             server.should_exit = True
             await serving

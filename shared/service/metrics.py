@@ -20,6 +20,13 @@ LATENCY_BUCKETS_S = (
 """Upper bounds in seconds of every latency. 0.3 and 0.8 are the thresholds of the adaptive window, so
 that their shares can be read off; around the target of 0.5 they are close; 5 is the longest window."""
 
+WORD_BUCKETS_S = (
+    *(0.1, 0.2, 0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7, 0.8, 1.0, 1.25, 1.5),
+    *(1.75, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 7.5, 10.0),
+)
+"""Upper bounds in seconds of the time from a word to what is said of it: close around the target of 0.5, and
+up to two windows of the longest kind."""
+
 BATCH_SIZE_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128)
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -46,9 +53,13 @@ def negotiated(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
 
 
 def latency_histogram(
-    registry: CollectorRegistry, name: str, description: str, labels: Sequence[str] = ()
+    registry: CollectorRegistry,
+    name: str,
+    description: str,
+    labels: Sequence[str] = (),
+    buckets_s: Sequence[float] = LATENCY_BUCKETS_S,
 ) -> Histogram:
     """A histogram of times in seconds; `name` must end in `_seconds`."""
     if not name.endswith("_seconds"):
         raise ValueError(f"times are measured in seconds: {name} must end in _seconds")
-    return Histogram(name, description, labels, buckets=LATENCY_BUCKETS_S, registry=registry)
+    return Histogram(name, description, labels, buckets=buckets_s, registry=registry)

@@ -68,6 +68,12 @@ class UtteranceAssembler:
         return " ".join([*self._finished, text_of(self._words.committed)]).strip()
 
     @property
+    def standing(self) -> tuple[int, int, int]:
+        """The open utterance: its number, how many of its words stand, how many there are with the others."""
+        stand = len(self._words.committed)
+        return self._number, stand, stand + len(self._words.pending)
+
+    @property
     def confirmed_ms(self) -> int:
         """The end of the words that stand, where words have times; else of the last ended utterance."""
         committed = self._words.committed

@@ -63,7 +63,7 @@ class World(Protocol):
 
 
 def _report(worker: str, capacity: int, pool: PoolName, status: WorkerStatus) -> WorkerReport:
-    return WorkerReport(WorkerId(worker), pool, status, capacity)
+    return WorkerReport(WorkerId(worker), pool, status, capacity, models=(f"model-of-{pool}@1",))
 
 
 class MemoryWorld:
@@ -184,6 +184,16 @@ async def test_nothing_to_lease_before_a_worker_reports(world: World) -> None:
     await world.registry.refresh(force=True)
     assert await _ask(world, "session-1") is None
     assert await world.registry.census() == type(await world.registry.census())()
+
+
+async def test_every_pool_is_shown_with_the_models_of_its_workers(world: World) -> None:
+    accurate = PoolName("accurate")
+    for worker, pool in (("w1", DEFAULT), ("w2", DEFAULT), ("w3", accurate)):
+        await world.heartbeat(worker, 2, pool)
+    await world.heartbeat("w4", 2, accurate, "draining")
+    await world.registry.refresh(force=True)
+    assert (await _pool(world)).models == (f"model-of-{DEFAULT}@1",)
+    assert (await _pool(world, accurate)).models == ("model-of-accurate@1",)
 
 
 async def test_a_new_worker_is_allocatable_after_one_refresh(world: World) -> None:

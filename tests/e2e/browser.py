@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -37,10 +38,18 @@ class Tab:
     def failed(self, error: Error) -> None:
         self.problems.append(str(error))
 
+    async def each_word(self, script: str) -> list[Any]:
+        """The value of an expression for each word of the text, which it calls `word`."""
+        words = f"[...document.querySelectorAll('.word')].map((word) => {script})"
+        return list(await self.page.evaluate(words))
+
+    async def statuses(self) -> list[str]:
+        """How every word stands, in order."""
+        return await self.each_word("word.dataset.status")
+
     async def states(self) -> str:
         """The first letter of every word's state, in order, as in "ccmp"."""
-        script = "[...document.querySelectorAll('.word')].map((word) => word.dataset.status[0]).join('')"
-        return str(await self.page.evaluate(script))
+        return "".join(status[0] for status in await self.statuses())
 
     async def until(self, script: str, within_s: float = 30.0) -> Any:
         """Wait until the expression is true; returns its value."""
@@ -51,6 +60,26 @@ class Tab:
                 return value
             await asyncio.sleep(_POLL_S)
         raise AssertionError(f"not within {within_s:g} s: {script}; {self.problems}")
+
+    async def told(self, containing: str = "", within_s: float = 30.0) -> str:
+        """Wait for a notice with these words in it; returns what it says."""
+        notice = "document.getElementById('notice-text').textContent"
+        return str(await self.until(f"{notice}.includes({json.dumps(containing)}) && {notice}", within_s))
+
+    async def status(self, beginning: str, within_s: float = 30.0) -> str:
+        """Wait until the line above the large button begins like this; returns all of it."""
+        line = "document.getElementById('status').textContent"
+        return str(await self.until(f"{line}.startsWith({json.dumps(beginning)}) && {line}", within_s))
+
+    async def recite(self, words: int = 0) -> None:
+        """Touch the large button, and wait until so many words are judged."""
+        await self.page.click("#main")
+        await self.judged(words)
+
+    async def stop(self) -> None:
+        """End the recitation, and wait for its result."""
+        await self.page.click("#main[data-act=stop]")
+        await self.page.wait_for_selector("#result[open]")
 
     async def judged(self, count: int, within_s: float = 30.0) -> None:
         """Wait until so many words are no longer pending."""

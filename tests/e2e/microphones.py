@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from cli.sound_source import read_file
+from rattil.client.sound_source import read_file
 
 RATE = 48_000
 _Samples = npt.NDArray[np.float64]

@@ -43,6 +43,7 @@ class Connection:
         self.range = VerseRange.of(int(query["surah"]), int(query["ayah"]), int(query["to"]))
         self.words = [(verse.key, word) for verse in self.range.verses() for word in printed_words(verse)]
         self.samples = int(query.get("offset", 0))
+        self.sound = bytearray()
         self.texts: list[str] = []
         self.closed = asyncio.Event()
         self._moved = asyncio.Condition()
@@ -56,6 +57,7 @@ class Connection:
                     break
                 if message.get("bytes"):
                     self.samples += len(message["bytes"]) // 2
+                    self.sound += message["bytes"]
                 elif message.get("text"):
                     self.texts.append(message["text"])
                 async with self._moved:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from cli.embedded_redis import EmbeddedRedis
 from cli.processes import Child, Stack
 from cli.stack import Counts, Plan, Ports, running
+from shared.pools import PoolModel
 from tests.e2e.redis_proxy import RedisProxy
 
 STEADY_WINDOWS = {
@@ -87,6 +88,7 @@ async def system(
     env: Mapping[str, str] | None = None,
     proxied: bool = False,
     log_lines: int = 400,
+    pools: Sequence[PoolModel] = (),
 ) -> AsyncIterator[System]:
     """Everything started and ready; everything stopped afterwards, with the log shown on failure.
 
@@ -94,7 +96,7 @@ async def system(
     """
     log: deque[str] = deque(maxlen=log_lines)
     stack = Stack(lambda name, line: log.append(f"{name} {line}"))
-    counts = Counts(gateways=gateways, workers=workers, routers=routers, redis=shards)
+    counts = Counts(gateways, workers, routers, shards, len(pools) or 1)
     async with AsyncExitStack() as redis_servers:
         redis = [await redis_servers.enter_async_context(EmbeddedRedis()) for _ in range(shards)]
         proxies = [
@@ -106,6 +108,7 @@ async def system(
             ports=Ports.all_free(counts),
             redis_url=",".join(server.url for server in reached),
             env=STEADY_WINDOWS | QUICK_RECOVERY | dict(env or {}),
+            pools=pools,
         )
         try:
             async with running(plan, stack):

@@ -10,6 +10,7 @@ import pytest
 
 from tests.e2e.browser import Tab, chromium, tab
 from tests.e2e.microphones import RATE, voice, write_wav
+from tests.e2e.scripted_service import RATE as SAMPLE_RATE
 from tests.e2e.scripted_service import Connection, Script, scripted
 
 pytestmark = [
@@ -17,8 +18,6 @@ pytestmark = [
     pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine"),
 ]
 
-STATUSES = "[...document.querySelectorAll('.word')].map((word) => word.dataset.status)"
-NOTICE = "document.getElementById('notice-text').textContent"
 CATCH_SOUND = """
   const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
   navigator.mediaDevices.getUserMedia = async (wanted) => (window.heard = await open(wanted));
@@ -52,10 +51,6 @@ def refusing(code: str, close: int) -> Script:
     return script
 
 
-async def notice(page: Tab, within_s: float = 30.0) -> str:
-    return str(await page.until(NOTICE, within_s))
-
-
 # -- the connection -----------------------------------------------------------------------------------
 
 
@@ -74,8 +69,7 @@ async def test_a_connection_that_goes_silent_is_left_and_resumed(microphone: Pat
         scripted(silent, resumed) as service,
         tab(f"{service.url}?verses=112", microphone=microphone) as page,
     ):
-        await page.page.click("#main")
-        await page.judged(4)
+        await page.recite(4)
         began = time.monotonic()
         await page.judged(6)
         took = time.monotonic() - began
@@ -92,8 +86,7 @@ async def test_a_quiet_connection_that_answers_pings_is_kept(microphone: Path) -
         scripted(ready_and_pong) as service,
         tab(f"{service.url}?verses=112", microphone=microphone) as page,
     ):
-        await page.page.click("#main")
-        await page.judged(4)
+        await page.recite(4)
         await service.connections[0].heard(7)
     assert len(service.connections) == 1
 
@@ -118,12 +111,10 @@ async def test_words_of_before_a_lost_state_stay_and_the_gap_is_not_judged(micro
         scripted(first, second) as service,
         tab(f"{service.url}?verses=112", microphone=microphone) as page,
     ):
-        await page.page.click("#main")
-        await page.judged(9)
-        told = await notice(page)
-        statuses = await page.page.evaluate(STATUSES)
-        await page.page.click("#main[data-act=stop]")
-        await page.page.wait_for_selector("#result[open]")
+        await page.recite(9)
+        told = await page.told()
+        statuses = await page.statuses()
+        await page.stop()
         result = await page.page.inner_text("#result")
     assert "1 s were not judged" in told
     assert statuses[:9] == ["correct"] * 3 + ["minor_mistake"] + ["not_judged"] * 2 + ["correct"] * 3
@@ -137,8 +128,7 @@ async def test_a_result_that_does_not_come_can_be_cancelled(microphone: Path) ->
         scripted(ready_and_pong) as service,
         tab(f"{service.url}?verses=112", microphone=microphone) as page,
     ):
-        await page.page.click("#main")
-        await page.judged(4)
+        await page.recite(4)
         await page.page.click("#main[data-act=stop]")
         await service.connections[0].asked("end")
         await page.page.click("#main[data-act=cancel]")
@@ -155,9 +145,9 @@ async def test_no_network_is_told_and_reciting_waits_for_it(microphone: Path) ->
         tab(f"{service.url}?verses=112", microphone=microphone) as page,
     ):
         await page.context.set_offline(True)
-        await page.until("document.getElementById('status').textContent.startsWith('No network')")
+        await page.status("No network")
         await page.page.click("#main")
-        await page.until("document.getElementById('status').textContent.startsWith('Waiting')")
+        await page.status("Waiting")
         tried = len(service.connections)
         await page.context.set_offline(False)
         await page.judged(4)
@@ -183,7 +173,7 @@ async def test_a_refusal_is_told_in_a_sentence_with_a_way_out(
     ):
         await page.page.click("#main")
         await page.page.wait_for_selector("#main[data-act=recite]")
-        told = await notice(page)
+        told = await page.told()
         button = await page.page.locator("#notice-action:visible").all_inner_texts()
     assert sentence in told
     assert button == ([way] if way else [])
@@ -225,9 +215,8 @@ async def test_another_passage_is_told_and_gets_no_score(microphone: Path) -> No
         tab(f"{service.url}?verses=112", microphone=microphone) as page,
     ):
         await page.page.click("#main")
-        told = await notice(page)
-        await page.page.click("#main[data-act=stop]")
-        await page.page.wait_for_selector("#result[open]")
+        told = await page.told()
+        await page.stop()
         result = await page.page.inner_text("#result")
     assert "does not sound like the chosen passage" in told
     assert "This does not sound like al-Ikhlas 1–4" in result
@@ -256,7 +245,7 @@ async def test_sound_that_cannot_be_judged_is_told_within_three_seconds(
     ):
         await page.page.click("#main")
         await page.page.wait_for_selector("#main[data-act=stop]")
-        told = await notice(page, within_s=3.0)
+        told = await page.told(within_s=3.0)
     assert sentence in told
 
 
@@ -265,17 +254,76 @@ async def test_a_voice_of_ordinary_level_is_not_complained_about(microphone: Pat
         scripted(ready_and_pong) as service,
         tab(f"{service.url}?verses=112", microphone=microphone) as page,
     ):
-        await page.page.click("#main")
-        await page.judged(4)
+        await page.recite(4)
         await service.connections[0].heard(6)
-        told = await page.page.evaluate(NOTICE)
+        told = await page.page.text_content("#notice-text")
     assert told == ""
+
+
+@pytest.mark.parametrize(
+    ("locale", "noise", "unknown"),
+    [
+        ("en", "too poor to judge: there is much noise", "too poor to judge."),
+        ("ar", "لا يصلح للتقييم: فيه ضجيج", "لا يصلح للتقييم."),
+    ],
+)
+async def test_poor_sound_is_told_calmly_as_long_as_it_lasts(
+    microphone: Path, locale: str, noise: str, unknown: str
+) -> None:
+    good = {"level": "good", "reason": None}
+
+    def poor(reason: str) -> dict[str, str]:
+        return {"level": "poor", "reason": reason}
+
+    async def script(connection: Connection) -> None:
+        await connection.ready()
+        await connection.heard(0.5)
+        await connection.partial(0, "ccc", pointer=3, audio_quality=poor("noise"))
+        await connection.asked("end")
+        await connection.final("c" * 15, audio_quality=poor("noise"))
+
+    async with (
+        scripted(script) as service,
+        tab(f"{service.url}?verses=112", microphone=microphone, locale=locale) as page,
+    ):
+        await page.recite(3)
+        await page.told(noise)
+        kind = await page.page.get_attribute("#notice", "data-kind")
+        await page.page.click("#notice-close")
+        await service.connections[0].partial(1, "cccc", pointer=4, audio_quality=poor("noise"))
+        await page.judged(4)
+        closed = await page.page.is_hidden("#notice")
+        await service.connections[0].partial(2, "ccccc", pointer=5, audio_quality=poor("wind"))
+        await page.told(unknown)
+        await service.connections[0].partial(3, "cccccc", pointer=6, audio_quality=good)
+        await page.page.wait_for_selector("#notice", state="hidden")
+        await page.stop()
+        result = await page.page.inner_text("#result-how")
+    assert (kind, closed) == ("info", True)
+    assert noise in result
+
+
+async def test_poor_sound_waits_behind_what_is_more_urgent(microphone: Path) -> None:
+    async def script(connection: Connection) -> None:
+        await connection.ready()
+        await connection.heard(0.5)
+        await connection.partial(0, "cccc", pointer=4, audio_quality={"level": "poor", "reason": "noise"})
+        await connection.pong()
+
+    async with (
+        scripted(script) as service,
+        tab(f"{service.url}?verses=112", microphone=microphone) as page,
+    ):
+        await start_with_sound_in_hand(page)
+        await page.page.evaluate("heard.getAudioTracks()[0].dispatchEvent(new Event('mute'))")
+        await page.told("Another program", within_s=3.0)
+        await page.page.click("#notice-close")
+        await page.told("too poor to judge")
 
 
 async def start_with_sound_in_hand(page: Tab) -> None:
     await page.page.evaluate(CATCH_SOUND)
-    await page.page.click("#main")
-    await page.judged(4)
+    await page.recite(4)
 
 
 async def test_a_microphone_that_another_program_takes_is_told_and_comes_back(microphone: Path) -> None:
@@ -285,9 +333,9 @@ async def test_a_microphone_that_another_program_takes_is_told_and_comes_back(mi
     ):
         await start_with_sound_in_hand(page)
         await page.page.evaluate("heard.getAudioTracks()[0].dispatchEvent(new Event('mute'))")
-        taken = await notice(page, within_s=3.0)
+        taken = await page.told(within_s=3.0)
         await page.page.evaluate("heard.getAudioTracks()[0].dispatchEvent(new Event('unmute'))")
-        await page.until(f"{NOTICE}.includes('could not listen')", within_s=3.0)
+        await page.told("could not listen", within_s=3.0)
     assert "Another program has taken the microphone" in taken
 
 
@@ -300,7 +348,7 @@ async def test_a_headset_that_goes_away_is_replaced(microphone: Path) -> None:
         await page.page.evaluate(
             "{const [track] = heard.getAudioTracks(); track.stop(); track.dispatchEvent(new Event('ended'))}"
         )
-        await page.until(f"{NOTICE}.includes('could not listen')", within_s=3.0)
+        await page.told("could not listen", within_s=3.0)
         before = service.connections[0].samples
         await service.connections[0].heard(1)
     assert service.connections[0].samples > before
@@ -319,20 +367,63 @@ async def test_a_locked_screen_is_told_and_what_was_missed_is_not_judged(microph
     ):
         await start_with_sound_in_hand(page)
         await page.page.evaluate("{window.locked = true; sound.suspend()}")
-        locked = await notice(page, within_s=3.0)
+        locked = await page.told(within_s=3.0)
         await page.page.evaluate("{window.locked = false; sound.resume()}")
-        await page.until(f"{NOTICE}.includes('could not listen')", within_s=3.0)
+        await page.told("could not listen", within_s=3.0)
         await service.connections[0].partial(1, "ccccxxccc", pointer=9)
         await page.judged(9)
-        statuses = await page.page.evaluate(STATUSES)
+        statuses = await page.statuses()
     assert "interrupted" in locked
     assert statuses[4:6] == ["not_judged", "not_judged"]
+
+
+@pytest.mark.parametrize("rate", [8_000, 22_050, 44_100, 96_000])
+async def test_sound_of_any_rate_arrives_as_it_was(tmp_path: Path, rate: int) -> None:
+    pitch = 440
+    tone = 0.2 * np.sin(2 * np.pi * pitch * np.arange(20 * RATE) / RATE)
+    heard = write_wav(tone, tmp_path / "tone.wav")
+    of_rate = f"""{{
+      const Real = window.AudioContext;
+      window.AudioContext = class extends Real {{ constructor() {{ super({{sampleRate: {rate}}}); }} }};
+    }} true"""
+    async with (
+        scripted(ready_and_pong) as service,
+        tab(f"{service.url}?verses=112", microphone=heard) as page,
+    ):
+        await page.page.evaluate(of_rate)
+        await page.recite(4)
+        await service.connections[0].heard(1.5)
+        sound = np.frombuffer(bytes(service.connections[0].sound), dtype="<i2")[-SAMPLE_RATE:]
+    strength = np.abs(np.fft.rfft(sound * np.hanning(sound.size)))
+    assert abs(int(np.argmax(strength)) - pitch) <= 2  # one bin of this second is one hertz
+
+
+async def test_the_screen_stays_on_while_somebody_recites(microphone: Path) -> None:
+    watch = """{
+      window.asked = [];
+      navigator.wakeLock.request = async (kind) => {
+        asked.push(kind);
+        return {release: async () => { asked.push('released'); }};
+      };
+    } true"""
+    async with (
+        scripted(ready_and_pong) as service,
+        tab(f"{service.url}?verses=112", microphone=microphone) as page,
+    ):
+        await page.page.evaluate(watch)
+        await page.recite(4)
+        reciting = await page.page.evaluate("asked")
+        await page.page.click("#cancel")
+        await page.page.wait_for_selector("#main[data-act=recite]")
+        after = await page.page.evaluate("asked")
+    assert reciting == ["screen"]
+    assert after == ["screen", "released"]
 
 
 async def test_a_refused_microphone_is_told_with_what_to_do() -> None:
     async with scripted(ready_and_pong) as service, tab(f"{service.url}?verses=112", allowed=False) as page:
         await page.page.click("#main")
-        told = await notice(page)
+        told = await page.told()
         again = await page.page.inner_text("#notice-action")
     assert "Allow it" in told
     assert again == "Try again"
@@ -346,7 +437,7 @@ async def test_a_missing_microphone_is_told() -> None:
     async with scripted(ready_and_pong) as service, tab(f"{service.url}?verses=112") as page:
         await page.page.evaluate(absent)
         await page.page.click("#main")
-        told = await notice(page)
+        told = await page.told()
         act = await page.page.get_attribute("#main", "data-act")
     assert "No microphone was found" in told
     assert act == "recite"
@@ -359,7 +450,7 @@ async def test_text_that_cannot_be_fetched_is_told() -> None:
         await page.page.fill("#search", "113")
         await page.page.click("#choices button")
         await page.page.click("#open")
-        told = await notice(page)
+        told = await page.told()
         await page.context.set_offline(False)
         await page.until("document.querySelectorAll('.word').length === 23")
     assert "could not be fetched" in told

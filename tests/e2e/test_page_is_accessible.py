@@ -48,6 +48,14 @@ async def findings(page: Tab, where: str) -> list[str]:
     ]
 
 
+async def in_every_theme(page: Tab, where: str) -> list[str]:
+    found = []
+    for theme in ("light", "sepia", "dark"):
+        await page.page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+        found += await findings(page, f"{where}, {theme}")
+    return found
+
+
 async def every_state(page: Tab) -> list[str]:
     """axe in each state that a reciter meets, one after the other."""
     found = await findings(page, "idle")
@@ -56,11 +64,9 @@ async def every_state(page: Tab) -> list[str]:
         await page.page.wait_for_selector(f"{sheet}[open]")
         found += await findings(page, sheet)
         await page.page.keyboard.press("Escape")
-    await page.page.click("#main")
-    await page.judged(11)
+    await page.recite(11)
     found += await findings(page, "reciting")
-    await page.page.click("#main[data-act=stop]")
-    await page.page.wait_for_selector("#result[open]")
+    await page.stop()
     found += await findings(page, "result")
     await page.page.keyboard.press("Escape")
     await page.page.locator(".word").nth(6).click()
@@ -91,21 +97,50 @@ async def test_axe_finds_nothing_serious(
     assert page.problems == []
 
 
-async def test_a_notice_is_accessible(microphone: Path) -> None:
+async def test_notices_are_accessible_in_every_theme(microphone: Path) -> None:
+    async def poor(connection: Connection) -> None:
+        await connection.ready()
+        await connection.heard(0.3)
+        await connection.partial(
+            0, "cccc", pointer=4, audio_quality={"level": "poor", "reason": "noise"}, server_busy=True
+        )
+        await connection.pong()
+
     async def refuse(connection: Connection) -> None:
         await connection.error("unauthorised")
         await connection.close(4502)
 
     async with (
-        scripted(refuse) as service,
+        scripted(poor, refuse) as service,
         tab(f"{service.url}?verses=112", microphone=microphone) as page,
     ):
-        await page.page.click("#main")
-        await page.page.wait_for_selector("#notice:not([hidden])")
-        found = await findings(page, "notice")
+        await page.recite(4)
+        await page.told("too poor")
+        found = await in_every_theme(page, "poor sound")
+        await service.connections[0].error("no_capacity", retry_after_s=60)
+        await service.connections[0].close(4013)
+        await page.status("All places are taken")
+        found += await in_every_theme(page, "full")
+        await page.page.click("#cancel")
+        await page.page.click("#result [data-close]")
+        await page.page.click("#main[data-act=recite]")
+        await page.told("access key")
+        found += await in_every_theme(page, "refused")
         role = await page.page.get_attribute("#notice-text", "role")
     assert found == []
     assert role == "alert"
+
+
+async def test_listening_is_accessible_in_every_theme(tmp_path: Path) -> None:
+    write_wav(voice(30.0), tmp_path / "112001.wav")
+    async with (
+        scripted(reference_recitation=str(tmp_path)) as service,
+        tab(f"{service.url}?verses=112&mode=listen") as page,
+    ):
+        await page.page.click("#main[data-act=play]")
+        await page.until("document.querySelector('.verse[data-playing]')")
+        found = await in_every_theme(page, "listen")
+    assert found == []
 
 
 async def test_a_keyboard_is_enough(microphone: Path) -> None:
@@ -147,8 +182,7 @@ async def test_words_have_shapes_where_colours_are_forced(microphone: Path) -> N
         scripted(recite) as service,
         tab(f"{service.url}?verses=112", microphone=microphone, forced_colors="active") as page,
     ):
-        await page.page.click("#main")
-        await page.judged(11)
+        await page.recite(11)
         shapes = await page.page.evaluate(shape)
     assert [display for display, _, _ in shapes] == ["block"] * 3
     assert len({picture for _, picture, _ in shapes}) == 3
@@ -160,10 +194,8 @@ async def test_the_page_is_arabic_for_those_who_read_arabic(microphone: Path) ->
         scripted(recite) as service,
         tab(f"{service.url}?verses=112", microphone=microphone, locale="ar-EG") as page,
     ):
-        await page.page.click("#main")
-        await page.judged(11)
-        await page.page.click("#main[data-act=stop]")
-        await page.page.wait_for_selector("#result[open]")
+        await page.recite(11)
+        await page.stop()
         text = await page.page.inner_text("body")
         result = await page.page.inner_text("#result-head")
         direction = await page.page.evaluate("getComputedStyle(document.body).direction")

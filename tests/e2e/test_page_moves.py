@@ -43,6 +43,24 @@ async def test_the_place_stays_in_view_through_a_whole_sura(size: tuple[int, int
     assert seen["shift"] == 0, seen
 
 
+async def test_the_place_is_marked_without_laying_out_the_passage_again(microphone: Path) -> None:
+    """A box that changed its size would make the browser do so, at every word."""
+    boxes = """(() => {
+      const {inset, borderBlockEndWidth, width, height, display} = getComputedStyle(word, '::before');
+      const at = word.getBoundingClientRect();
+      return [inset, borderBlockEndWidth, width, height, display, at.left, at.width].join();
+    })()"""
+    async with (
+        scripted(walk(9, a_time=3, every_s=0.3, finish=False)) as service,
+        tab(f"{service.url}?verses=112", microphone=microphone) as page,
+    ):
+        before = await page.each_word(boxes)
+        await page.page.click("#main")
+        await page.until(f"{CURRENT} === 9")
+        reciting = await page.each_word(boxes)
+    assert reciting == before
+
+
 async def test_the_page_goes_back_with_a_reciter_who_begins_again(microphone: Path) -> None:
     async def restart(connection: Connection) -> None:
         await connection.ready()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared.recitation.reference.passage import VerseRef, printed_words
-from tests.e2e.browser import DESK, PHONE, SIDEWAYS, Tab, chromium, tab
+from tests.e2e.browser import DESK, PHONE, SIDEWAYS, chromium, tab
 from tests.e2e.microphones import voice, write_wav
 from tests.e2e.scripted_service import Connection, scripted
 
@@ -36,11 +36,6 @@ async def recite_with_mistakes(connection: Connection) -> None:
     await connection.final("cccccmwxccccccc")
 
 
-async def finish(page: Tab) -> None:
-    await page.page.click("#main[data-act=stop]")
-    await page.page.wait_for_selector("#result[open]")
-
-
 @pytest.mark.parametrize("size", [DESK, PHONE, SIDEWAYS])
 async def test_a_verse_and_its_end_are_never_parted(size: tuple[int, int]) -> None:
     script = """[...document.querySelectorAll('.verse')].map((verse) => {
@@ -59,6 +54,32 @@ async def test_a_verse_and_its_end_are_never_parted(size: tuple[int, int]) -> No
     assert ends[0] == "\u06dd٢٥٥"
 
 
+@pytest.mark.parametrize("size", [DESK, PHONE, SIDEWAYS])
+async def test_lines_are_full_as_in_the_print(size: tuple[int, int]) -> None:
+    script = """(() => {
+      const lines = [];
+      for (const part of document.querySelectorAll('.word, .verse-end')) {
+        const {top, bottom, left, right} = part.getBoundingClientRect();
+        const [middle, line] = [(top + bottom) / 2, lines.at(-1)];
+        if (line && Math.abs(line.middle - middle) < 25) line.left = left;
+        else lines.push({middle, left, right});
+      }
+      const {left, right} = document.querySelector('.verses').getBoundingClientRect();
+      return lines.map((line) => [line.left - left, right - line.right]);
+    })()"""
+    joints = "[...document.querySelectorAll('.joint')].map((joint) => joint.getBoundingClientRect().width)"
+    spacing = "getComputedStyle(word).letterSpacing"
+    async with scripted() as service, tab(f"{service.url}?verses=78", size=size) as page:
+        *full, last = await page.page.evaluate(script)
+        joined = await page.page.evaluate(joints)
+        letters = await page.each_word(spacing)
+    assert len(full) > 5
+    assert max(abs(side) for sides in full for side in sides) < 1.5, full
+    assert abs(last[0] - last[1]) < 1.5  # in the middle
+    assert max(joined) - min(joined) < 0.1  # a verse's end stands by its last word
+    assert set(letters) == {"normal"}
+
+
 async def test_the_opening_verse_has_a_line_of_its_own() -> None:
     tops = """[...document.querySelectorAll('.verse')].slice(0, 2).map((verse) => {
       const {top, bottom} = verse.querySelector('.word').getBoundingClientRect();
@@ -72,9 +93,7 @@ async def test_the_opening_verse_has_a_line_of_its_own() -> None:
 @pytest.mark.parametrize("verse", [VerseRef(2, 255), VerseRef(32, 15), VerseRef(2, 26)])
 async def test_scripture_stands_on_the_page_as_its_source_gives_it(verse: VerseRef) -> None:
     async with scripted() as service, tab(f"{service.url}?verses={verse.key}") as page:
-        shown = await page.page.evaluate(
-            "[...document.querySelectorAll('.word')].map(({textContent}) => textContent)"
-        )
+        shown = await page.each_word("word.textContent")
     assert tuple(shown) == printed_words(verse)
 
 
@@ -82,7 +101,7 @@ async def test_scripture_stands_on_the_page_as_its_source_gives_it(verse: VerseR
     "verse", ["28:30", "35:43", "2:142", "9:120", "2:72"]
 )  # the deepest and the highest ink
 async def test_a_mark_touches_no_letter(verse: str) -> None:
-    script = """[...document.querySelectorAll('.word')].map((word) => {
+    script = """{
       word.dataset.status = 'wrong';
       const pen = document.createElement('canvas').getContext('2d');
       const {font, lineHeight} = getComputedStyle(document.querySelector('.verses'));
@@ -92,9 +111,9 @@ async def test_a_mark_touches_no_letter(verse: str) -> None:
       const end = letters.fontBoundingBoxDescent - parseFloat(mark.bottom); // below the baseline
       return [end - parseFloat(mark.height) - letters.actualBoundingBoxDescent,
         parseFloat(lineHeight) - letters.actualBoundingBoxAscent - end];
-    })"""
+    }"""
     async with scripted() as service, tab(f"{service.url}?verses={verse}") as page:
-        clear = await page.page.evaluate(script)
+        clear = await page.each_word(script)
     assert len(clear) > 5
     assert min(own for own, _ in clear) >= 0
     assert min(of_next for _, of_next in clear) >= 0
@@ -105,14 +124,11 @@ async def test_only_deviations_are_marked_and_the_place_is_shown(microphone: Pat
         scripted(recite_with_mistakes) as service,
         tab(f"{service.url}?verses=112", microphone=microphone) as page,
     ):
-        await page.page.click("#main")
-        await page.judged(11)
+        await page.recite(11)
         current = await page.page.evaluate("document.querySelector('[aria-current]').dataset.index")
-        described = await page.page.evaluate(
-            "[...document.querySelectorAll('.word')].map((word) => word.getAttribute('aria-describedby'))"
-        )
+        described = await page.each_word("word.getAttribute('aria-describedby')")
         said = await page.until("document.getElementById('announcer').textContent")
-        await finish(page)
+        await page.stop()
         head = await page.page.inner_text("#result-head")
         listed = await page.page.locator("#result-words button").count()
         states = await page.states()
@@ -131,9 +147,8 @@ async def test_a_touched_word_tells_what_was_heard_and_plays_it(microphone: Path
         scripted(recite_with_mistakes) as service,
         tab(f"{service.url}?verses=112", microphone=microphone) as page,
     ):
-        await page.page.click("#main")
-        await page.judged(11)
-        await finish(page)
+        await page.recite(11)
+        await page.stop()
         await page.page.click("#result [data-close]")
         await page.page.locator(".word").nth(1).click()
         await page.page.wait_for_selector("#word[open] .sounds dd + dt, #word[open] .sounds div + div")
@@ -173,21 +188,20 @@ async def test_memorising_hides_words_until_they_are_recited_or_peeked(microphon
         await connection.asked("end")
         await connection.final(IKHLAS)
 
-    colours = "[...document.querySelectorAll('.word')].map((word) => getComputedStyle(word).color)"
+    colours = "getComputedStyle(word).color"
     async with (
         scripted(script) as service,
         tab(
             f"{service.url}?verses=112&mode=memorise", microphone=microphone, reduced_motion="reduce"
         ) as page,
     ):
-        hidden = await page.page.evaluate(colours)
+        hidden = await page.each_word(colours)
         names = await page.page.evaluate("document.querySelectorAll('.word')[3].getAttribute('aria-label')")
-        await page.page.click("#main")
-        await page.judged(2)
-        shown = await page.page.evaluate(colours)
+        await page.recite(2)
+        shown = await page.each_word(colours)
         await page.page.locator(".word").nth(4).click()
         await page.judged(7)
-        await finish(page)
+        await page.stop()
         head = await page.page.inner_text("#result-head")
         peeked = await page.page.inner_text("#result-counts")
     assert set(hidden) == {"rgba(0, 0, 0, 0)"}
@@ -208,8 +222,7 @@ async def test_the_next_word_is_shown_on_request(microphone: Path) -> None:
         scripted(script) as service,
         tab(f"{service.url}?verses=112&mode=memorise", microphone=microphone) as page,
     ):
-        await page.page.click("#main")
-        await page.judged(3)
+        await page.recite(3)
         await page.page.click("#hint")
         peeked = await page.page.evaluate(
             "[...document.querySelectorAll('.word[data-peeked]')].map((word) => word.dataset.index)"
@@ -222,9 +235,8 @@ async def test_history_is_kept_practised_exported_and_erased(microphone: Path) -
         scripted(recite_with_mistakes) as service,
         tab(f"{service.url}?verses=112", microphone=microphone) as page,
     ):
-        await page.page.click("#main")
-        await page.judged(11)
-        await finish(page)
+        await page.recite(11)
+        await page.stop()
         await page.page.click("#result [data-close]")
         await page.page.click("#history-open")
         await page.page.wait_for_selector("#history[open] .chart")
@@ -262,17 +274,14 @@ async def test_a_reload_goes_on_from_the_same_place(microphone: Path) -> None:
         scripted(first, second) as service,
         tab(f"{service.url}?verses=112", microphone=microphone) as page,
     ):
-        await page.page.click("#main")
-        await page.judged(4)
+        await page.recite(4)
         await page.until("JSON.parse(sessionStorage.getItem('rattil.unfinished'))?.resume.acked === 36000")
         await page.page.reload()
         await page.page.wait_for_selector(".word")
         kept = await page.states()
         await page.page.click("#main:has-text('Go on')")
         await page.judged(9)
-        states = await page.page.evaluate(
-            "[...document.querySelectorAll('.word')].map((word) => word.dataset.status)"
-        )
+        states = await page.statuses()
     query = service.connections[1].query
     assert kept == "cccc" + "p" * 11
     assert (query["session_id"], query["offset"], query["last_seq"]) == ("scripted-session", "36000", "3")
@@ -294,8 +303,7 @@ async def test_the_key_travels_beside_the_address_not_in_it(microphone: Path) ->
         await page.page.click("#notice-action")
         await page.page.fill("#key", "a key = with / signs")
         await page.page.press("#key", "Enter")
-        await page.page.click("#main")
-        await page.judged(5)
+        await page.recite(5)
     assert "access key" in said
     assert "token" not in service.connections[1].query
     assert service.connections[1].subprotocols == ["rattil.v1", "rattil.key64.YSBrZXkgPSB3aXRoIC8gc2lnbnM"]

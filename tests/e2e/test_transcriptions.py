@@ -4,46 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
-import sys
-import wave
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rapidfuzz.distance import Levenshtein
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from shared.audio.decode import decode_file
-from shared.transcription.hypothesis_buffer import folded
 from tests.e2e.system import system
+from tests.e2e.talk import MOST_WRONG, SAMPLE, SLOW_MODEL, documented_client, wrong_words
 
-ROOT = Path(__file__).parents[2]
-SAMPLE = ROOT / "tests" / "samples" / "morning.opus"
-SAID = (
-    "Good morning everybody. The quick brown fox jumps over the lazy dog. "
-    "We are testing a speech recognition service today."
-)
-MOST_WRONG = 4
-"""Words of 20: what Whisper base makes of this synthetic voice in windows that grow."""
 PATH = "/v1/audio/transcriptions/stream?language=en"
-SLOW_MODEL = {
-    "ASR_MODEL": "whisper-base",
-    # One look takes seconds on a busy machine: nothing may be given up meanwhile.
-    "SEGMENT_TIMEOUT_S": "120",
-    "SEGMENT_DEADLINE_S": "120",
-    "TRANSCRIPT_INTERIM_SECONDS": "2.5",
-    "VERIFY_TIMEOUT_S": "120",
-}
-
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 Event = dict[str, Any]
-
-
-def wrong_words(text: str) -> int:
-    said, written = ([folded(word) for word in one.split()] for one in (SAID, text))
-    return int(Levenshtein.distance(said, written))
 
 
 async def send(socket: ClientConnection, pcm: bytes) -> None:
@@ -70,7 +44,9 @@ async def test_speech_is_written_live_and_a_killed_gateway_loses_nothing(tmp_pat
         undisturbed, resumed = await asyncio.gather(
             _undisturbed(running.ws_urls[1] + PATH, pcm), _with_a_kill(running, pcm)
         )
-        printed = await _documented_client(running.ws_urls[1], pcm, tmp_path)
+        printed = await documented_client(
+            "transcriptions", pcm, tmp_path, {"ws://127.0.0.1:8000": running.ws_urls[1]}
+        )
     assert wrong_words(" ".join(line[9:] for line in printed.splitlines())) <= MOST_WRONG
     assert wrong_words(undisturbed[-1]["transcript"]) <= MOST_WRONG
     assert len(of(undisturbed, "transcript.final")) >= 2
@@ -82,25 +58,6 @@ async def test_speech_is_written_live_and_a_killed_gateway_loses_nothing(tmp_pat
     seqs = [event["seq"] for event in resumed if "seq" in event]
     assert len(seqs) == len(set(seqs))
     assert not of(resumed, "error")
-
-
-async def _documented_client(url: str, pcm: bytes, folder: Path) -> str:
-    """What the example of the clients' page prints."""
-    page = (ROOT / "docs" / "clients" / "transcriptions.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    script, talk = folder / "client.py", folder / "talk.wav"
-    script.write_text(example.replace("ws://127.0.0.1:8000", url), encoding="utf-8")
-    with wave.open(str(talk), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(16_000)
-        file.writeframes(pcm)
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, str(script), str(talk), stdout=asyncio.subprocess.PIPE
-    )
-    printed, _ = await process.communicate()
-    assert process.returncode == 0
-    return printed.decode()
 
 
 async def _undisturbed(url: str, pcm: bytes) -> list[Event]:

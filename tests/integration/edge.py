@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import wave
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,7 +13,7 @@ import httpx
 
 from gateway.app import build_app
 from shared.errors import RattilError
-from shared.ids import TraceId
+from shared.ids import PoolName, TraceId
 from shared.recitation.report.report import VerifyReport
 from tests.unit.gateway.harness import Gateway, ScriptedBatch, report_on, world
 
@@ -27,9 +27,14 @@ class UploadBatch(ScriptedBatch):
         self.begun = asyncio.Event()
 
     async def verify_upload(
-        self, pcm16: bytes, passage: str, trace_id: TraceId | None = None
+        self,
+        pcm16: bytes,
+        passage: str,
+        trace_id: TraceId | None = None,
+        pools: Sequence[PoolName] = (),
     ) -> VerifyReport:
         self.uploads.append((pcm16, passage))
+        self.judges.append(tuple(pools))
         self.begun.set()
         await self.hold.wait()
         if self.failure is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 
 import numpy as np
 import pydantic
@@ -95,6 +96,36 @@ async def test_noise_of_any_bytes_breaks_nothing() -> None:
             odd = np.random.default_rng(1).bytes(33_333)
             await lines(port, odd)
             assert words(await lines(port, PCM)) == SPOKEN
+
+
+async def test_a_drain_answers_what_came_and_says_connect_again() -> None:
+    async with world() as w:
+        gateway = w.gateway(stream_enabled=True, stream_port=0)
+        async with serving(gateway.ports) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(PCM)
+            await eventually(lambda: gateway.ports.metrics.audio_seconds._value.get() > 0)
+            await gateway.ports.connections.drain(0)
+            async with asyncio.timeout(20):
+                received = (await reader.read()).decode().splitlines()
+            writer.close()
+            assert await lines(port, b"") == [
+                "# draining: this gateway is going away; reconnect to be served by another one"
+            ]
+    assert words(received[:-1]) == SPOKEN
+    assert received[-1] == "# draining: this gateway is going away; connect again"
+
+
+async def test_a_failure_of_ours_is_told_in_a_line() -> None:
+    def fail() -> None:
+        raise RuntimeError("a fault of the service")
+
+    async with world() as w:
+        gateway = w.gateway(stream_enabled=True, stream_port=0)
+        ports = dataclasses.replace(gateway.ports, expect_storage=fail)
+        async with serving(ports) as port:
+            assert await lines(port, b"") == ["# internal: something went wrong here; connect again"]
+            await eventually(lambda: ports.connections.count == 0)
 
 
 def test_a_port_without_keys_is_not_opened_beside_keys() -> None:

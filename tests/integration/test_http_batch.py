@@ -18,10 +18,12 @@ from arq.worker import Worker
 from redis.asyncio import Redis
 
 from cli.ports import free_port
+from gateway.admission.circuit import Circuit, CircuitPolicy, CircuitState
 from gateway.offline.arq_client import ArqVerifier
 from shared.bus import keys
+from shared.clock import ManualClock
 from shared.errors import BadAudio, BusUnavailable, QueueFull, Unavailable
-from shared.ids import Epoch, SessionId
+from shared.ids import Epoch, PoolName, SessionId
 from shared.protocol.jobs import (
     JOB_QUEUE,
     VERIFY,
@@ -31,11 +33,13 @@ from shared.protocol.jobs import (
     decode_request,
     dump_job,
     encode_reply,
+    job_queue,
     load_job,
 )
 from tests.unit.gateway.harness import report_on
 
 SESSION, EPOCH = SessionId("session-0001"), Epoch("e1")
+ACCURATE, FAST = PoolName("accurate"), PoolName("fast")
 
 
 class ScriptedJob:
@@ -57,10 +61,10 @@ class ScriptedJob:
 
 
 @asynccontextmanager
-async def job_worker(url: str) -> AsyncIterator[ScriptedJob]:
+async def job_worker(url: str, queue: str = JOB_QUEUE) -> AsyncIterator[ScriptedJob]:
     redis = ArqRedis.from_url(url)
     redis.job_serializer, redis.job_deserializer = dump_job, load_job
-    redis.default_queue_name, redis.expires_extra_ms = JOB_QUEUE, 1000
+    redis.default_queue_name, redis.expires_extra_ms = queue, 1000
     job = ScriptedJob(redis)
 
     async def answer(_context: dict[Any, Any], data: bytes) -> bytes:
@@ -70,7 +74,8 @@ async def job_worker(url: str) -> AsyncIterator[ScriptedJob]:
     worker = Worker(
         [func(coroutine, name=VERIFY)],
         redis_pool=redis,
-        queue_name=JOB_QUEUE,
+        queue_name=queue,
+        health_check_interval=1,
         job_serializer=dump_job,
         job_deserializer=load_job,
         handle_signals=False,
@@ -113,6 +118,51 @@ async def test_two_gateways_that_finish_one_session_share_one_job(redis_urls: tu
         await a.verify_session(SESSION, Epoch("e2"), "112")
     assert first == second == again
     assert len(job.requests) == 2
+
+
+async def marked(url: str, queue: str) -> None:
+    """Until a worker says that it takes jobs from this queue."""
+    async with Redis.from_url(url) as redis, asyncio.timeout(5):
+        while not await redis.exists(f"{queue}:health-check"):  # noqa: ASYNC110 - another task's key
+            await asyncio.sleep(0.01)
+
+
+async def test_the_pool_that_is_ready_first_in_the_list_judges(redis_urls: tuple[str, ...]) -> None:
+    url, queue = redis_urls[0], job_queue(ACCURATE)
+    async with job_worker(url) as any_worker, verifier(url) as batch:
+        await batch.verify_session(SESSION, EPOCH, "112", pools=(ACCURATE, FAST))
+        assert len(any_worker.requests) == 1
+        async with job_worker(url, job_queue(FAST)) as fast, job_worker(url, queue) as accurate:
+            await marked(url, job_queue(FAST))
+            await marked(url, queue)
+            await batch.verify_session(SESSION, Epoch("e2"), "112", pools=(ACCURATE, FAST))
+            await batch.verify_upload(bytes(100), "1:1", pools=(FAST,))
+    assert (len(accurate.requests), len(fast.requests), len(any_worker.requests)) == (1, 1, 1)
+
+
+async def test_a_job_whose_pool_has_gone_is_judged_by_the_next_one(redis_urls: tuple[str, ...]) -> None:
+    url, queue = redis_urls[0], job_queue(ACCURATE)
+    async with Redis.from_url(url) as redis, job_worker(url) as other, verifier(url) as batch:
+        await redis.set(f"{queue}:health-check", b"was here", ex=1)
+        report = await batch.verify_session(SESSION, EPOCH, "112:1-4", pools=(ACCURATE,))
+        assert report.verse_range == "112:1-4"
+        assert len(other.requests) == 1
+        assert await redis.zcard(queue) == 0
+
+
+async def test_two_gateways_that_see_different_pools_share_one_job(redis_urls: tuple[str, ...]) -> None:
+    url, queue = redis_urls[0], job_queue(ACCURATE)
+    async with Redis.from_url(url) as redis, verifier(url) as a, verifier(url) as b:
+        await redis.set(f"{queue}:health-check", b"is here", ex=60)
+        first = asyncio.create_task(a.verify_session(SESSION, EPOCH, "112", pools=(ACCURATE,)))
+        async with asyncio.timeout(5):
+            while not await redis.zcard(queue):  # noqa: ASYNC110 - another task's key
+                await asyncio.sleep(0.01)
+        await redis.delete(f"{queue}:health-check")
+        second = asyncio.create_task(b.verify_session(SESSION, EPOCH, "112", pools=(ACCURATE,)))
+        async with job_worker(url) as other, job_worker(url, queue) as accurate:
+            assert await first == await second
+    assert len(other.requests) + len(accurate.requests) == 1
 
 
 async def test_an_upload_travels_beside_the_job_and_is_not_left_behind(redis_urls: tuple[str, ...]) -> None:
@@ -195,3 +245,21 @@ async def test_an_absent_redis_is_named() -> None:
     async with verifier(f"redis://127.0.0.1:{free_port()}/0") as batch:
         with pytest.raises(BusUnavailable, match="control Redis"):
             await batch.verify_session(SESSION, EPOCH, "112")
+
+
+async def test_uploads_that_nobody_answers_are_refused_at_once_until_a_report_comes(
+    redis_urls: tuple[str, ...],
+) -> None:
+    url, clock = redis_urls[0], ManualClock()
+    circuit = Circuit(CircuitPolicy(failures=2), clock)
+    async with verifier(url, timeout_s=0.1, circuit=circuit) as impatient:
+        for _ in range(2):
+            with pytest.raises(Unavailable, match="no worker finished"):
+                await impatient.verify_upload(bytes(100), "1:1")
+        with pytest.raises(Unavailable, match="for a while") as refused:
+            await impatient.verify_upload(bytes(100), "1:1")
+        assert refused.value.retry_after_s is not None
+        assert circuit.state is CircuitState.OPEN
+    async with verifier(url, circuit=circuit) as batch, job_worker(url):
+        await batch.verify_session(SESSION, EPOCH, "112")  # sessions are not held back
+        await batch.verify_upload(bytes(100), "1:1")

@@ -49,6 +49,17 @@ async def test_a_recording_is_decoded_and_graded() -> None:
     assert (len(pcm16), passage) == (32_000, "1:1-7")
 
 
+async def test_a_model_may_be_chosen_and_the_accurate_one_judges_without_a_choice() -> None:
+    async with edge(pools="fast=rattil-tiny,accurate=rattil-base") as running:
+        for chosen in ("", "&model=fast", "&model=rattil-base"):
+            response = await running.post(wav(16_000), f"surah=1&ayah=1{chosen}")
+            assert response.status_code == 200
+        unknown = await running.post(wav(16_000), "surah=1&ayah=1&model=huge")
+    assert running.batch.judges == [("accurate", "fast"), ("fast",), ("accurate",)]
+    assert (unknown.status_code, refusal(unknown)["code"]) == (400, "unknown_model")
+    assert "accurate (rattil-base)" in refusal(unknown)["message"]
+
+
 async def test_other_rates_and_channels_become_16_khz_mono() -> None:
     async with edge() as running:
         response = await running.post(wav(44_100, rate=44_100, channels=2), "surah=112&ayah=1")

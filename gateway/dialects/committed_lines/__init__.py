@@ -1,1 +1,1 @@
-"""Committed lines over TCP: raw PCM16 in, `<begin_ms> <end_ms> <text>` out, as whisper_streaming does."""
+"""Committed lines: PCM16 in; begin, end and text of the words that stand out. Over TCP and over WebSocket."""

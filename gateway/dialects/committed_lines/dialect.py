@@ -11,33 +11,30 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from gateway.connection.dialect import Command, Frame, Input
+from gateway.connection.end_reason import EndReason
 from gateway.connection.serve import serve_session
 from gateway.connection.session_plan import SessionRequest
 from gateway.dependencies import GatewayPorts
-from gateway.interpreters.transcription.interpreter import UtteranceHeard
+from gateway.dialects.committed_lines.lines import CommittedLines
 from gateway.interpreters.transcription.plan import TranscriptionPlan
 from gateway.session.events import Event, FinishFailed, Heard, Notice, SegmentFailed, Trouble
 from gateway.session.interpreter import Finding
 from gateway.session.options import SessionOptions
 from gateway.transport.tcp import END_OF_STREAM, TcpTransport
-from shared.hearing import HeardWord
 from shared.ids import new_session_id
 from shared.service.logging import get_logger
-from shared.transcription.utterances import text_of
 
 _log = get_logger(__name__)
 
 
 class CommittedLinesDialect:
-    """One connection's translator: remembers which words were written already."""
+    """One connection's translator."""
 
     name = "committed_lines"
     binary_is_audio = True
 
     def __init__(self) -> None:
-        self._utterance = 0
-        self._written = 0
-        self._last_ms = 0
+        self._lines = CommittedLines()
 
     def read(self, frame: Frame) -> Sequence[Input]:
         if isinstance(frame, bytes):
@@ -46,38 +43,42 @@ class CommittedLinesDialect:
 
     def write(self, event: Event) -> Sequence[Frame]:
         if isinstance(event, Heard):
-            return self._lines(event.finding)
+            return self._line(event.finding)
         if isinstance(event, SegmentFailed):
             failed = _comment(event.code or event.outcome, event.message)
-            return (failed, *(self._lines(event.finding) if event.finding else ()))
+            return (failed, *self._line(event.finding))
         if isinstance(event, Trouble | FinishFailed | Notice):
             return (_comment(event.code, event.message),)
         return ()
 
-    def _lines(self, finding: Finding) -> Sequence[Frame]:
-        assert isinstance(finding, UtteranceHeard)
-        utterance = finding.utterance
-        if utterance.number != self._utterance:
-            self._utterance, self._written = utterance.number, 0
-        fresh = utterance.words[self._written :]
-        self._written = 0 if utterance.ended else len(utterance.words)
-        self._utterance += utterance.ended and bool(utterance.words)
-        if not fresh:
-            return ()
-        begin_ms, end_ms = self._extent(fresh, utterance.start_ms, utterance.end_ms)
-        return (f"{begin_ms} {end_ms} {text_of(fresh)}\n".encode(),)
-
-    def _extent(self, words: Sequence[HeardWord], start_ms: int, end_ms: int) -> tuple[int, int]:
-        """Where these words were said. Lines never go back in time, whatever the model says of words."""
-        begin_ms = words[0].start_ms if words[0].start_ms is not None else start_ms
-        last_ms = words[-1].end_ms if words[-1].end_ms is not None else end_ms
-        begin_ms = max(begin_ms, self._last_ms)
-        self._last_ms = max(last_ms, begin_ms)
-        return begin_ms, self._last_ms
+    def _line(self, finding: Finding | None) -> Sequence[Frame]:
+        line = self._lines.of(finding) if finding is not None else None
+        return () if line is None else (f"{line.begin_ms} {line.end_ms} {line.text}\n".encode(),)
 
 
 def _comment(code: str, message: str) -> bytes:
     return f"# {code}: {message}\n".encode()
+
+
+LAST_LINES = {
+    EndReason.DRAINING: _comment("draining", "this gateway is going away; connect again"),
+    EndReason.SUPERSEDED: _comment("superseded", "another connection took this session"),
+}
+"""Ends that no event tells."""
+
+
+def stream_request(ports: GatewayPorts, protocol: str, tenant: str = "") -> SessionRequest:
+    """A session of the committed lines, whatever carries them."""
+    options = SessionOptions(language=ports.settings.stream_language, word_timestamps=True)
+    return SessionRequest(
+        protocol=protocol,
+        plan=TranscriptionPlan(ports, options),
+        session_id=new_session_id(),
+        tenant=tenant,
+        named=False,
+        resumable=False,
+        options=options,
+    )
 
 
 @asynccontextmanager
@@ -113,16 +114,7 @@ async def serving(ports: GatewayPorts) -> AsyncIterator[int]:
 
 async def _serve(ports: GatewayPorts, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     peer = writer.get_extra_info("peername")
-    options = SessionOptions(language=ports.settings.stream_language, word_timestamps=True)
-    request = SessionRequest(
-        protocol=CommittedLinesDialect.name,
-        plan=TranscriptionPlan(ports, options),
-        session_id=new_session_id(),
-        named=False,
-        options=options,
-    )
-    address = str(peer[0]) if peer else ""
-    try:
-        await serve_session(ports, TcpTransport(reader, writer), CommittedLinesDialect(), request, address)
-    except Exception:
-        _log.exception("stream_client_failed")
+    dialect = CommittedLinesDialect()
+    request = stream_request(ports, dialect.name)
+    transport = TcpTransport(reader, writer, LAST_LINES)
+    await serve_session(ports, transport, dialect, request, str(peer[0]) if peer else "")

@@ -17,7 +17,7 @@ class BadMessage(BadRequest):
     code = "bad_message"
 
 
-_WORDS = {
+COMMANDS = {
     "end": Command.END,
     "stop": Command.END,
     "final": Command.END,
@@ -25,6 +25,7 @@ _WORDS = {
     "ping": Command.PING,
     "config": Command.NOTHING,
 }
+"""Every command that is a word and nothing else."""
 
 
 class Peek(NamedTuple):
@@ -45,7 +46,7 @@ def parse_command(text: str) -> Command | Peek:
         word, message = _read_json(word)
         if word.lower() == "peek":
             return _peek(message)
-    command = _WORDS.get(word.lower())
+    command = COMMANDS.get(word.lower())
     if command is None:
         raise BadMessage(f"{word[:40]!r} is no command; send end, flush or ping, and audio as binary frames")
     return command

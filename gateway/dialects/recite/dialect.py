@@ -26,6 +26,7 @@ from gateway.session.events import (
     Event,
     Finished,
     FinishFailed,
+    Flushed,
     Gap,
     Heard,
     Notice,
@@ -35,6 +36,7 @@ from gateway.session.events import (
     SpeechChanged,
     Trouble,
 )
+from gateway.session.options import SessionOptions
 from gateway.transport.websocket_endpoint import serve_websocket
 from shared.errors import BadRequest
 from shared.recitation.live.feedback import NoticeCode
@@ -84,7 +86,7 @@ class ReciteDialect:
         if isinstance(event, Opened):
             assert self._passage is not None
             return (messages.encode_event(_ready(event, self._passage)),)
-        if isinstance(event, SpeechChanged):
+        if isinstance(event, SpeechChanged | Flushed):
             return ()
         if isinstance(event, Finished):
             return (messages.encode_event(_final(event, self._peeked)),)
@@ -107,7 +109,7 @@ def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
         def request(query: Query, tenant: str) -> SessionRequest:
             plan = read_plan(ports, query, _window_bounds(ports))
             dialect.recites(plan.passage)
-            return session_request(dialect.name, plan, query, tenant)
+            return session_request(dialect.name, plan, query, tenant, read_model(ports, query))
 
         await serve_websocket(ports, websocket, dialect, request)
 
@@ -126,7 +128,19 @@ def read_plan(ports: GatewayPorts, query: Query, window_bounds_s: tuple[float, f
     return RecitationPlan(ports, load_passage(verses), _window(query, window_bounds_s))
 
 
-def session_request(protocol: str, plan: RecitationPlan, query: Query, tenant: str) -> SessionRequest:
+def read_model(ports: GatewayPorts, query: Query) -> str:
+    """The pool of the model that the query asks for, or that the service chooses for it now; empty: the
+    default one. Raises `UnknownModel`."""
+    asked = ports.models.wish(query.get("model", ""))
+    if asked or names_session(query):
+        return asked
+    pool = ports.quality.pool_for(asked)
+    return "" if pool == ports.models.default else pool
+
+
+def session_request(
+    protocol: str, plan: RecitationPlan, query: Query, tenant: str, model: str = ""
+) -> SessionRequest:
     """The plan with what the query says about resuming. Raises `BadRequest`."""
     return SessionRequest(
         protocol=protocol,
@@ -136,6 +150,7 @@ def session_request(protocol: str, plan: RecitationPlan, query: Query, tenant: s
         last_seq=number(query, "last_seq", least=-1),
         offset=number(query, "offset"),
         named=names_session(query),
+        options=SessionOptions(model=model),
     )
 
 
@@ -187,6 +202,7 @@ def _ready(event: Opened, passage: Passage) -> messages.ReadyEvent:
         offset=event.offset,
         gap=_gap(event.gap),
         max_session_seconds=event.longest_s,
+        model=event.model,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from gateway.description.codes import AdviceCode, ErrorCode
 from shared.recitation.live.audio_quality import GOOD, AudioQuality
 from shared.recitation.live.feedback import WordStatus
 from shared.recitation.report.report import ReportNotice, VerifyReport
@@ -19,7 +20,8 @@ class GapInfo(msgspec.Struct, frozen=True):
 
 class ReadyEvent(msgspec.Struct, frozen=True, tag="ready"):
     """First event. `offset`: the sample to send from. `next_seq`: seq of the next event.
-    `max_session_seconds`: how much audio the session may have; at it the report comes by itself."""
+    `max_session_seconds`: how much audio the session may have; at it the report comes by itself.
+    `model`: the name of the model that hears the session, or of its pool."""
 
     session_id: str
     connection_id: str
@@ -33,6 +35,7 @@ class ReadyEvent(msgspec.Struct, frozen=True, tag="ready"):
     offset: int
     gap: GapInfo | UnsetType = UNSET
     max_session_seconds: float = 0.0
+    model: str = "default"
 
 
 class AckEvent(msgspec.Struct, frozen=True, tag="ack"):
@@ -94,13 +97,13 @@ class FinalResultErrorEvent(msgspec.Struct, frozen=True, tag="final_result_error
 
     message: str
     fallback: str
-    code: str
+    code: ErrorCode
 
 
 class ErrorEvent(msgspec.Struct, frozen=True, tag="error"):
     """Something went wrong. With `seq` it is the outcome of that segment; the session goes on."""
 
-    code: str
+    code: ErrorCode
     message: str
     fallback: str
     seq: int | UnsetType = UNSET
@@ -111,7 +114,7 @@ class ErrorEvent(msgspec.Struct, frozen=True, tag="error"):
 class NoticeEvent(msgspec.Struct, frozen=True, tag="notice"):
     """Something about the sound that the reciter can mend; the session goes on."""
 
-    code: str
+    code: AdviceCode
     message: str
 
 

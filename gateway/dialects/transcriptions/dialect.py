@@ -10,10 +10,12 @@ from msgspec import UNSET, UnsetType
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
+from gateway.admission.pools import ModelCatalogue
+from gateway.admission.quality import Terms
 from gateway.connection.dialect import Command, Frame, Input
 from gateway.connection.session_plan import SessionRequest
 from gateway.dependencies import GatewayPorts
-from gateway.dialects.query import Query, choice, flag, names_session, number, session_id
+from gateway.dialects.query import Query, flag, names_session, number, session_id
 from gateway.dialects.recite.commands import BadMessage
 from gateway.dialects.stated_rate import check_stated_rates
 from gateway.dialects.transcriptions import messages
@@ -24,6 +26,7 @@ from gateway.session.events import (
     Event,
     Finished,
     FinishFailed,
+    Flushed,
     Gap,
     Heard,
     Notice,
@@ -45,10 +48,19 @@ PATH = "/v1/audio/transcriptions/stream"
 MAX_VOCABULARY = 500
 """Characters of `vocabulary`: about half of what Whisper can be told before its text."""
 
-_LANGUAGE = re.compile(r"[a-z]{2,3}")
-_COMMANDS = {"end": Command.END, "flush": Command.FLUSH, "ping": Command.PING}
+LANGUAGE_PATTERN = "[a-z]{2,3}"
+LEAST_ENDPOINT_MS, MOST_ENDPOINT_MS = 200, 5000
+COMMANDS = {"end": Command.END, "flush": Command.FLUSH, "ping": Command.PING}
 _GOES_ON = frozenset({"server_busy", "audio_too_fast", "state_lost", "bad_message"})
 """Troubles that a client is warned of; after any other one the connection ends."""
+
+
+_LOWERED = {
+    "long_windows": "looks are further apart",
+    "no_interim": "there are no interim results",
+    "fast_model": "the fast model transcribes",
+}
+"""What each quality step means for a transcription."""
 
 
 class _Message(msgspec.Struct):
@@ -81,7 +93,7 @@ class TranscriptionsDialect:
                 word = _decoder.decode(word).type
             except (msgspec.MsgspecError, RecursionError) as error:
                 raise BadMessage(f'text must be a command such as {{"type": "end"}}: {error}') from error
-        command = _COMMANDS.get(word.lower())
+        command = COMMANDS.get(word.lower())
         if command is None:
             raise BadMessage(
                 f"{word[:40]!r} is no command; send end, flush or ping; audio goes into binary frames"
@@ -94,6 +106,8 @@ class TranscriptionsDialect:
     def _messages(self, event: Event) -> Sequence[messages.ServerMessage]:
         if isinstance(event, Heard):
             return self._utterance(event.seq, event.finding)
+        if isinstance(event, Opened):
+            return (self._begin(event), *_lowered(event.lowered))
         if isinstance(event, AudioSafe):
             return (messages.Ack(event.offset),)
         if isinstance(event, SpeechChanged):
@@ -102,13 +116,11 @@ class TranscriptionsDialect:
         if isinstance(event, SegmentFailed):
             failed = messages.Error(event.code or event.outcome, event.message, seq=event.seq)
             return (failed, *(self._utterance(event.seq, event.finding) if event.finding else ()))
+        if isinstance(event, Flushed):
+            return ()
         return (self._other(event),)
 
-    def _other(
-        self, event: Opened | Notice | Trouble | Finished | FinishFailed | Pong
-    ) -> messages.ServerMessage:
-        if isinstance(event, Opened):
-            return self._begin(event)
+    def _other(self, event: Notice | Trouble | Finished | FinishFailed | Pong) -> messages.ServerMessage:
         if isinstance(event, Finished):
             assert isinstance(event.report, Transcript)
             return messages.SessionEnd(event.report.text)
@@ -128,7 +140,7 @@ class TranscriptionsDialect:
         return messages.SessionBegin(
             session_id=event.session_id,
             language=options.language,
-            model=options.model or "default",
+            model=event.model,
             sample_rate=options.sample_rate,
             resumed=event.resumed,
             next_seq=event.next_seq,
@@ -161,7 +173,9 @@ def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
         dialect = TranscriptionsDialect()
 
         def request(query: Query, tenant: str) -> SessionRequest:
-            options = read_options(query, ports.settings)
+            asked = read_options(query, ports.settings, ports.models)
+            # A session that is gone on with keeps what it has.
+            options, lowered = Terms(asked) if names_session(query) else ports.quality.terms(asked)
             dialect.transcribes(options)
             offset = number(query, "offset")
             return SessionRequest(
@@ -173,6 +187,7 @@ def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
                 offset=None if offset is None else options.audio_format.samples(offset),
                 named=names_session(query),
                 options=options,
+                lowered=tuple(step.name.lower() for step in lowered),
             )
 
         await serve_websocket(ports, websocket, dialect, request)
@@ -180,7 +195,7 @@ def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
     return [WebSocketRoute(PATH, transcribe)]
 
 
-def read_options(query: Query, settings: GatewaySettings) -> SessionOptions:
+def read_options(query: Query, settings: GatewaySettings, models: ModelCatalogue) -> SessionOptions:
     """What the query asks for. Raises `BadRequest` with a sentence for the client."""
     audio = AudioFormat.parse(
         query.get("encoding", "") or "pcm_s16le",
@@ -188,15 +203,15 @@ def read_options(query: Query, settings: GatewaySettings) -> SessionOptions:
         number(query, "channels", least=1, most=MAX_CHANNELS) or 1,
     )
     language = query.get("language", "") or "en"
-    if not _LANGUAGE.fullmatch(language):
+    if not re.fullmatch(LANGUAGE_PATTERN, language):
         raise BadRequest(f"language must be a code such as en or ar, not {language[:20]!r}")
     vocabulary = query.get("vocabulary", "")
     if len(vocabulary) > MAX_VOCABULARY:
         raise BadRequest(f"vocabulary holds at most {MAX_VOCABULARY} characters")
-    endpoint_ms = number(query, "endpoint_ms", least=200, most=5000)
+    endpoint_ms = number(query, "endpoint_ms", least=LEAST_ENDPOINT_MS, most=MOST_ENDPOINT_MS)
     return SessionOptions(
         language=language,
-        model=choice(query, "model", ("default", *settings.pool_choices), "default").removeprefix("default"),
+        model=models.wish(query.get("model", ""), transcription=True),
         word_timestamps=flag(query, "word_timestamps", False),
         prompt=vocabulary,
         interim_results=flag(query, "interim_results", True),
@@ -206,6 +221,13 @@ def read_options(query: Query, settings: GatewaySettings) -> SessionOptions:
         sample_rate=audio.rate,
         channels=audio.channels,
     )
+
+
+def _lowered(steps: Sequence[str]) -> Sequence[messages.Warning]:
+    if not steps:
+        return ()
+    what = "; ".join(_LOWERED[step] for step in steps)
+    return (messages.Warning("quality_lowered", f"the service is under load: {what}"),)
 
 
 def _word(word: HeardWord) -> messages.TranscriptWord:

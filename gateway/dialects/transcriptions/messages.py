@@ -8,6 +8,8 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from gateway.description.codes import ErrorCode, WarningCode
+
 
 class GapInfo(msgspec.Struct, frozen=True):
     """Audio [from_sample, to_sample) whose results are lost."""
@@ -17,8 +19,10 @@ class GapInfo(msgspec.Struct, frozen=True):
 
 
 class SessionBegin(msgspec.Struct, frozen=True, tag="session.begin"):
-    """The session is open: send audio from sample `offset` on. To resume, come back with `session_id`, the
-    last `seq` that was seen and the last `offset` that was acknowledged."""
+    """The session is open: send audio from sample `offset` on. `model` transcribes it.
+
+    To resume, come back with `session_id`, the last `seq` that was seen and the last `offset` that was
+    acknowledged."""
 
     session_id: str
     language: str
@@ -82,7 +86,7 @@ class TranscriptFinal(msgspec.Struct, frozen=True, tag="transcript.final"):
 class Warning(msgspec.Struct, frozen=True, tag="warning"):
     """Something the client should know; the session goes on."""
 
-    code: str
+    code: WarningCode
     message: str
     gap: GapInfo | UnsetType = UNSET
 
@@ -90,7 +94,7 @@ class Warning(msgspec.Struct, frozen=True, tag="warning"):
 class Error(msgspec.Struct, frozen=True, tag="error"):
     """A part of the audio failed (`seq`), or the connection ends after this."""
 
-    code: str
+    code: ErrorCode
     message: str
     seq: int | UnsetType = UNSET
     retry_after_s: float | UnsetType = UNSET

@@ -19,7 +19,7 @@ from gateway.connection.dialect import Command, Frame, Input
 from gateway.connection.session_plan import SessionRequest
 from gateway.dependencies import GatewayPorts
 from gateway.dialects.query import Query
-from gateway.dialects.recite.dialect import ReciteDialect, read_plan, session_request
+from gateway.dialects.recite.dialect import ReciteDialect, read_model, read_plan, session_request
 from gateway.dialects.stated_rate import check_stated_rates
 from gateway.interpreters.recitation.interpreter import WordStates
 from gateway.session.events import AudioSafe, Event, Heard, Notice, Opened
@@ -88,7 +88,8 @@ def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
             check_stated_rates(query)
             known = {name: query[name] for name in _QUERY if name in query} | {"window": str(seconds)}
             plan = read_plan(ports, known, (seconds, seconds))
-            asked = session_request(dialect.name, plan, known, tenant)
+            model = read_model(ports, query)
+            asked = session_request(dialect.name, plan, known, tenant, model)
             return msgspec.structs.replace(asked, resumable=False)
 
         await serve_websocket(ports, websocket, dialect, request)

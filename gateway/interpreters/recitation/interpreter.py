@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
 
-from gateway.session.interpreter import Finding
+from gateway.session.interpreter import NOTHING_SAID, Finding, Said
 from shared.audio.formats import SAMPLE_RATE
 from shared.hearing import HeardWord, Hearing, Phone
 from shared.protocol.segments import SegmentResult
-from shared.recitation.live.feedback import Feedback
+from shared.recitation.live.feedback import Feedback, WordFeedback
 
 _SAMPLES_PER_MS = SAMPLE_RATE // 1000
 
@@ -25,15 +26,23 @@ class Follower(Protocol):
 
     def finish(self) -> Feedback: ...
 
+    def feedback(self) -> Feedback: ...
+
     def snapshot(self) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
 class WordStates(Finding):
-    """The state of every word of the passage after one more result. `text`: what the decoder wrote."""
+    """The state of every word of the passage after one more result. `text`: what the decoder wrote.
+    `news`: which of the states are new."""
 
     feedback: Feedback
     text: str
+    news: Said = NOTHING_SAID
+
+    @property
+    def said(self) -> Said:
+        return self.news
 
 
 class RecitationInterpreter:
@@ -42,6 +51,8 @@ class RecitationInterpreter:
     def __init__(self, follower: Follower) -> None:
         self._follower = follower
         self._text = ""
+        self._seen = SeenWords(follower.feedback().words)
+        self._news = NOTHING_SAID
 
     @property
     def confirmed(self) -> int:
@@ -50,7 +61,9 @@ class RecitationInterpreter:
 
     def hear(self, result: SegmentResult) -> WordStates:
         self._text = result.text
-        return WordStates(self._follower.hear(hearing_of(result)), result.text)
+        feedback = self._follower.hear(hearing_of(result))
+        self._news = self._seen.look(feedback.words)
+        return WordStates(feedback, result.text, self._news)
 
     def miss(self, result: SegmentResult) -> None:
         """Words in what no other window hears are not judged."""
@@ -60,10 +73,46 @@ class RecitationInterpreter:
         self._follower.miss(start // _SAMPLES_PER_MS, end // _SAMPLES_PER_MS)
 
     def finish(self) -> WordStates:
-        return WordStates(self._follower.finish(), self._text)
+        feedback = self._follower.finish()
+        last = self._seen.look(feedback.words)
+        news = Said(self._news.shown + last.shown, self._news.settled + last.settled)
+        return WordStates(feedback, self._text, news)
 
     def snapshot(self) -> bytes:
         return self._follower.snapshot()
+
+
+_NOT_SAID = frozenset({"pending", "missing"})
+_SHOWN, _SETTLED = 1, 2
+
+
+class SeenWords:
+    """Which words have had a state, and a final one, so that the first time of each can be told."""
+
+    def __init__(self, words: Sequence[WordFeedback]) -> None:
+        self._words: Sequence[WordFeedback] = words
+        self._seen = bytearray(map(_state_of, words))
+
+    def look(self, words: Sequence[WordFeedback]) -> Said:
+        """The words as they stand now: which of them are new."""
+        shown, settled = [], []
+        for index, (before, now) in enumerate(zip(self._words, words, strict=True)):
+            if now is before or now.end_ms is None:
+                continue
+            new = _state_of(now) & ~self._seen[index]
+            if new & _SHOWN:
+                shown.append(now.end_ms * _SAMPLES_PER_MS)
+            if new & _SETTLED:
+                settled.append(now.end_ms * _SAMPLES_PER_MS)
+            self._seen[index] |= new
+        self._words = words
+        return Said(tuple(shown), tuple(settled))
+
+
+def _state_of(word: WordFeedback) -> int:
+    if word.status in _NOT_SAID:
+        return 0
+    return _SHOWN | _SETTLED if word.final else _SHOWN
 
 
 def hearing_of(result: SegmentResult) -> Hearing:

@@ -11,6 +11,7 @@ from gateway.session.fixed_windows import FixedWindows
 from gateway.session.segmenter import Position, WindowPolicy
 from shared.audio.formats import SAMPLE_RATE
 from shared.errors import BadRequest, StateLost
+from shared.ids import PoolName
 from shared.recitation.grading.policy import DEFAULT
 from shared.recitation.live.follower import Follower
 from shared.recitation.reference.passage import Passage
@@ -38,8 +39,8 @@ class RecitationPlan:
     def subject(self) -> str:
         return str(self.passage.range)
 
-    def first_position(self) -> Position:
-        window_s = self._window_s or self._ports.adaptive.window_s
+    def first_position(self, pool: PoolName) -> Position:
+        window_s = self._window_s or self._ports.quality.of(pool).window_s
         return Position(int(window_s * SAMPLE_RATE), int(self._ports.settings.overlap_s * SAMPLE_RATE))
 
     def segmenter(self, position: Position, kept_pcm: bytes = b"") -> FixedWindows:

@@ -32,24 +32,29 @@ async def report_of(
 
     Raises `EndConnection` when the control Redis stays away: a resume asks for the same report.
     """
+    identity = core.identity
+    model = ports.models.model_of(identity.pool)
     missing = _no_audio(ports, core)
     if missing is not None:
-        return _instead(missing, passage, live)
-    identity = core.identity
+        return _instead(missing, passage, live, model)
     patience = BusRetry(ports.clock, ports.metrics, ports.settings.bus_grace_s)
     try:
         samples = core.segmenter.position.cut
         async with asyncio.timeout(job_time_s(ports.settings.batch_timeout_s, samples)):
             report = await patience.call(
                 lambda: ports.batch.verify_session(
-                    identity.session_id, core.epoch, str(passage.range), samples=samples
+                    identity.session_id,
+                    core.epoch,
+                    str(passage.range),
+                    samples=samples,
+                    pools=ports.models.judges(identity.pool),
                 )
             )
     except TimeoutError:
         return FinishFailed("verify_timeout", "the final report did not come in time")
     except RattilError as error:
         _log.warning("final_failed", session_id=identity.session_id, code=error.code, error=error.message)
-        return _instead(FinishFailed(error.code, error.for_client), passage, live)
+        return _instead(FinishFailed(error.code, error.for_client), passage, live, model)
     return _finished(with_live_states(passage, report, live))
 
 
@@ -59,10 +64,10 @@ def _finished(report: VerifyReport) -> Finished:
     )
 
 
-def _instead(failed: FinishFailed, passage: Passage, live: Feedback) -> Finished | FinishFailed:
-    """What was judged live, if the recording itself is lost and anything was judged."""
+def _instead(failed: FinishFailed, passage: Passage, live: Feedback, model: str) -> Finished | FinishFailed:
+    """What was judged live, by `model`, if the recording itself is lost and anything was judged."""
     judged = any(word.status not in ("pending", "not_judged") for word in live.words)
-    return _finished(live_report(passage, live)) if failed.code in _LOST and judged else failed
+    return _finished(live_report(passage, live, model)) if failed.code in _LOST and judged else failed
 
 
 def _no_audio(ports: GatewayPorts, core: SessionCore) -> FinishFailed | None:

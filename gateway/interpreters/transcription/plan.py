@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from gateway.admission.quality_ladder import QualityStep
 from gateway.dependencies import GatewayPorts
 from gateway.interpreters.transcription.interpreter import TranscriptionInterpreter
 from gateway.session.core import SessionCore
@@ -15,9 +16,12 @@ from gateway.session.segmenter import Position, Segmenter, WindowPolicy
 from gateway.session.utterances import UtterancePolicy, Utterances
 from shared.audio.formats import SAMPLE_RATE
 from shared.errors import BadRequest
+from shared.ids import PoolName
 from shared.transcription.utterances import UtteranceAssembler
 
 SUBJECT = "transcription"
+LONGER_LOOKS = 2
+"""Under load the audio between two looks is so many times as long."""
 
 
 class SessionMismatch(BadRequest):
@@ -48,9 +52,15 @@ class TranscriptionPlan:
     def detects_speech(self) -> bool:
         return self._options.detect_speech
 
-    def first_position(self) -> Position:
+    def first_position(self, pool: PoolName) -> Position:
         settings = self._ports.settings
-        return Position(int(settings.interim_s * SAMPLE_RATE), int(settings.utterance_max_s * SAMPLE_RATE))
+        longest = int(settings.utterance_max_s * SAMPLE_RATE)
+        if not self._options.detect_speech and not self._options.interim_results:
+            return Position(longest, longest)  # no look before there is something to show
+        interim_s = settings.interim_s
+        if self._ports.quality.of(pool).step >= QualityStep.LONG_WINDOWS:
+            interim_s = min(interim_s * LONGER_LOOKS, settings.utterance_max_s)
+        return Position(int(interim_s * SAMPLE_RATE), longest)
 
     def segmenter(self, position: Position, kept_pcm: bytes = b"") -> Segmenter:
         settings, options = self._ports.settings, self._options
@@ -58,7 +68,7 @@ class TranscriptionPlan:
             policy = WindowPolicy(settings.silence_dbfs, int(settings.min_rest_s * SAMPLE_RATE))
             return GrowingWindow(position, policy, kept_pcm)
         silence = options.endpoint_ms * SAMPLE_RATE // 1000
-        endpoint = EndpointPolicy(settings.vad_threshold, silence)
+        endpoint = EndpointPolicy(options.speech_threshold or settings.vad_threshold, silence)
         return Utterances(position, UtterancePolicy(options.interim_results, endpoint), kept_pcm)
 
     def interpreter(self) -> TranscriptionInterpreter:

@@ -83,6 +83,9 @@ export function isDeviation(status) {
   return status === 'minor_mistake' || status === 'wrong' || status === 'missing';
 }
 
+/** Why the sound is too poor to judge; empty if it is not. @param {{level: string, reason?: string} | undefined} quality */
+export const poorness = (quality) => (quality?.level === 'poor' ? quality.reason ?? 'other' : '');
+
 /** Left-out words whose place in time lies in a gap are not judged: nobody listened then. */
 function markGaps(words, gaps) {
   let at = 0;

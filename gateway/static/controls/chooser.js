@@ -44,7 +44,9 @@ export class Chooser {
     $('search').value = '';
     this.#divide();
     openSheet('chooser');
-    $('choices').querySelector('[aria-pressed="true"]')?.scrollIntoView({ block: 'center' });
+    const chosen = $('choices').querySelector('[aria-pressed="true"]');
+    // The list moves, not the sheet.
+    if (chosen) $('choices').scrollTop = chosen.offsetTop - ($('choices').clientHeight - chosen.offsetHeight) / 2;
   }
 
   get #division() {

@@ -13,6 +13,7 @@ const WAYS = {
 
 export class Notice {
   #shown = null;
+  #hint = null; // seen while there is nothing more urgent
   #onAct = () => {};
 
   /** @param {{again: () => void, choose: () => void, key: () => void}} ways */
@@ -22,7 +23,7 @@ export class Notice {
       this.clear();
       this.#onAct();
     });
-    $('notice-close').addEventListener('click', () => this.clear());
+    $('notice-close').addEventListener('click', () => this.#close());
     onLanguage(() => this.#draw());
   }
 
@@ -37,10 +38,25 @@ export class Notice {
     this.#show({ group, key, values, way: '', kind });
   }
 
+  /** Something calm that lasts: it waits behind every other message. @param {'quality'} group @param {string} key */
+  hint(group, key) {
+    this.#hint = { group, key, values: {}, way: '', kind: 'info' };
+    this.#draw();
+  }
+
   /** @param {string} group only a message of this group; all without it */
   clear(group = '') {
-    if (group && this.#shown?.group !== group) return;
-    this.#shown = null;
+    const of = (message) => message && (!group || message.group === group);
+    if (!of(this.#shown) && !of(this.#hint)) return;
+    if (of(this.#shown)) this.#shown = null;
+    if (of(this.#hint)) this.#hint = null;
+    this.#draw();
+  }
+
+  /** What is seen goes; what waited behind it is seen then. */
+  #close() {
+    if (this.#shown) this.#shown = null;
+    else this.#hint = null;
     this.#draw();
   }
 
@@ -50,7 +66,7 @@ export class Notice {
   }
 
   #draw() {
-    const shown = this.#shown;
+    const shown = this.#shown ?? this.#hint;
     $('notice').hidden = !shown;
     if (!shown) {
       $('notice-text').replaceChildren();

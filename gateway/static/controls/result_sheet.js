@@ -1,7 +1,7 @@
 // The outcome of a recitation, in words before numbers.
 
-import { isDeviation } from '../client/judgement.js';
-import { has, onLanguage, quranic, say, text } from '../language/language.js';
+import { isDeviation, poorness } from '../client/judgement.js';
+import { has, onLanguage, qualityKey, quranic, say, text } from '../language/language.js';
 import { $, element } from './dom.js';
 import { passageName } from './chooser.js';
 import { openSheet } from './sheets.js';
@@ -81,6 +81,8 @@ export class ResultSheet {
 
   #drawHow({ result, code }) {
     const lines = [];
+    const poor = poorness(result?.audio_quality);
+    if (poor) lines.push(text(qualityKey(poor)));
     if (result?.judged === 'live') lines.push(text('result.live'));
     else if (!result) lines.push(text(has(`error.${code}`) ? `error.${code}` : 'result.live'));
     $('result-how').replaceChildren(lines.join(' '));

@@ -43,7 +43,7 @@ function draw({ past, words }, onPractise) {
   const shares = past.slice(-CHARTED).map(({ right, all }) => right / all);
   const label = text('history.chart', { count: shares.length, latest: percent(shares.at(-1)) });
   $('history-body').replaceChildren(
-    chart(shares, label), element('p', { class: 'remark' }, label),
+    chart(shares, label, percent), element('p', { class: 'remark' }, label),
     element('h3', {}, text('history.practice')), practice(words, onPractise),
     element('h3', {}, text('history.sittings')), list(past),
   );

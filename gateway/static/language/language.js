@@ -51,6 +51,9 @@ export const arabicDigits = (value) => String(value).replace(/\d/g, (digit) => '
 
 export const has = (key) => key in STRINGS[current.language];
 
+/** The sentence for sound that is too poor to judge, by the service's reason. @param {string} reason */
+export const qualityKey = (reason) => (has(`quality.${reason}`) ? `quality.${reason}` : 'quality.other');
+
 /**
  * A sentence as text; numbers are written as the language writes them.
  * @param {string} key

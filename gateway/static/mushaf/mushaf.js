@@ -51,7 +51,8 @@ export class Mushaf {
     this.#words = [];
     this.#current = -1;
     const verses = element('p', 'verses');
-    for (const verse of printed.verses) verses.append(...this.#verse(verse));
+    for (const verse of printed.verses) verses.append(this.#verse(verse), ' ');
+    verses.lastChild.remove(); // after it the last line would count as a full one
     const parts = [banner(passage), verses];
     if (basmala) parts.splice(1, 0, basmalaLine(basmala));
     if (isOpening(passage)) verses.firstElementChild.classList.add('alone');
@@ -124,10 +125,12 @@ export class Mushaf {
     const end = element('span', 'verse-end');
     end.textContent = VERSE_END + arabicDigits(verse.ayah);
     end.setAttribute('aria-hidden', 'true');
-    tail.append(words.at(-1), NO_BREAK_SPACE, end);
+    const joint = element('span', 'joint');
+    joint.textContent = NO_BREAK_SPACE;
+    tail.append(words.at(-1), joint, end);
     for (const word of words.slice(0, -1)) shown.append(word, ' ');
     shown.append(tail);
-    return [shown, ' '];
+    return shown;
   }
 
   #word(word) {

@@ -39,12 +39,12 @@ def with_live_states(passage: Passage, report: VerifyReport, live: Feedback) -> 
         quality=report.audio_quality,
     )
     merged = build_report(passage, together, report.timing_ms)
-    return msgspec.structs.replace(merged, complete=report.complete, gaps=report.gaps)
+    return msgspec.structs.replace(merged, complete=report.complete, gaps=report.gaps, model=report.model)
 
 
-def live_report(passage: Passage, live: Feedback) -> VerifyReport:
-    """The report where the whole recording is not to be had: what was judged live."""
-    return build_report(passage, live, {}, judged="live")
+def live_report(passage: Passage, live: Feedback, model: str = "") -> VerifyReport:
+    """The report where the whole recording is not to be had: what was judged live, by `model`."""
+    return build_report(passage, live, {}, judged="live", model=model)
 
 
 def _better(word: WordFeedback, seen: WordFeedback) -> WordFeedback:

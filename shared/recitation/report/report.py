@@ -86,7 +86,8 @@ class VerifyReport(msgspec.Struct, frozen=True):
     """`accuracy_score` and `wer`/`cer` as in `Score`; `timing_ms` is processing time by stage.
 
     `complete`: all of the recitation was heard; else `gaps` says what was not. `judged`: the whole
-    recording once more, or only what was judged live. `audio_quality`: whether the sound was good enough.
+    recording once more, or only what was judged live. `model`: which one judged, with its version; empty
+    where it is not known. `audio_quality`: whether the sound was good enough.
     """
 
     transcribed_text: str
@@ -109,6 +110,7 @@ class VerifyReport(msgspec.Struct, frozen=True):
     gaps: tuple[LostAudio, ...] = ()
     notices: tuple[ReportNotice, ...] = ()
     judged: Literal["whole", "live"] = "whole"
+    model: str = ""
     audio_quality: AudioQuality = GOOD
 
 
@@ -118,6 +120,7 @@ def build_report(
     timing_ms: Mapping[str, int],
     confidence: float | None = None,
     judged: Literal["whole", "live"] = "whole",
+    model: str = "",
 ) -> VerifyReport:
     """The report of a finished recitation.
 
@@ -154,6 +157,7 @@ def build_report(
         gaps=tuple(LostAudio(gap.start_ms / 1000, gap.end_ms / 1000) for gap in feedback.gaps),
         notices=notices,
         judged=judged,
+        model=model,
         audio_quality=feedback.quality,
     )
 

@@ -198,3 +198,38 @@ def test_any_damage_gives_samples_or_bad_audio(form: AudioFormat, seed: int, amo
     except BadAudio:
         return
     assert len(pcm) <= (2 + container_stream.MAX_GAP_S * amount) * 32_000
+
+
+ANY = AudioFormat.parse("container")
+WAVS = {
+    codec: encoded("wav", codec, [tone(2.0, 16_000)], 16_000)
+    for codec in ("pcm_s16le", "pcm_f32le", "pcm_s24le", "pcm_mulaw", "pcm_alaw", "pcm_u8")
+}
+
+
+@pytest.mark.parametrize("form", [WEBM, OGG])
+def test_a_container_is_known_by_its_first_bytes(form: AudioFormat) -> None:
+    assert decoded(ANY, DATA[form], [1, 5, 11, 300]) == decoded(form, DATA[form])
+
+
+@pytest.mark.parametrize("codec", WAVS)
+def test_wav_is_decoded_while_it_arrives(codec: str) -> None:
+    pcm = decoded(ANY, WAVS[codec], list(range(0, len(WAVS[codec]), 3_200)))
+    assert len(pcm) // 2 == pytest.approx(2 * 16_000, abs=16)
+    assert strongest_hz(samples_of(pcm)) == pytest.approx(strongest_hz(tone(2.0, 16_000)), abs=2)
+
+
+@pytest.mark.parametrize("length", [b"\xff\xff\xff\xff", b"\x00\x00\x00\x00"])
+def test_a_wav_that_does_not_know_its_length_is_decoded_to_its_end(length: bytes) -> None:
+    data = WAVS["pcm_s16le"]
+    at = data.index(b"data") + 4
+    live = data[:4] + length + data[8:at] + length + data[at + 4 :]
+    assert decoded(ANY, live) == decoded(ANY, data)
+
+
+@pytest.mark.parametrize("data", [b"RIFF", b"this is no container", bytes(4000), b"RIFF\0\0\0\0AVI LIST"])
+def test_what_begins_like_no_container_is_refused(data: bytes) -> None:
+    decoder = StreamingDecoder(ANY)
+    with pytest.raises(BadAudio, match="no container"):
+        _all_of(decoder, data, 3)
+    decoder.close()

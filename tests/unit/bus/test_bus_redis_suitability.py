@@ -65,14 +65,18 @@ async def test_a_change_of_policy_and_evicted_keys_are_seen() -> None:
     assert 'rattil_bus_redis_evicted_keys_total{shard="0"} 0.0' not in text
 
 
-@pytest.mark.parametrize("service", ["gateway", "asr_worker"])
-async def test_services_do_not_start_on_a_redis_that_evicts(service: str) -> None:
+@pytest.mark.parametrize("service", ["gateway", "asr_worker", "session_router"])
+@pytest.mark.parametrize("variable", ["REDIS_URL", "CONTROL_REDIS_URL"])
+async def test_services_do_not_start_on_a_redis_that_evicts(
+    service: str, variable: str, redis_server: EmbeddedRedis
+) -> None:
     async with EmbeddedRedis(extra=EVICTING) as server:
+        urls = {"REDIS_URL": redis_server.url, variable: server.url}
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             service,
-            env=os.environ | {"REDIS_URL": server.url, "PORT": "0", "ASR_ENGINE": "scripted"},
+            env=os.environ | urls | {"PORT": "0", "ASR_ENGINE": "scripted"},
             stderr=asyncio.subprocess.PIPE,
         )
         _, said = await process.communicate()

@@ -13,13 +13,13 @@ import pytest
 from rich.console import Console
 
 from cli.demo import Seen, differences, verdicts_by_place
-from cli.dialect import Partial, Report, ServerError, WordState, WordVerdict
 from cli.recite import Exit, Recording, recite_and_report, target_of
 from cli.sample_files import ExpectedWord, Sample, load_samples
 from cli.screen import PlainScreen, SilentScreen, coloured_words, score_table
-from cli.sound_source import pieces, read_file
+from rattil.client.recitation import Partial, Report, ServerError, WordState, WordVerdict
+from rattil.client.sound_source import pieces, read_file
 from shared.recitation.reference.passage import VerseRange, load_passage
-from tests.unit.cli.scripted_server import Visit, scripted_server
+from tests.unit.rattil.client.scripted_server import Visit, scripted_server
 
 FATIHA = VerseRange.parse("1:1-7")
 
@@ -50,6 +50,14 @@ async def test_a_recitation_prints_words_and_score() -> None:
     text = out.getvalue()
     for expected in ("title", "correct", "wrong", "100.0 %"):
         assert expected in text
+
+
+@pytest.mark.parametrize("model", ["default", "accurate"])
+async def test_the_model_is_asked_of_the_server(model: str) -> None:
+    async with scripted_server(recites_well) as server:
+        target = target_of(server.url, FATIHA, model=model)
+        await recite_and_report(target, some_audio(), console()[0], "title")
+        assert [visit.query["model"] for visit in server.visits] == [model]
 
 
 async def test_json_is_one_object() -> None:
@@ -100,8 +108,7 @@ async def test_refusals_and_failures_have_their_codes(capsys: pytest.CaptureFixt
 def test_targets_are_read_from_what_people_write() -> None:
     target = target_of("localhost:8000, http://b:1,wss://c", FATIHA, token="k")
     assert list(target.urls) == ["ws://localhost:8000", "ws://b:1", "wss://c"]
-    assert target.address(1, {}) == "ws://b:1/ws/recite?surah=1&ayah=1&to=7&token=k"
-    assert target.address(2, {"offset": "5"}).endswith("&offset=5")
+    assert (target.surah, target.ayah, target.to, target.token) == (1, 1, 7, "k")
     with pytest.raises(ValueError, match="one sura"):
         target_of("ws://a", VerseRange.parse("112:1-114:6"))
 
@@ -165,6 +172,12 @@ def seen(judged: int = 5, **other: str) -> Seen:
 
 def perfect(words: int = 29) -> tuple[WordVerdict, ...]:
     return tuple(WordVerdict("w", "correct") for _ in range(words))
+
+
+def test_the_score_table_says_which_model_judged() -> None:
+    shown, out = console()
+    shown.print(score_table(Report((), model="rattil-base@0.1.0")))
+    assert "rattil-base@0.1.0" in out.getvalue()
 
 
 def test_a_clean_recitation_may_have_one_small_mistake_but_nothing_wrong() -> None:

@@ -9,6 +9,7 @@ import pytest
 from cli.ports import free_port
 from cli.processes import PortInUse
 from cli.stack import ANY_ROUTER_PORT, USUAL_ROUTER_PORT, Counts, Plan, Ports, groups
+from shared.pools import parse_pools
 
 
 def plan(counts: Counts, host: str = "127.0.0.1", **env: str) -> Plan:
@@ -80,3 +81,26 @@ def test_a_lone_gateway_does_not_wait_for_sessions_to_move(monkeypatch: pytest.M
     assert "DRAIN_SECONDS" not in dict(groups(plan(Counts(gateways=2)), "r"))["gateway"][0].env
     told = dict(groups(plan(Counts(), DRAIN_SECONDS="7"), "r"))["gateway"][0]
     assert told.env["DRAIN_SECONDS"] == "7"
+
+
+def test_every_pool_is_a_group_of_workers_with_a_model_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ASR_THREADS", raising=False)
+    counts = Counts(workers=2, pools=2)
+    pools = parse_pools("fast=rattil-tiny,accurate=rattil-base")
+    made = Plan(counts, Ports.all_free(counts), pools=pools)
+    started = dict(groups(made, "r"))
+    workers = started["worker"]
+    assert [worker.name for worker in workers] == [
+        "worker-fast-1",
+        "worker-fast-2",
+        "worker-accurate-1",
+        "worker-accurate-2",
+    ]
+    assert [(worker.env["ASR_POOL"], worker.env["ASR_MODEL"]) for worker in workers[1:3]] == [
+        ("fast", "rattil-tiny"),
+        ("accurate", "rattil-base"),
+    ]
+    assert len({worker.ready_url for worker in workers}) == 4
+    (gateway,) = started["gateway"]
+    assert gateway.env["POOLS"] == "fast=rattil-tiny,accurate=rattil-base"
+    assert "ASR_POOL" not in gateway.env

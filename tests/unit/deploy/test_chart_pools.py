@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gateway.settings import GatewaySettings
 from tests.unit.deploy.objects import pool, released
 
 
@@ -14,6 +15,19 @@ def test_every_pool_is_a_deployment_that_serves_it() -> None:
     assert objects.variables("worker-fast")["ASR_POOL"] == "fast"
     assert objects.one("Deployment", "worker-accurate")["spec"]["replicas"] == 4
     assert objects.variables("gateway")["ASR_POOL"] == "fast"
+
+
+def test_gateways_know_several_pools_by_their_names_and_models() -> None:
+    pools = {"fast": {}, "accurate": {"model": {"delivery": "pvc", "name": "base", "claimName": "models"}}}
+    objects = released({"pools": pools, "gateway": {"pool": "fast"}})
+    told = objects.variables("gateway")["POOLS"]
+    settings = GatewaySettings(pools=told, asr_pool=objects.variables("gateway")["ASR_POOL"])
+    models = {"accurate": "base", "default": "rattil-tiny", "fast": "rattil-tiny"}
+    assert dict(settings.pool_models) == models
+    assert (settings.default_pool, settings.judging_pool) == ("fast", "accurate")
+    for name in pools:
+        assert objects.variables(f"worker-{name}")["ASR_POOL"] == name
+    assert "POOLS" not in released().variables("gateway")
 
 
 def test_a_pool_of_zero_stays_zero() -> None:

@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 import gateway.app
-from cli.dialect import parse_event
 from gateway.dialects.recite import messages
+from rattil.client.recitation import parse_event
 from shared.errors import RattilError
 from shared.protocol import close_codes
 from shared.recitation.report.report import VerifyReport, WordAnalysis

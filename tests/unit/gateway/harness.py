@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 from urllib.parse import urlencode
@@ -13,15 +13,21 @@ import numpy as np
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
-from gateway.admission.adaptive_window import AdaptiveWindow, adaptive_policy
+from gateway.admission.circuit import CircuitPolicy
+from gateway.admission.circuits import Circuits
 from gateway.admission.lease_keeper import LeaseKeeper
+from gateway.admission.pools import catalogue_of
+from gateway.admission.quality import Quality
 from gateway.admission.router_client import Admission, OpenAdmission
 from gateway.auth.api_keys import Authenticator
 from gateway.connection.registry import ConnectionRegistry
 from gateway.connection.window_encoder import open_encoder
 from gateway.dependencies import GatewayPorts
+from gateway.dialects.deepgram import dialect as deepgram
+from gateway.dialects.openai.realtime import socket as openai_realtime
 from gateway.dialects.recite import dialect as recite
 from gateway.dialects.transcriptions import dialect as transcriptions
+from gateway.dialects.whisperlive import dialect as whisperlive
 from gateway.http import health, metrics
 from gateway.metrics import GatewayMetrics
 from gateway.offline.upload_decoder import open_decoder
@@ -35,10 +41,12 @@ from shared.bus.ports import Claim, ResultFeed, SessionStore, WorkQueue
 from shared.clock import SystemClock
 from shared.errors import BusUnavailable, RattilError
 from shared.ids import Epoch, PoolName, SessionId, TraceId, WorkerId
-from shared.protocol.segments import Segment, SegmentResult
+from shared.protocol.segments import Segment, SegmentResult, TaskOptions
 from shared.recitation.live.feedback import Feedback, WordFeedback
 from shared.recitation.reference.passage import VerseRange, load_passage
 from shared.recitation.report.report import VerifyReport, build_report
+from shared.service.tracing import Tracing, Untraced
+from shared.transcription.recording import Stretch
 from tests.memory.bus import MemoryResultFeed, MemorySessionStore
 from tests.memory.bus_state import MemoryBus
 from tests.memory.work_queue import MemoryWorkQueue
@@ -63,6 +71,7 @@ class ScriptedBatch:
 
     def __init__(self) -> None:
         self.asked: list[tuple[SessionId, Epoch, str]] = []
+        self.judges: list[tuple[PoolName, ...]] = []
         self.forgotten: list[tuple[SessionId, Epoch]] = []
         self.failure: RattilError | None = None
         self.hold = asyncio.Event()
@@ -75,20 +84,63 @@ class ScriptedBatch:
         passage: str,
         trace_id: TraceId | None = None,
         samples: int = 0,
+        pools: Sequence[PoolName] = (),
     ) -> VerifyReport:
         self.asked.append((session_id, epoch, passage))
+        self.judges.append(tuple(pools))
         await self.hold.wait()
         if self.failure is not None:
             raise self.failure
         return report_on(passage)
 
     async def verify_upload(
-        self, pcm16: bytes, passage: str, trace_id: TraceId | None = None
+        self,
+        pcm16: bytes,
+        passage: str,
+        trace_id: TraceId | None = None,
+        pools: Sequence[PoolName] = (),
     ) -> VerifyReport:
         return report_on(passage)
 
     async def forget(self, session_id: SessionId, epoch: Epoch) -> None:
         self.forgotten.append((session_id, epoch))
+
+    async def close(self) -> None:
+        return None
+
+
+class ScriptedTranscriber:
+    """A `BatchTranscriber` that hears what it was told to, or fails; remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.heard: list[Stretch] = [Stretch(0, 1000, "Hello there.", language="en")]
+        self.asked: list[tuple[bytes, TaskOptions]] = []
+        self.pools: list[PoolName] = []
+        self.failure: RattilError | None = None
+        self.hold = asyncio.Event()
+        self.hold.set()
+        self.begun = asyncio.Event()
+        self.left = 0
+        """How many followers were closed, by their client or at the end."""
+
+    async def transcribe(self, pcm16: bytes, options: TaskOptions, pool: PoolName) -> Sequence[Stretch]:
+        return [stretch async for stretch in self.follow(pcm16, options, pool)]
+
+    async def follow(
+        self, pcm16: bytes, options: TaskOptions, pool: PoolName
+    ) -> AsyncGenerator[Stretch, None]:
+        """All stretches, then, when it is let, the failure or the end."""
+        self.asked.append((pcm16, options))
+        self.pools.append(pool)
+        self.begun.set()
+        try:
+            for stretch in self.heard:
+                yield stretch
+            await self.hold.wait()
+            if self.failure is not None:
+                raise self.failure
+        finally:
+            self.left += 1
 
     async def close(self) -> None:
         return None
@@ -268,6 +320,7 @@ class Gateway:
         feed: ResultFeed,
         batch: ScriptedBatch,
         admission: Admission,
+        tracing: Tracing | None = None,
         **overrides: Any,
     ) -> None:
         defaults: dict[str, Any] = {
@@ -278,6 +331,7 @@ class Gateway:
         }
         settings = GatewaySettings(**(defaults | overrides))
         self.batch = batch
+        self.transcriber = ScriptedTranscriber()
         gateway_metrics = GatewayMetrics(CollectorRegistry())
         self.ports = GatewayPorts(
             settings=settings,
@@ -289,8 +343,9 @@ class Gateway:
                 admission, settings.lease_renew_s, settings.refusal_memory_s, metrics=gateway_metrics
             ),
             batch=batch,
+            transcriber=self.transcriber,
             auth=Authenticator(settings.api_keys),
-            adaptive=AdaptiveWindow(adaptive_policy(settings)),
+            quality=Quality(settings, catalogue_of(settings), gateway_metrics),
             metrics=gateway_metrics,
             connections=ConnectionRegistry(
                 settings.max_connections,
@@ -302,11 +357,17 @@ class Gateway:
             encoder=open_encoder(settings),
             speech=LoudnessDetector(),
             usage=UsageMeter(MemoryUsage(), SystemClock(), gateway_metrics),
+            models=catalogue_of(settings),
+            circuits=Circuits(CircuitPolicy(settings.circuit_failures), SystemClock(), gateway_metrics),
+            tracing=tracing or Untraced(),
         )
         app = Starlette(
             routes=[
                 *recite.routes(self.ports),
                 *transcriptions.routes(self.ports),
+                *deepgram.routes(self.ports),
+                *whisperlive.routes(self.ports),
+                *openai_realtime.routes(self.ports),
                 *health.routes(self.ports),
                 *metrics.routes(self.ports),
             ]
@@ -318,6 +379,21 @@ class Gateway:
         """A client of `/v1/audio/transcriptions/stream`."""
         asked = "&".join(f"{name}={value}" for name, value in query.items())
         client = Client(self.app, f"{transcriptions.PATH}?{asked}")
+        self.clients.append(client)
+        return client
+
+    def listen(self, **query: object) -> Client:
+        """A client of `/v1/listen`, by default with PCM16 at 16 kHz."""
+        asked: dict[str, object] = {"encoding": "linear16", "sample_rate": 16_000} | query
+        chosen = {name: value for name, value in asked.items() if value is not None}
+        client = Client(self.app, f"{deepgram.PATH}?{urlencode(chosen, doseq=True)}")
+        self.clients.append(client)
+        return client
+
+    def realtime(self, headers: Sequence[tuple[str, str]] = (), **query: object) -> Client:
+        """A client of `/v1/realtime`."""
+        asked: dict[str, object] = {"intent": "transcription"} | query
+        client = Client(self.app, f"{openai_realtime.PATH}?{urlencode(asked)}", headers)
         self.clients.append(client)
         return client
 

@@ -86,3 +86,41 @@ def test_damaged_bytes_are_a_bad_request(data: bytes) -> None:
 def test_foreign_deliveries_are_a_bad_request(frame: bytes) -> None:
     with pytest.raises(BadRequest):
         codec.decode_delivery(frame)
+
+
+class SegmentBefore(msgspec.Struct, frozen=True):
+    """A segment as workers before traces read it."""
+
+    session_id: SessionId
+    connection_id: ConnectionId
+    epoch: Epoch
+    seq: int
+    start_sample: int
+    samples: int
+    audio: bytes
+    pool: PoolName
+    trace_id: TraceId
+    created_ms: int
+    deadline_ms: int
+    codec: str = "pcm16"
+    priority: str = "partial"
+    options: TaskOptions = TaskOptions()
+    v: int = 1
+
+
+def test_a_traced_segment_is_read_by_workers_that_know_no_traces() -> None:
+    traced = msgspec.structs.replace(SEGMENT, traceparent=f"00-{'a' * 32}-{'b' * 16}-01")
+    read = msgspec.msgpack.decode(codec.encode_segment(traced), type=SegmentBefore)
+    fields = SegmentBefore.__struct_fields__
+    assert [getattr(read, name) for name in fields] == [getattr(SEGMENT, name) for name in fields]
+    assert codec.decode_segment(codec.encode_segment(traced)) == traced
+
+
+def test_a_segment_of_a_gateway_that_knows_no_traces_is_read() -> None:
+    before = SegmentBefore(*(getattr(SEGMENT, name) for name in SegmentBefore.__struct_fields__))
+    assert codec.decode_segment(msgspec.msgpack.encode(before)) == SEGMENT
+
+
+def test_what_is_not_traced_costs_no_byte() -> None:
+    assert "traceparent" not in msgspec.msgpack.decode(codec.encode_segment(SEGMENT))
+    assert "traceparent" not in msgspec.msgpack.decode(codec.encode_result(RESULT))

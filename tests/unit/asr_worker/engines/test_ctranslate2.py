@@ -280,7 +280,8 @@ def test_the_confidence_curves_of_the_card_travels_with_every_result(tmp_path: P
         created_ms=0,
         deadline_ms=0,
     )
-    result = heard(segment, EngineOutput(), Stages(0), WorkerId("w"), engine.capabilities)
+    item = EngineItem(np.zeros(RATE, np.float32))
+    result = heard(segment, item, EngineOutput(), Stages(0), WorkerId("w"), engine.capabilities)
     engine.close()
     assert decode_result(encode_result(result)).confidence_curves.accepted == ((0.5, 0.8), (0.9, 1.0))
     assert hearing_of(result).confidence_curves.accepted == ((0.5, 0.8), (0.9, 1.0))
@@ -326,3 +327,21 @@ def test_broken_files_are_named(tmp_path: Path) -> None:
     (directory / "model.bin").write_bytes(b"rubbish")
     with pytest.raises(ModelNotUsable, match="cannot load"):
         CTranslate2Engine(directory, ONE_THREAD)
+
+
+# -- a language that nobody named -----------------------------------------------------------------
+def test_a_stock_model_finds_the_language_out(stock: CTranslate2Engine) -> None:
+    items = [EngineItem(_noise(2.0, seed), TaskOptions("")) for seed in (1, 2)]
+    named = EngineItem(_noise(2.0, 1), TaskOptions("ar"))
+    first, second, arabic = stock.decode([*items, named])
+    assert isinstance(first, EngineOutput)
+    assert isinstance(second, EngineOutput)
+    assert isinstance(arabic, EngineOutput)
+    assert {first.language, second.language} <= {"ar", "en"}
+    assert arabic.language == "ar"
+    # A batch-mate changes nothing, and a language found is as good as one named.
+    (alone,) = stock.decode([items[0]])
+    (asked,) = stock.decode([EngineItem(_noise(2.0, 1), TaskOptions(first.language))])
+    assert isinstance(alone, EngineOutput)
+    assert isinstance(asked, EngineOutput)
+    assert (first.text, first.language) == (alone.text, alone.language) == (asked.text, asked.language)

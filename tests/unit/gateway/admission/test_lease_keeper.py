@@ -76,7 +76,7 @@ async def test_whatever_fails_renewal_goes_on_and_it_is_seen(failure: Exception)
     await keeper.admit(_ask())
     router.failures = [failure]
     with capture_logs() as logged:
-        renewing = asyncio.create_task(keeper.run(POOL, lambda load: None))
+        renewing = asyncio.create_task(keeper.run([POOL], lambda pool, load: None))
         await eventually(lambda: len(router.renewals) >= 4)
         assert not renewing.done()
         await stop([renewing])
@@ -97,7 +97,7 @@ async def test_an_outage_is_told_once_and_its_end() -> None:
     await keeper.admit(_ask())
     router.failures = [RouterUnavailable("away") for _ in range(5)]
     with capture_logs() as logged:
-        renewing = asyncio.create_task(keeper.run(POOL, lambda load: None))
+        renewing = asyncio.create_task(keeper.run([POOL], lambda pool, load: None))
         await eventually(lambda: len(router.renewals) >= 8)
         await stop([renewing])
     assert [entry["event"] for entry in logged] == ["leases_not_renewed", "leases_renewed_again"]

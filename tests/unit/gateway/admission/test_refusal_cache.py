@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import pytest
 
 from gateway.admission.lease_keeper import LeaseKeeper
+from gateway.admission.pools import PoolStatus
 from gateway.admission.refusal_cache import RefusalCache
 from gateway.admission.router_client import OpenAdmission
 from gateway.connection.dialect import Frame
@@ -26,7 +27,7 @@ from shared.protocol.workers import AdmitRequest, HeldLease, Lease, RenewReply
 from shared.recitation.reference.passage import VerseRange, load_passage
 from tests.unit.gateway.harness import eventually, stop, world
 
-POOL = PoolName("default")
+POOL, OTHER = PoolName("default"), PoolName("other")
 HERE = ConnectionId("c1")
 
 
@@ -55,8 +56,8 @@ class FullAdmission(OpenAdmission):
             raise RouterUnavailable("away")
         return await super().renew(held)
 
-    async def utilisation(self, pool: PoolName) -> float:
-        return self.load
+    async def pools(self) -> Sequence[PoolStatus]:
+        return (PoolStatus(POOL, workers=1, utilisation=self.load),)
 
 
 def _ask(session_id: SessionId) -> AdmitRequest:
@@ -111,9 +112,9 @@ async def test_a_slot_given_back_opens_the_door_at_once() -> None:
     with pytest.raises(NoCapacity):
         await leases.admit(_ask(SessionId("session-2")))
     with pytest.raises(NoCapacity):
-        leases.expect_room()
+        leases.expect_room(POOL)
     await leases.release(SessionId("session-1"), HERE)
-    leases.expect_room()
+    leases.expect_room(POOL)
 
 
 async def test_after_the_time_the_router_is_asked_again() -> None:
@@ -123,9 +124,9 @@ async def test_after_the_time_the_router_is_asked_again() -> None:
         with pytest.raises(NoCapacity):
             await leases.admit(_ask(SessionId("session-1")))
         with pytest.raises(NoCapacity):
-            leases.expect_room()
+            leases.expect_room(POOL)
         clock.advance(1.1)
-        leases.expect_room()
+        leases.expect_room(POOL)
     assert len(admission.asked) == 3
 
 
@@ -151,21 +152,30 @@ async def test_when_a_crowd_leaves_every_slot_goes_back_a_few_at_a_time() -> Non
 
 
 async def test_the_load_of_the_pool_is_told_with_every_renewal() -> None:
-    admission, told = FullAdmission(1), list[float]()
+    admission, told = FullAdmission(1), list[tuple[PoolName, float]]()
     admission.load, admission.away = 0.75, True
     leases = LeaseKeeper(admission, 0.001)
     await leases.admit(_ask(SessionId("session-1")))
-    renewing = asyncio.create_task(leases.run(POOL, told.append))
+    renewing = asyncio.create_task(leases.run([POOL, OTHER], lambda pool, load: told.append((pool, load))))
     await asyncio.sleep(0.01)
     assert told == []
     admission.away = False
     await eventually(lambda: len(told) >= 2)
     await stop([renewing])
-    assert set(told) == {0.75}
+    assert set(told) == {(POOL, 0.75), (OTHER, 0.0)}
     admission.room = 0
     with pytest.raises(NoCapacity):
         await leases.admit(_ask(SessionId("session-2")))
-    assert told[-1] == 1.0
+    assert told[-1] == (POOL, 1.0)
+
+
+async def test_a_full_pool_refuses_nobody_who_asks_for_another_one() -> None:
+    leases = LeaseKeeper(FullAdmission(0), 8.0, 1.0, ManualClock())
+    with pytest.raises(NoCapacity):
+        await leases.admit(_ask(SessionId("session-1")))
+    with pytest.raises(NoCapacity):
+        leases.expect_room(POOL)
+    leases.expect_room(OTHER)
 
 
 # -- the whole gateway -----------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
+from gateway.admission.circuit import Circuit, CircuitPolicy, CircuitState
 from gateway.admission.router_client import Admission, HttpAdmission, OpenAdmission
 from session_router.app import Router, build_router
 from session_router.settings import RouterSettings
@@ -55,7 +56,9 @@ class Routers(httpx.AsyncBaseTransport):
 @pytest.fixture
 def routers() -> Routers:
     found = Routers()
-    found.registry.heartbeat(WorkerReport(WorkerId("w1"), PoolName("default"), "ready", 1))
+    found.registry.heartbeat(
+        WorkerReport(WorkerId("w1"), PoolName("default"), "ready", 1, models=("rattil-tiny@0.5.0",))
+    )
     return found
 
 
@@ -191,10 +194,11 @@ async def test_workers_ready(admission: HttpAdmission) -> None:
     assert await admission.workers_ready() == 1
 
 
-async def test_utilisation_of_a_pool(admission: HttpAdmission) -> None:
+async def test_pools_with_their_load_and_models(admission: HttpAdmission) -> None:
     await admission.admit(AdmitRequest(ONE, HOLDER))
-    assert await admission.utilisation(PoolName("default")) == 1.0
-    assert await admission.utilisation(PoolName("huge")) == 0.0
+    (pool,) = await admission.pools()
+    assert (pool.pool, pool.workers, pool.utilisation) == ("default", 1, 1.0)
+    assert pool.models == ("rattil-tiny@0.5.0",)
 
 
 @pytest.mark.parametrize("urls", [[], ["router:8100"]])
@@ -210,5 +214,39 @@ async def test_open_admission_lets_everybody_in() -> None:
     assert len((await admission.renew([_held(ONE)])).leases) == 1
     await admission.release(ONE, HOLDER)
     assert await admission.workers_ready() == 1
-    assert await admission.utilisation(PoolName("large")) == 0.0
+    assert await admission.pools() == ()
+    await admission.close()
+
+
+async def test_routers_that_are_away_are_not_asked_by_every_newcomer() -> None:
+    routers, clock = Routers(), ManualClock()
+    routers.registry.heartbeat(WorkerReport(WorkerId("w1"), PoolName("default"), "ready", 1))
+    circuit = Circuit(CircuitPolicy(failures=3), clock)
+    admission = HttpAdmission(["http://a", "http://b"], circuit=circuit, transport=routers)
+    routers.broken = {name: httpx.ConnectError("away") for name in ("a", "b")}
+    for _ in range(3):
+        with pytest.raises(RouterUnavailable):
+            await admission.admit(AdmitRequest(ONE, HOLDER))
+    asked = len(routers.asked)
+    with pytest.raises(RouterUnavailable) as refused:
+        await admission.admit(AdmitRequest(ONE, HOLDER))
+    assert len(routers.asked) == asked
+    assert refused.value.retry_after_s is not None
+    with pytest.raises(RouterUnavailable):
+        await admission.renew([_held(TWO)])  # a session that lives asks all the same
+    assert len(routers.asked) == asked + 2
+    routers.broken = {}
+    assert await admission.workers_ready() == 1  # as the turn of renewals does, every few seconds
+    assert (await admission.admit(AdmitRequest(ONE, HOLDER))).pool == "default"
+    await admission.close()
+
+
+async def test_a_refusal_is_an_answer() -> None:
+    routers = Routers()
+    circuit = Circuit(CircuitPolicy(failures=1), ManualClock())
+    admission = HttpAdmission(["http://a", "http://b"], circuit=circuit, transport=routers)
+    for _ in range(3):
+        with pytest.raises(NoWorker):
+            await admission.admit(AdmitRequest(ONE, HOLDER))
+    assert circuit.state is CircuitState.CLOSED
     await admission.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.auth.api_keys import Authenticator, parse_api_keys
+from gateway.auth.api_keys import Authenticator, chosen_subprotocol, parse_api_keys
 from shared.errors import Unauthorised
 
 
@@ -16,6 +16,9 @@ from shared.errors import Unauthorised
         ({}, {"token": "k1"}, (), "acme"),
         ({}, {}, ("rattil.v1", "rattil.key.k2"), "default"),
         ({}, {}, ("rattil.v1", "rattil.key64.azI"), "default"),
+        ({"authorization": "Token k1"}, {}, (), "acme"),
+        ({}, {}, ("token", "k2"), "default"),
+        ({}, {}, ("bearer", "k1"), "acme"),
         ({}, {}, ("rattil.v1", "rattil.key64.cy90PQ"), "slashed"),
     ],
 )
@@ -29,6 +32,14 @@ def test_keys_are_found_wherever_clients_can_put_them(
 def test_any_other_key_is_refused(key: str) -> None:
     with pytest.raises(Unauthorised, match="API key"):
         Authenticator("acme=k1,k2").tenant({}, {"token": key})
+
+
+@pytest.mark.parametrize(
+    ("offered", "chosen"),
+    [((), None), (("token", "k1"), "token"), (("rattil.v1", "rattil.key.k1"), "rattil.v1"), (("k1",), None)],
+)
+def test_no_key_is_sent_back(offered: tuple[str, ...], chosen: str | None) -> None:
+    assert chosen_subprotocol(offered) == chosen
 
 
 @pytest.mark.parametrize("key64", ["", "a", "====", "azI%", "_____w", "é"])

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
+from gateway.admission.circuit import CircuitState
 from gateway.admission.router_client import OpenAdmission
 from shared.bus.limits import BusLimits
 from shared.errors import BusUnavailable, NoCapacity, RattilError, RouterUnavailable, Unavailable
@@ -355,3 +356,41 @@ async def test_a_control_redis_that_stays_away_asks_for_a_resume() -> None:
         closed = await client.rest()
     assert closed.code == BUS_AWAY.code
     assert client.events[-1]["code"] == "bus_unavailable"
+
+
+async def test_the_next_try_of_a_live_session_ends_the_refusals() -> None:
+    async with world() as w:
+        gateway = w.gateway(bus_grace_s=30, circuit_failures=3)
+        client = gateway.connect()
+        await client.until("ready")
+        circuit = gateway.ports.circuits.bus(client.events[0]["session_id"])
+        w.bus.cut()
+        await client.stream(PCM[:100_000])
+        await eventually(lambda: circuit.state is CircuitState.OPEN)
+        w.bus.mend()
+        await eventually(lambda: circuit.state is CircuitState.CLOSED)
+        await gateway.connect().until("ready")
+        await client.stream(PCM[100_000:])
+        await client.send("end")
+        assert (await client.rest()).code == 1000
+    assert client.seqs == list(range(len(client.seqs)))
+
+
+async def test_a_refusal_without_asking_says_when_to_come_back_and_a_resume_is_never_held_back() -> None:
+    async with world() as w:
+        gateway = w.gateway(circuit_failures=3)
+        first = gateway.connect()
+        await first.stream(PCM[:100_000])
+        await first.until("ack")
+        await first.leave()
+        w.bus.cut()
+        for _ in range(3):
+            assert (await gateway.connect().rest()).code == BUS_AWAY.code
+        w.bus.mend()
+        held_back = gateway.connect()
+        assert (await held_back.rest()).code == BUS_AWAY.code
+        (error,) = held_back.events
+        assert error["code"] == "bus_unavailable"
+        assert 0 < error["retry_after_s"] <= 1
+        back = gateway.connect(session_id=first.events[0]["session_id"], last_seq=-1, offset=0)
+        assert (await back.until("ready"))["resumed"] is True

@@ -97,7 +97,7 @@ async def test_new_connections_take_the_adapted_window_and_live_ones_keep_theirs
         gateway = w.gateway(adaptive=True, adaptive_samples=1)
         first = gateway.connect()
         assert (await first.until("ready"))["window_seconds"] == 2.5
-        gateway.ports.adaptive.observe(2000)
+        gateway.ports.quality.observe(gateway.ports.models.default, 2000)
         second = gateway.connect()
         assert (await second.until("ready"))["window_seconds"] == 3.0
         await first.stream(speech.recite(range(6)))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from shared.hearing import HeardWord
 from shared.protocol.segments import Segment, SegmentResult
+from tests.unit.audio.recordings import wav_file
 from tests.unit.gateway import speech
 from tests.unit.gateway.harness import Client, Gateway, eventually, world
 
@@ -147,7 +148,7 @@ async def test_options_reach_the_engine_and_never_a_neighbour() -> None:
         ({"encoding": "webm_opus", "sample_rate": 16000}, "bad_audio"),
         ({"channels": 9}, "bad_request"),
         ({"language": "English"}, "bad_request"),
-        ({"model": "huge"}, "bad_request"),
+        ({"model": "huge"}, "unknown_model"),
         ({"interim_results": "maybe"}, "bad_request"),
         ({"endpoint_ms": 5}, "bad_request"),
         ({"vocabulary": "x" * 501}, "bad_request"),
@@ -205,6 +206,26 @@ async def test_any_format_is_heard_as_the_same_words(encoding: str) -> None:
         events = await transcribe(client, sent)
     assert events[-1]["transcript"] == "loud loud"
     assert client.of("ack")[-1]["offset"] <= len(samples) * rate // 16_000
+
+
+@pytest.mark.parametrize("encoding", ["pcm_s16le", "mulaw", "container"])
+async def test_audio_after_the_end_is_left_out_in_every_format(encoding: str) -> None:
+    rate = {} if encoding == "container" else {"sample_rate": 8000}
+    sent = {
+        "pcm_s16le": np.frombuffer(PCM, "<i2")[::2].tobytes(),
+        "mulaw": _mulaw(np.frombuffer(PCM, "<i2")[::2].copy()),
+        "container": wav_file(PCM, 16_000, 1),
+    }[encoding]
+    async with world(listen=by_loudness) as w:
+        client = w.gateway(max_buffer_s=60).transcribe(encoding=encoding, **rate)
+        w.worker.working.clear()
+        await client.stream(sent)
+        await client.send("end")
+        await client.stream(sent)
+        await client.send("end")
+        w.worker.working.set()
+        assert (await client.rest()).code == 1000
+    assert client.events[-1]["transcript"] == "loud loud"
 
 
 async def test_a_session_in_another_format_goes_on_where_it_was_acknowledged() -> None:

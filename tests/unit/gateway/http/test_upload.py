@@ -9,7 +9,7 @@ import pytest
 from starlette.requests import Request
 from starlette.types import Message
 
-from gateway.http.upload import UploadLimits, read_upload
+from gateway.http.upload import UploadLimits, read_form
 from gateway.settings import GatewaySettings
 from shared.errors import UploadTooSlow
 
@@ -34,13 +34,13 @@ def _request(chunks: list[bytes]) -> Request:
 async def test_a_body_that_stops_is_refused_at_the_deadline() -> None:
     limits = UploadLimits(LIMITS.max_bytes, timeout_s=0.05, min_rate=0, grace_s=0)
     with pytest.raises(UploadTooSlow, match=r"did not arrive within 0\.05 s"):
-        await read_upload(_request([HEAD, bytes(1000)]), limits)
+        await read_form(_request([HEAD, bytes(1000)]), limits, "audio")
 
 
 async def test_a_body_below_the_least_rate_is_refused_before_the_deadline() -> None:
     limits = UploadLimits(LIMITS.max_bytes, timeout_s=60, min_rate=1e9, grace_s=0.05)
     with pytest.raises(UploadTooSlow, match="slower than 1e\\+09 bytes a second"):
-        await read_upload(_request([HEAD, bytes(1000)]), limits)
+        await read_form(_request([HEAD, bytes(1000)]), limits, "audio")
 
 
 @pytest.mark.parametrize(

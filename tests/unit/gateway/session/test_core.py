@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gateway.interpreters.recitation.interpreter import RecitationInterpreter
 from gateway.session.core import CorePolicy, SessionCore, SessionIdentity
 from gateway.session.effects import Effect, Emit, Finish, Store
-from gateway.session.events import AudioSafe, Event, Heard, SegmentFailed
+from gateway.session.events import AudioSafe, Event, Flushed, Heard, SegmentFailed
 from gateway.session.fixed_windows import FixedWindows
 from gateway.session.reorder import ReorderBuffer
 from gateway.session.segmenter import Position, Window, WindowPolicy
@@ -131,6 +131,37 @@ def test_one_event_per_segment_then_finish_once() -> None:
     )
     assert EXPECTED.finished == 1
     assert EXPECTED.record.ended
+
+
+def test_a_flush_is_told_once_all_before_it_has_its_events() -> None:
+    driver = Driver(new_core())
+    driver.do(driver.core.accept_audio(recite([0, 1, 2])))
+    driver.do(driver.core.flush())
+    driver.do(driver.core.flush())
+    assert not any(isinstance(event, Flushed) for event in driver.events)
+    driver.answer_all()
+    assert [type(event) for event in driver.events if not isinstance(event, AudioSafe)] == [Heard, Flushed]
+    driver.do(driver.core.accept_audio(recite([3, 4])))
+    driver.do(driver.core.end())
+    driver.answer_all()
+    assert sum(isinstance(event, Flushed) for event in driver.events) == 1
+
+
+def test_a_flush_with_nothing_before_it_is_told_at_once() -> None:
+    driver = Driver(new_core())
+    driver.do(driver.core.flush())
+    assert [type(event) for event in driver.events] == [Flushed]
+
+
+def test_a_flush_just_before_the_end_is_told_after_the_last_result() -> None:
+    driver = Driver(new_core(max_queue=1))
+    driver.do(driver.core.accept_audio(recite(range(9))))
+    driver.do(driver.core.flush())
+    driver.do(driver.core.end())
+    driver.answer_all()
+    kinds = [type(event) for event in driver.events if not isinstance(event, AudioSafe)]
+    assert kinds[-1] is Flushed
+    assert kinds.count(Flushed) == driver.finished == 1
 
 
 def test_at_the_bound_windows_are_kept_and_busy_is_said() -> None:

@@ -110,3 +110,15 @@ def test_every_sample_is_stored_once(lengths: list[int], confirms: list[float]) 
     assert windows[-1].after.ended
     assert all(window.pcm.endswith(window.fresh) for window in windows)
     assert all(len(window.pcm) // 2 <= LONGEST for window in windows)
+
+
+def test_silence_within_short_windows_is_cut_once() -> None:
+    """A window that is cut at its quietest moment always gets on, however short windows may be."""
+    longest = 2 * SAMPLE_RATE
+    segmenter = GrowingWindow(Position(longest, longest), POLICY)
+    segmenter.feed(bytes(2 * 6 * SAMPLE_RATE))
+    windows: list[Window] = []
+    while (window := segmenter.cut()) and len(windows) < 100:
+        windows.append(window)
+    assert len(windows) < 10
+    assert windows[-1].after.cut > 4 * SAMPLE_RATE

@@ -22,7 +22,7 @@ def noise(seconds: float) -> bytes:
 
 def speech_at(*spans: tuple[float, float], seconds: float) -> list[float]:
     """What a perfect detector says of every whole frame."""
-    frames = [i * FRAME / SAMPLE_RATE for i in range(int(seconds * SAMPLE_RATE) // FRAME)]
+    frames = [i * FRAME / SAMPLE_RATE for i in range(round(seconds * SAMPLE_RATE) // FRAME)]
     return [1.0 if any(begin <= at < end for begin, end in spans) else 0.0 for at in frames]
 
 
@@ -87,6 +87,36 @@ def test_a_flush_ends_the_utterance_at_once() -> None:
     looks = [window for window in cut_all(segmenter) if window.seq is not None]
     assert [window.final for window in looks] == [True]
     assert looks[0].after.cut == round(1.5 * SAMPLE_RATE)
+
+
+def flush_waits(segmenter: Utterances) -> bool:
+    return segmenter.flush_requested
+
+
+def test_a_flush_waits_for_what_the_detector_has_not_judged_yet() -> None:
+    segmenter, spoken = Utterances(Position(STEP, LONGEST), POLICY), speech_at((0.5, 2.0), seconds=2)
+    segmenter.feed(noise(2))
+    segmenter.flush()
+    for probability in spoken:
+        assert flush_waits(segmenter)
+        assert not [window for window in cut_all(segmenter) if window.final]
+        segmenter.note_speech([probability])
+    looks = [window for window in cut_all(segmenter) if window.seq is not None]
+    assert [(window.final, window.after.cut) for window in looks] == [(True, 2 * SAMPLE_RATE)]
+    assert not flush_waits(segmenter)
+
+
+def test_a_flush_in_silence_is_done_once_it_is_judged_and_cuts_nothing_that_comes_later() -> None:
+    segmenter = Utterances(Position(STEP, LONGEST), POLICY)
+    segmenter.feed(noise(0.5))
+    segmenter.flush()
+    assert flush_waits(segmenter)
+    segmenter.note_speech(speech_at(seconds=0.5))
+    assert [window.seq for window in cut_all(segmenter)] == [None]
+    assert not flush_waits(segmenter)
+    segmenter.feed(noise(1.5))
+    segmenter.note_speech([1.0] * (int(1.5 * SAMPLE_RATE) // FRAME))
+    assert [window.final for window in cut_all(segmenter)] == [False]
 
 
 def test_the_end_waits_for_what_the_detector_has_not_judged_yet() -> None:

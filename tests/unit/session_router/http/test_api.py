@@ -192,6 +192,7 @@ async def test_capacity_and_workers_are_shown(new_bench: NewBench) -> None:
         "queue_depth": 0,
         "oldest_age_ms": 0,
         "desired_replicas": 1,
+        "models": [],
     }
     pools = (await bench.client.get("/v1/capacity")).json()["pools"]
     assert [pool["pool"] for pool in pools] == ["default", "large"]

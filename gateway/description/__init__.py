@@ -1,0 +1,1 @@
+"""What the gateway says of its own interface: OpenAPI of its HTTP routes, AsyncAPI of its dialects."""

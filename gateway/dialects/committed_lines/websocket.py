@@ -1,0 +1,116 @@
+"""The same over WebSocket, on `STREAM_WS_PORT`: JSON instead of lines. Only translates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket
+
+from gateway.connection.dialect import Command, Frame, Input
+from gateway.connection.session_plan import SessionRequest
+from gateway.dependencies import GatewayPorts
+from gateway.dialects.committed_lines.dialect import stream_request
+from gateway.dialects.committed_lines.lines import CommittedLines
+from gateway.dialects.query import Query
+from gateway.dialects.recite.commands import BadMessage
+from gateway.session.events import (
+    Event,
+    FinishFailed,
+    Flushed,
+    Heard,
+    Notice,
+    Opened,
+    SegmentFailed,
+    Trouble,
+)
+from gateway.session.interpreter import Finding
+from gateway.transport.websocket_endpoint import serve_websocket
+from shared.audio.formats import SAMPLE_RATE
+
+_COMMANDS = {"flush": Command.FLUSH, "end": Command.END}
+
+
+class Ready(msgspec.Struct, frozen=True, tag="ready"):
+    """Send audio: PCM16, mono, at this rate."""
+
+    sample_rate: int = SAMPLE_RATE
+
+
+class Final(msgspec.Struct, frozen=True, tag="final"):
+    """Words that stand and are never taken back; times in ms of the session."""
+
+    beg_ms: int
+    end_ms: int
+    text: str
+
+
+class FlushDone(msgspec.Struct, frozen=True, tag="flushed"):
+    """Everything that came before `flush` has been answered."""
+
+
+class Error(msgspec.Struct, frozen=True, tag="error"):
+    """What went wrong."""
+
+    code: str
+    message: str
+
+
+ServerMessage = Ready | Final | FlushDone | Error
+
+_encoder = msgspec.json.Encoder()
+
+
+class CommittedMessagesDialect:
+    """One connection's translator."""
+
+    name = "committed_messages"
+    binary_is_audio = True
+
+    def __init__(self) -> None:
+        self._lines = CommittedLines()
+
+    def read(self, frame: Frame) -> Sequence[Input]:
+        if isinstance(frame, bytes):
+            return (frame,)
+        command = _COMMANDS.get(frame.strip().lower())
+        if command is None:
+            raise BadMessage(
+                f"{frame.strip()[:40]!r} is no command; send flush or end; audio goes into binary frames"
+            )
+        return (command,)
+
+    def write(self, event: Event) -> Sequence[Frame]:
+        return [_encoder.encode(message).decode() for message in self._messages(event)]
+
+    def _messages(self, event: Event) -> Sequence[ServerMessage]:
+        if isinstance(event, Heard):
+            return self._final(event.finding)
+        if isinstance(event, SegmentFailed):
+            return (Error(event.code or event.outcome, event.message), *self._final(event.finding))
+        if isinstance(event, Opened):
+            return (Ready(),)
+        if isinstance(event, Flushed):
+            return (FlushDone(),)
+        if isinstance(event, Trouble | FinishFailed | Notice):
+            return (Error(event.code, event.message),)
+        return ()
+
+    def _final(self, finding: Finding | None) -> Sequence[Final]:
+        line = self._lines.of(finding) if finding is not None else None
+        return () if line is None else (Final(*line),)
+
+
+def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
+    """Every path of `STREAM_WS_PORT`."""
+
+    async def stream(websocket: WebSocket) -> None:
+        dialect = CommittedMessagesDialect()
+
+        def request(_query: Query, tenant: str) -> SessionRequest:
+            return stream_request(ports, dialect.name, tenant)
+
+        await serve_websocket(ports, websocket, dialect, request)
+
+    return [WebSocketRoute("/{path:path}", stream)]

@@ -1,0 +1,1 @@
+"""`/v1/listen`: live transcription as Deepgram's clients speak it."""

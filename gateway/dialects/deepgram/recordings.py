@@ -1,0 +1,165 @@
+"""`POST /v1/listen`: a recording to text. The body is the file, as it is."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from prometheus_client import Counter
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gateway.dependencies import GatewayPorts
+from gateway.dialects.deepgram.messages import ModelInfo, Word, timestamp
+from gateway.dialects.deepgram.parameters import RecordingOptions, read_recording_options
+from gateway.dialects.deepgram.refusals import denial
+from gateway.dialects.deepgram.words import confidence_of, words_of
+from gateway.http.answers import json_response
+from gateway.http.uploads import Uploads
+from shared.audio.formats import SAMPLE_RATE
+from shared.errors import BadRequest, RattilError
+from shared.ids import PoolName, new_connection_id
+from shared.service import http_json
+from shared.service.logging import get_logger
+from shared.transcription.recording import Stretch, spoken_language, whole_text
+from shared.transcription.subtitles import cues
+
+PATH = "/v1/listen"
+_log = get_logger(__name__)
+
+
+class Alternative(msgspec.Struct, frozen=True):
+    transcript: str
+    confidence: float
+    words: tuple[Word, ...]
+
+
+class Channel(msgspec.Struct, frozen=True):
+    """`detected_language`: where `detect_language` asked for it."""
+
+    alternatives: tuple[Alternative, ...]
+    detected_language: str | UnsetType = UNSET
+
+
+class Utterance(msgspec.Struct, frozen=True):
+    """A sentence, or as much of one as fits on a screen; times in seconds."""
+
+    start: float
+    end: float
+    confidence: float
+    channel: int
+    transcript: str
+    words: tuple[Word, ...]
+    id: str
+
+
+class Results(msgspec.Struct, frozen=True):
+    channels: tuple[Channel, ...]
+    utterances: tuple[Utterance, ...] | UnsetType = UNSET
+
+
+class Metadata(msgspec.Struct, frozen=True):
+    """`sha256`: of the file as it was sent. `duration`: in seconds."""
+
+    transaction_key: str
+    request_id: str
+    sha256: str
+    created: str
+    duration: float
+    channels: int
+    models: tuple[str, ...]
+    model_info: Mapping[str, ModelInfo]
+
+
+class Answer(msgspec.Struct, frozen=True):
+    metadata: Metadata
+    results: Results
+
+
+def routes(ports: GatewayPorts, uploads: Uploads) -> list[Route]:
+    """The one route of recordings."""
+    return [Route(PATH, RecordingEndpoint(ports, uploads).answer, methods=["POST"])]
+
+
+class RecordingEndpoint:
+    """Counts what becomes of the requests."""
+
+    def __init__(self, ports: GatewayPorts, uploads: Uploads) -> None:
+        self._ports = ports
+        self._uploads = uploads
+        self._outcomes = Counter(
+            "rattil_gateway_listen_recordings_total",
+            "POST /v1/listen requests, by outcome code.",
+            ["code"],
+            registry=ports.metrics.registry,
+        )
+
+    async def answer(self, request: Request) -> Response:
+        try:
+            tenant = self._ports.auth.tenant(request.headers, request.query_params)
+            with self._uploads.place(request, tenant):
+                response = await self._transcribe(request, tenant)
+        except RattilError as error:
+            self._outcomes.labels(error.code).inc()
+            if http_json.status_of(error) >= 500:
+                _log.warning("request_failed", path=PATH, code=error.code, reason=error.message)
+            return denial(error)
+        except ClientDisconnect:
+            self._outcomes.labels("aborted").inc()
+            return Response(status_code=400)  # nobody is there to read it
+        self._outcomes.labels("ok").inc()
+        return response
+
+    async def _transcribe(self, request: Request, tenant: str) -> Response:
+        ports, asked = self._ports, request.query_params
+        terms = [*asked.getlist("keyterm"), *asked.getlist("keywords")]
+        options = read_recording_options(dict(asked), terms, ports.settings)
+        if request.headers.get("content-type", "").startswith("application/json"):
+            raise BadRequest("recordings are not fetched from a url; send the file itself as the body")
+        file = await self._uploads.read_whole(request)
+        created = timestamp(ports.clock.wall_ms())
+        pcm16 = (await ports.decoder.decode(file)).pcm16
+        pool = PoolName(options.pool) or ports.models.default
+        heard = await ports.transcriber.transcribe(pcm16, options.task, pool)
+        samples, text = len(pcm16) // 2, whole_text(heard)
+        ports.usage.count(tenant, pool, samples=samples, sessions=1, words=len(text.split()))
+        request_id, model = str(new_connection_id()), options.pool or "default"
+        metadata = Metadata(
+            transaction_key="deprecated",
+            request_id=request_id,
+            sha256=hashlib.sha256(file).hexdigest(),
+            created=created,
+            duration=round(samples / SAMPLE_RATE, 3),
+            channels=1,
+            models=(model,),
+            model_info={model: ModelInfo(model, "1", "whisper")},
+        )
+        response = json_response(Answer(metadata, results_of(options, heard)))
+        response.headers["dg-request-id"] = request_id
+        return response
+
+
+def results_of(options: RecordingOptions, heard: Sequence[Stretch]) -> Results:
+    """What was heard, in Deepgram's shape."""
+    words = tuple(
+        word
+        for stretch in heard
+        for word in words_of(stretch.words, stretch.start_ms / 1000, stretch.end_ms / 1000)
+    )
+    said = Alternative(whole_text(heard), confidence_of(words), words)
+    language = spoken_language(heard) if options.finds_language else UNSET
+    return Results(
+        (Channel((said,), language or UNSET),), _utterances(heard) if options.utterances else UNSET
+    )
+
+
+def _utterances(heard: Sequence[Stretch]) -> tuple[Utterance, ...]:
+    made = []
+    for cue in cues(heard):
+        start, end = cue.start_ms / 1000, cue.end_ms / 1000
+        words = words_of(cue.words, start, end)
+        made.append(Utterance(start, end, confidence_of(words), 0, cue.text, words, str(new_connection_id())))
+    return tuple(made)

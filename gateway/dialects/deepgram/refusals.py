@@ -1,0 +1,70 @@
+"""How Deepgram's clients are refused over HTTP, and how their sockets close."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from starlette.responses import JSONResponse, Response
+
+from gateway.connection.end_reason import EndReason
+from shared.errors import (
+    BadAudio,
+    BadRequest,
+    NoCapacity,
+    RattilError,
+    TooLarge,
+    TooManyRequests,
+    Unauthorised,
+    UploadTooSlow,
+)
+from shared.ids import new_connection_id
+from shared.protocol.close_codes import Close
+from shared.service import http_json
+
+_DONE = Close(1000, "done")
+_SERVER = Close(1011, "NET-0000: the service failed; connect again")
+
+CLOSES: Mapping[EndReason, Close] = {
+    EndReason.DONE: _DONE,
+    EndReason.BAD_REQUEST: Close(1008, "DATA-0000: the client sent what cannot be understood"),
+    EndReason.FRAME_TOO_BIG: Close(1009, "DATA-0000: a message is too big"),
+    EndReason.DRAINING: Close(1012, "this gateway is going away; connect again"),
+    EndReason.SLOW_CONSUMER: Close(1011, "NET-0000: messages were not read in time; connect again"),
+    EndReason.IDLE: Close(1011, "NET-0001: no audio for too long; send KeepAlive while there is none"),
+    EndReason.STATE_LOST: _SERVER,
+    EndReason.BUS_AWAY: _SERVER,
+    EndReason.NO_CAPACITY: Close(1013, "no capacity: try again later"),
+    EndReason.INTERNAL: _SERVER,
+    EndReason.SUPERSEDED: Close(1008, "another connection took this stream"),
+    EndReason.UNAUTHORISED: Close(1008, "INVALID_AUTH"),
+    EndReason.TOO_LONG: Close(1000, "the stream is as long as it may be"),
+}
+"""Standard codes; 1011, 1012 and 1013 mean that it helps to connect again."""
+
+
+def denial(error: RattilError) -> Response:
+    """The answer to a request that is refused: Deepgram's body and headers."""
+    request_id = new_connection_id()
+    headers = {"dg-request-id": request_id, "dg-error": error.code}
+    if error.retryable:
+        wait_s = error.retry_after_s if isinstance(error, NoCapacity) else http_json.RETRY_AFTER_S
+        headers["Retry-After"] = str(max(1, math.ceil(wait_s)))
+    if isinstance(error, UploadTooSlow):
+        headers["Connection"] = "close"  # or the rest of the body would go on arriving as slowly
+    body = {"err_code": _code(error), "err_msg": error.for_client, "request_id": request_id}
+    return JSONResponse(body, http_json.status_of(error), headers)
+
+
+def _code(error: RattilError) -> str:
+    if isinstance(error, Unauthorised):
+        return "INVALID_AUTH"
+    if isinstance(error, BadAudio | UploadTooSlow):
+        return "INVALID_AUDIO"
+    if isinstance(error, TooLarge):
+        return "PAYLOAD_TOO_LARGE"
+    if isinstance(error, BadRequest):
+        return "INVALID_QUERY_PARAMETER"
+    if isinstance(error, TooManyRequests):
+        return "TOO_MANY_REQUESTS"
+    return "SERVICE_UNAVAILABLE" if error.retryable else "INTERNAL_SERVER_ERROR"

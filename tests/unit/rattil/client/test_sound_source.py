@@ -1,0 +1,73 @@
+"""Raw PCM on standard input, whatever that is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from rattil.client.sound_source import refuse_file_header, standard_input
+from shared.errors import BadAudio
+
+PCM = bytes(range(256)) * 100
+
+
+async def all_of_it() -> bytes:
+    return b"".join([piece async for piece in standard_input()])
+
+
+async def test_nothing_at_all_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    with os.fdopen(os.open(os.devnull, os.O_RDONLY)) as nothing:
+        monkeypatch.setattr("sys.stdin", nothing)
+        assert await all_of_it() == b""
+
+
+async def test_a_file_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "a.pcm").write_bytes(PCM)
+    with (tmp_path / "a.pcm").open() as file:
+        monkeypatch.setattr("sys.stdin", file)
+        assert await all_of_it() == PCM
+
+
+async def test_a_pipe_is_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, PCM)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        monkeypatch.setattr("sys.stdin", pipe)
+        assert await all_of_it() == PCM
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"RIFF\x24\0\0\0WAVEfmt ",
+        b"ID3\x04" + bytes(8),
+        b"fLaC" + bytes(8),
+        b"OggS" + bytes(8),
+        b"\0\0\0 ftypM4A ",
+    ],
+)
+async def test_a_file_of_some_format_is_not_heard_as_samples(
+    begun: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, begun + PCM)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        monkeypatch.setattr("sys.stdin", pipe)
+        with pytest.raises(BadAudio, match="give the file's name instead of -"):
+            await all_of_it()
+
+
+def test_samples_are_no_file() -> None:
+    refuse_file_header(PCM)
+    refuse_file_header(b"")
+
+
+async def test_a_few_bytes_are_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "a.pcm").write_bytes(PCM[:7])
+    with (tmp_path / "a.pcm").open() as file:
+        monkeypatch.setattr("sys.stdin", file)
+        assert await all_of_it() == PCM[:7]
