@@ -20,8 +20,6 @@ from shared.ids import SESSION_ID_PATTERN
 from shared.recitation.report.report import VerifyReport
 from shared.service.http_json import ErrorBody
 
-FIELD = "audio"
-"""The multipart field of a recording."""
 HTML = "text/html"
 ANY = "*/*"
 
