@@ -70,17 +70,6 @@ class SoundGrading:
     stray_noise: float = 0.25
     """In a voice heard worse than this (median error) recognisers invent so many sounds that a word with such
     a rest beside it is a minor mistake at most."""
-    slow_ms: int = 240
-    """From this median distance (ms) between short sounds on, recitation is slower than what the models were
-    trained on, and they mishear its stops. In nine voices and on phones it is 120 to 160, and this long only
-    in 0 to 0.5 % of places (3 to 8 % in recitation for learners); slowed down three times, in all."""
-    slow_pause_ms: int = 1000
-    """A longer distance is a pause and says nothing of the pace."""
-    slow_around: int = 12
-    slow_least: int = 5
-    """So many sounds on either side of a word tell its pace, and at least so many distances."""
-    slow_noise: float = 0.3
-    """Such sounds are judged like those of a voice heard with this noise, and are a minor mistake at most."""
     shortest_extra: int = 4
     """Fewer sounds than this between words are a breath or a slip, not an extra word."""
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import pairwise
-from statistics import median
 from typing import Final
 
 import msgspec
@@ -16,7 +14,7 @@ from shared.recitation.alignment.phoneme_costs import INVENTORY, LONG_VOWELS, is
 from shared.recitation.alignment.reference_units import MoveCosts, ReferenceUnits
 from shared.recitation.alignment.sound_units import HeardSound, expected_sounds, heard_sound, sound_reference
 from shared.recitation.alignment.visits import Visit
-from shared.recitation.grading.grader import CORRECT, MINOR, WRONG, Verdict
+from shared.recitation.grading.grader import WRONG, Verdict
 from shared.recitation.grading.policy import FeedbackPolicy, FitLimits
 from shared.recitation.grading.sound_distance import SoundComparison, WordSounds, compare_sounds, word_sounds
 from shared.recitation.reference.passage import Passage, VerseRange
@@ -26,8 +24,6 @@ _SAME_MOMENT_MS: Final = 80
 _LONG_VOWEL: Final = tuple(ord(symbol[0]) if symbol in LONG_VOWELS else 0 for symbol in INVENTORY)
 """Per sound, the quality of a long vowel, else 0. No two vowels follow each other in the recitation: two long
 ones of one quality are one."""
-_MAY_BE_HELD: Final = tuple(len(symbol) > 1 for symbol in INVENTORY)
-"""Per sound, whether it may be long, doubled or nasalised: all that is written with two signs."""
 
 _Key = tuple[object, ...]
 """A visit and the sounds it is made of, all that its weight depends on; the sounds by identity, as
@@ -97,41 +93,15 @@ class SoundGrader:
 
     def judge(self, visit: Visit, units: Sequence[HeardSound], noise: float | None) -> Verdict | None:
         compared = self._compared(visit, units)
-        if compared is None:
-            return None
-        verdict = compared.verdict(noise, self._policy.sounds)
-        if verdict is None or verdict.grade == CORRECT or not self._slow(visit, units):
-            return verdict
-        return _not_wrong(compared.verdict(self._noise_of_slowness(noise), self._policy.sounds))
+        return None if compared is None else compared.verdict(noise, self._policy.sounds)
 
     def judge_with_strays(
         self, own: Verdict, visit: Visit, units: Sequence[HeardSound], noise: float | None
     ) -> Verdict | None:
         compared = self._compared(visit, units)
-        if compared is None:
-            return None
-        policy = self._policy.sounds
-        verdict = compared.verdict_with_strays(own.grade, noise, policy)
-        if verdict is None or not self._slow(visit, units):
-            return verdict
-        return _not_wrong(compared.verdict_with_strays(own.grade, self._noise_of_slowness(noise), policy))
-
-    def _noise_of_slowness(self, noise: float | None) -> float:
-        return max(noise or 0.0, self._policy.sounds.slow_noise)
-
-    def _slow(self, visit: Visit, units: Sequence[HeardSound]) -> bool:
-        """Whether the sounds around a visit follow each other more slowly than in any recitation known.
-
-        Only those that nobody holds count, as a held vowel is no slow one.
-        """
-        policy = self._policy.sounds
-        first, last = visit.span.start - policy.slow_around, visit.span.stop + policy.slow_around
-        near = units[max(0, first) : last]
-        steps = [
-            after.start_ms - unit.start_ms for unit, after in pairwise(near) if not _MAY_BE_HELD[unit.sound]
-        ]
-        steps_ms = [step_ms for step_ms in steps if step_ms <= policy.slow_pause_ms]
-        return len(steps_ms) >= policy.slow_least and median(steps_ms) >= policy.slow_ms
+        return (
+            None if compared is None else compared.verdict_with_strays(own.grade, noise, self._policy.sounds)
+        )
 
     def may_be_stray(self, units: Sequence[HeardSound]) -> bool:
         return any(is_consonant(INVENTORY[unit.sound]) for unit in units)
@@ -190,13 +160,6 @@ class SoundGrader:
 def _ways(verses: VerseRange) -> tuple[tuple[WordSounds, ...], ...]:
     """The ways to say each word of the aligner's reference; shared."""
     return tuple(tuple(map(word_sounds, word)) for word in sound_reference(verses).pronunciations)
-
-
-def _not_wrong(verdict: Verdict | None) -> Verdict | None:
-    """A minor mistake at most."""
-    if verdict is None or verdict.grade != WRONG:
-        return verdict
-    return msgspec.structs.replace(verdict, grade=MINOR)
 
 
 def join_sounds(
