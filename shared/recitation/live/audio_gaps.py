@@ -53,6 +53,21 @@ def words_in_poor_sound(poor: Sequence[Gap], judged: Mapping[int, Verdict]) -> s
     return open_words
 
 
+def clear_of_poor_sound(verdicts: Verdicts, poor: Sequence[Gap], most_error: int) -> Verdicts:
+    """In poor sound no allowance is made: only words with less error (hundredths) than that were heard.
+
+    What is no recitation at all has words that resemble those of the passage, too, one beside the other.
+    """
+    if not poor:
+        return verdicts
+    kept = tuple(
+        entry
+        for entry in verdicts.entries
+        if entry.verdict.error < most_error or not _touches(entry.verdict, poor, 0)
+    )
+    return Verdicts(kept, verdicts.explained)
+
+
 def without_cut_words(verdicts: Verdicts, gaps: Sequence[Gap], edge_ms: int) -> Verdicts:
     """No mistake is found in a word that a gap may have cut."""
     if not gaps:
@@ -62,7 +77,11 @@ def without_cut_words(verdicts: Verdicts, gaps: Sequence[Gap], edge_ms: int) -> 
 
 
 def _cut(verdict: Verdict, gaps: Sequence[Gap], edge_ms: int) -> bool:
+    return verdict.grade != CORRECT and _touches(verdict, gaps, edge_ms)
+
+
+def _touches(verdict: Verdict, gaps: Sequence[Gap], edge_ms: int) -> bool:
     start_ms, end_ms = verdict.start_ms, verdict.end_ms
-    if verdict.grade == CORRECT or start_ms is None or end_ms is None:
+    if start_ms is None or end_ms is None:
         return False
     return any(start_ms < gap.end_ms + edge_ms and end_ms > gap.start_ms - edge_ms for gap in gaps)

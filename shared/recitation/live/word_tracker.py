@@ -22,6 +22,7 @@ from shared.recitation.grading.stray_sounds import strays, strays_still_open
 from shared.recitation.grading.verdicts import Verdicts, judge_visits, keep_better
 from shared.recitation.live.audio_gaps import (
     add_gap,
+    clear_of_poor_sound,
     end_last_gap,
     unheard_words,
     without_cut_words,
@@ -133,9 +134,10 @@ class WordTracker(Generic[U]):
         fit = measure_fit(self._grader, events, verdicts, units, self.state.fit)
         self.lately = (fit.lately_heard, fit.lately_fitting)
         state = self.state
-        verdicts = without_cut_words(
-            fit.believed(verdicts), [*state.gaps, *state.poor], self._policy.gap_edge_ms
+        verdicts = clear_of_poor_sound(
+            fit.believed(verdicts), state.poor, round(100 * self._policy.sounds.minor_error)
         )
+        verdicts = without_cut_words(verdicts, [*state.gaps, *state.poor], self._policy.gap_edge_ms)
         judged = self._best(verdicts)
         reach = max([self.state.reach, *(i for i, j in judged.items() if done or j.grade != WRONG)])
         changed = self._smooth(judged, reach, done, fit.trusted or (done and not fit.doubtful))

@@ -31,7 +31,7 @@ class Counts(msgspec.Struct, frozen=True):
 
 class Score(msgspec.Struct, frozen=True):
     """`accuracy` 0-100 over the words recited or left out; the unsaid tail and words that were not judged do
-    not count. `None` for what is hardly this passage.
+    not count. `None` for what is hardly this passage, and where poor sound left less than half to judge.
 
     `coverage` 0-1 says how much of the passage that is. `wer` and `cer` are shares of words and of
     letters (sounds, for phoneme engines) over the same words; all `None` if nothing was recited.
@@ -57,7 +57,8 @@ def score(feedback: Feedback) -> Score:
         extra=len(feedback.extra_words),
         not_judged=tally["not_judged"],
     )
-    if not recited or feedback.notice is not None:
+    little_of_it = feedback.quality.reason is not None and 2 * len(recited) < len(feedback.words)
+    if not recited or feedback.notice is not None or little_of_it:
         return Score(None, 0.0, counts, None, None)
     share = sum(WEIGHTS[word.status] for word in recited) / len(recited)
     penalty = min(EXTRA_PENALTY_CAP, EXTRA_PENALTY * counts.extra)

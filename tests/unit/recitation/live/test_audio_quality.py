@@ -9,9 +9,14 @@ import msgspec
 import pytest
 
 from shared.hearing import Hearing, Phone, SoundFacts
+from shared.recitation.grading.grader import CORRECT, Verdict
+from shared.recitation.grading.verdicts import Verdicts, WordVerdict
+from shared.recitation.live.audio_gaps import clear_of_poor_sound
 from shared.recitation.live.audio_quality import GOOD, AudioQuality, QualityState, next_quality
+from shared.recitation.live.feedback import Gap
 from shared.recitation.live.follower import DEFAULT, Follower
 from shared.recitation.reference.passage import VerseRange, load_passage
+from shared.recitation.report.scoring import score
 
 FATIHA = load_passage(VerseRange.of(1, 1, 7))
 SOUNDS = [sound for word in FATIHA.words for sound in word.phones]
@@ -122,6 +127,33 @@ def test_what_is_not_correct_in_poor_sound_stays_open() -> None:
     finished = poor.finish()
     assert finished.quality == AudioQuality("poor", "noise")
     assert {word.status for word in finished.words} <= {"correct", "not_judged", "pending"}
+
+
+def test_in_poor_sound_no_allowance_is_made_for_a_noisy_voice() -> None:
+    """Noise, and 48 kHz heard as 16 kHz, hold words that resemble those of the passage."""
+    verdicts = Verdicts(
+        tuple(
+            WordVerdict(index, Verdict(CORRECT, error, 50, "x", 1000 * index, 1000 * index + 900), index)
+            for index, error in enumerate((35, 35, 29, 35))
+        ),
+        (),
+    )
+    kept = clear_of_poor_sound(verdicts, [Gap(1500, 9000)], 30)
+    assert [entry.index for entry in kept.entries] == [0, 2]
+    assert clear_of_poor_sound(verdicts, [], 30) is verdicts
+
+
+def test_little_that_was_judged_in_poor_sound_is_no_score() -> None:
+    heard = Follower(FATIHA).feedback()
+    words = [
+        msgspec.structs.replace(word, status="correct") if word.index < 10 else word for word in heard.words
+    ]
+    feedback = msgspec.structs.replace(heard, words=tuple(words))
+    assert score(feedback).accuracy == 100.0
+    poor = msgspec.structs.replace(feedback, quality=AudioQuality("poor", "unclear"))
+    assert score(poor).accuracy is None
+    everything = tuple(msgspec.structs.replace(word, status="correct") for word in heard.words)
+    assert score(msgspec.structs.replace(poor, words=everything)).accuracy == 100.0
 
 
 def test_the_quality_moves_with_the_session() -> None:
