@@ -23,16 +23,22 @@ AdviceCode = Annotated[str, msgspec.Meta(extra_json_schema={"$ref": f"{_SCHEMAS}
 WarningCode = Annotated[
     str,
     msgspec.Meta(
-        extra_json_schema={"anyOf": [{"$ref": f"{_SCHEMAS}ErrorCode"}, {"$ref": f"{_SCHEMAS}NoticeCode"}]}
+        extra_json_schema={
+            "anyOf": [{"$ref": f"{_SCHEMAS}{name}"} for name in ("ErrorCode", "NoticeCode", "ServiceCode")]
+        }
     ),
 ]
-"""Either of both."""
+"""Any of them, or one of `SERVICE_CODES`."""
+
+SERVICE_CODES = ("quality_lowered",)
+"""What the service tells of its own state. Nothing is wrong with the session."""
 
 ERROR_CODES = (
     "asr_failed",
     "audio_lost",
     "audio_too_fast",
     "bad_audio",
+    "bad_content_type",
     "bad_message",
     "bad_request",
     "bus_unavailable",
@@ -71,6 +77,7 @@ ERROR_CODES = (
     "too_many_uploads",
     "unauthorised",
     "unavailable",
+    "unknown_model",
     "unknown_session",
     "unknown_verse",
     "unsupported_codec",
@@ -91,5 +98,9 @@ def code_schemas() -> dict[str, dict[str, Any]]:
         "NoticeCode": {
             "description": "Something about the sound that the speaker can mend.",
             "enum": sorted(get_args(NoticeCode)),
+        },
+        "ServiceCode": {
+            "description": "What the service tells of its own state; nothing is wrong with the session.",
+            "enum": list(SERVICE_CODES),
         },
     }
