@@ -266,6 +266,11 @@ class WorkerSettings(BusSettings, HttpSettings, TracingSettings):
         validation_alias="ASR_SCRIPTED_DELAY_MS",
         description="Scripted engine only: how long a batch takes, ms.",
     )
+    scripted_hears: Literal["phones", "words", "both"] = Field(
+        default="phones",
+        validation_alias="ASR_SCRIPTED_HEARS",
+        description="Scripted engine only: what it gives of what was written into the audio.",
+    )
     scripted_crash: bool = Field(
         default=False,
         validation_alias="ASR_SCRIPTED_CRASH",

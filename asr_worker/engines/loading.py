@@ -23,7 +23,11 @@ def load_engine(settings: WorkerSettings) -> Engine:
     """Load and warm up the engine. Blocking. Raises `ModelNotUsable`, also when the warm-up fails."""
     if settings.engine == "scripted":
         return ScriptedEngine(
-            Script(delay_s=settings.scripted_delay_ms / 1000, allow_crash=settings.scripted_crash)
+            Script(
+                kind=settings.scripted_hears,
+                delay_s=settings.scripted_delay_ms / 1000,
+                allow_crash=settings.scripted_crash,
+            )
         )
     compute = ComputeOptions(settings.device, settings.compute_type, engine_threads(settings.threads))
     gate, rescoring = VoiceGate(settings.voice_gate), Rescoring(settings.beam_size)

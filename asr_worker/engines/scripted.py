@@ -55,12 +55,12 @@ HAFS_SOUNDS: tuple[str, ...] = tuple(_SOUNDS.split())
 class Script:
     """What a scripted engine understands.
 
-    `kind` "phones" gives phones and no text, "words" gives text with word times. A block cut by the
-    window's edge is heard if at least `min_block` of it is inside.
+    `kind` "phones" gives phones and no text, "words" gives text with word times, "both" gives both. A block
+    cut by the window's edge is heard if at least `min_block` of it is inside.
     """
 
     vocabulary: tuple[str, ...] = HAFS_SOUNDS
-    kind: Literal["phones", "words"] = "phones"
+    kind: Literal["phones", "words", "both"] = "phones"
     delay_s: float = 0.0
     allow_crash: bool = False
     min_block: float = 0.5
@@ -160,10 +160,11 @@ class ScriptedEngine:
             return DecodeFailed("scripted failure of this item")
         heard = list(self._blocks(level))
         language = item.options.language
-        if self._script.kind == "phones":
-            return EngineOutput(phones=tuple(map(self._phone, heard)), language=language)
-        words = tuple(map(self._word, heard))
-        return EngineOutput(text=" ".join(word.text for word in words), words=words, language=language)
+        kind = self._script.kind
+        phones = None if kind == "words" else tuple(map(self._phone, heard))
+        words = () if kind == "phones" else tuple(map(self._word, heard))
+        text = " ".join(word.text for word in words)
+        return EngineOutput(text=text, words=words, phones=phones, language=language)
 
     def _blocks(self, level: NDArray[np.int32]) -> Iterator[Block]:
         """Runs of equal amplitude that stand for a symbol and are long enough to be heard."""

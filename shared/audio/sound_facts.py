@@ -34,7 +34,7 @@ def sound_facts(samples: Floats) -> SoundFacts:
     clipped = 0.0
     if top >= _LOUD:
         at_top = np.count_nonzero(samples >= _TOP * top) + np.count_nonzero(samples <= -_TOP * top)
-        clipped = round(at_top / samples.size, 3)
+        clipped = round(float(at_top) / samples.size, 3)
     powers = _powers(samples)
     return SoundFacts(
         clipped,

@@ -74,7 +74,29 @@ def decode_identity(data: bytes) -> SegmentIdentity | None:
 
 
 def encode_result(result: SegmentResult) -> bytes:
-    return _encoder.encode(result)
+    """What cannot be encoded becomes an error result: one item must not fail the others of its commit."""
+    try:
+        return _encoder.encode(result)
+    except (TypeError, ValueError, OverflowError) as error:
+        return _encoder.encode(_unencodable(result, error))
+
+
+def _unencodable(result: SegmentResult, error: Exception) -> SegmentResult:
+    """Only what says which segment it is: an engine gave something else than what it declares."""
+    return SegmentResult(
+        session_id=result.session_id,
+        connection_id=result.connection_id,
+        epoch=result.epoch,
+        seq=result.seq,
+        start_sample=result.start_sample,
+        samples=result.samples,
+        trace_id=result.trace_id,
+        outcome="error",
+        code="internal",
+        message=f"the worker's result cannot be sent ({error}); its engine is at fault",
+        worker_id=result.worker_id,
+        priority=result.priority,
+    )
 
 
 def decode_result(data: bytes) -> SegmentResult:

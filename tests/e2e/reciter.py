@@ -41,6 +41,11 @@ class Recital:
 class Reciter:
     """One session over as many connections as it takes."""
 
+    opening = "ready"
+    """The first event of a connection."""
+    seq_events = frozenset({"partial_result", "error"})
+    last_events = frozenset({"final_result", "final_result_error"})
+
     def __init__(self, name: str, urls: list[str], recital: Recital, deadline_s: float = 90.0) -> None:
         self.history = History(name)
         self.closes: list[int | None] = []
@@ -96,14 +101,13 @@ class Reciter:
         async with connect(
             self._url(base_url), open_timeout=5, ping_interval=None, compression=None
         ) as socket:
-            ready = await self._receive(socket)
-            if ready["type"] != "ready":
+            offset = await self._opened(socket)
+            if offset is None:
                 await socket.wait_closed()
                 return
             self.history.connections += 1
             self.socket = socket
-            self._session_id = ready["session_id"]
-            sender = asyncio.create_task(self._send(socket, int(ready["offset"])), name="reciter-send")
+            sender = asyncio.create_task(self._send(socket, offset), name="reciter-send")
             try:
                 while not self._done:
                     await self._receive(socket)
@@ -111,6 +115,14 @@ class Reciter:
                 self.socket = None
                 sender.cancel()
                 await asyncio.gather(sender, return_exceptions=True)
+
+    async def _opened(self, socket: ClientConnection) -> int | None:
+        """The sample to send from; None if the session was refused."""
+        ready = await self._receive(socket)
+        if ready["type"] != self.opening:
+            return None
+        self._session_id = ready["session_id"]
+        return int(ready["offset"])
 
     def _url(self, base_url: str) -> str:
         query: dict[str, str | int] = {"surah": self._recital.surah, "ayah": self._recital.ayah}
@@ -141,13 +153,13 @@ class Reciter:
     async def _receive(self, socket: ClientConnection) -> Event:
         event: Event = json.loads(await socket.recv())
         self.history.events.append(event)
-        match event["type"]:
-            case "ack":
-                self._acked = int(event["offset"])
-            case "partial_result" | "error" if event.get("seq") is not None:
-                self._last_seq = int(event["seq"])
-            case "final_result" | "final_result_error":
-                self._done = True
+        kind = event["type"]
+        if kind == "ack":
+            self._acked = int(event["offset"])
+        elif kind in self.seq_events and event.get("seq") is not None:
+            self._last_seq = int(event["seq"])
+        elif kind in self.last_events:
+            self._done = True
         return event
 
 

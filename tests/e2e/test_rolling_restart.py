@@ -1,4 +1,10 @@
-"""Two gateways and two workers are replaced one by one under 50 live recitations: nobody notices."""
+"""Two gateways and two workers are replaced one by one under 50 live sessions of three dialects.
+
+Recitations (`/ws/recite`) and transcriptions go on in another connection: no event is lost or doubled. The
+third dialect is `/ws/verify`. Neither it nor the committed lines over TCP can resume; of the two it is the
+one whose close code says what to do, so that a client can tell a move from a failure: it comes back, begins
+anew, and gets the whole report. A line of text over TCP just ends.
+"""
 
 from __future__ import annotations
 
@@ -8,55 +14,75 @@ import re
 import signal
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from shared.recitation.reference.passage import VerseRange, load_passage
 from tests.e2e.chaos import ENV, PACE, recitals
 from tests.e2e.history import check, differences
+from tests.e2e.other_dialects import Beginner, Transcriber, transcript_violations
 from tests.e2e.reciter import Reciter
 from tests.e2e.system import System, system
 
-SESSIONS = 50
+RECITE, TRANSCRIBE, VERIFY = 20, 20, 10
+SESSIONS = RECITE + TRANSCRIBE + VERIFY
 REPEATS = 3
 DRAIN_S = 3
 NAMES = ("gateway-1", "gateway-2", "worker-1", "worker-2")
 DRAINING = 4001
+SETTINGS = ENV | {"DRAIN_SECONDS": str(DRAIN_S), "ASR_SCRIPTED_HEARS": "both"}
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 async def test_a_rolling_restart_is_not_noticed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    async with system(gateways=2, workers=2, env=ENV | {"DRAIN_SECONDS": str(DRAIN_S)}) as running:
-        calm = await reciters(running, 1, PACE)[0].recite()
-        everyone = reciters(running, SESSIONS)
+    async with system(gateways=2, workers=2, env=SETTINGS) as running:
+        calm, calm_anew = await asyncio.gather(
+            reciters(running, Reciter, 1, PACE)[0].recite(), reciters(running, Beginner, 1, PACE)[0].recite()
+        )
+        reciting = reciters(running, Reciter, RECITE)
+        writing = reciters(running, Transcriber, TRANSCRIBE)
+        beginning = reciters(running, Beginner, VERIFY)
+        everyone = [*reciting, *writing, *beginning]
         async with replaced(running, tmp_path / "script.log") as restarts:
-            ends = await asyncio.gather(*(reciter.recite() for reciter in everyone))
+            await asyncio.gather(*(one.recite() for one in everyone))
             status = await restarts
-    verdict = check(list(ends))
-    closes = Counter(code for reciter in everyone for code in reciter.closes)
+    verdict = check([one.history for one in reciting])
+    said = words_said()
+    closes = Counter(code for one in everyone for code in one.closes)
     with capsys.disabled():
         print(f"\n{SESSIONS} sessions, 2 gateways and 2 workers replaced: {verdict}, closes {dict(closes)}")
     assert status == 0
     assert verdict.ok, verdict
+    assert [line for one in reciting for line in differences(one.history, calm)] == []
+    assert [line for one in writing for line in transcript_violations(one.history, said)] == []
+    assert [one.history.name for one in beginning if one.history.report != calm_anew.report] == []
+    assert [one.history.of("error") for one in beginning if one.history.of("error")] == []
     assert set(closes) == {DRAINING}
-    assert sum(closes.values()) >= SESSIONS, "each session was on a gateway that went"
-    assert [line for history in ends for line in differences(history, calm)] == []
+    assert all(one.closes for one in everyone), "each session was on a gateway that went"
     for url in running.ws_urls:  # a pause can't be shorter than it was asked to be
         assert spread_s(everyone, url) >= DRAIN_S / 2, "a gateway sends its sessions away one after the other"
 
 
-def reciters(running: System, count: int, pace: float = 1.0) -> list[Reciter]:
+def reciters(running: System, kind: type[Reciter], count: int, pace: float = 1.0) -> list[Reciter]:
     """In real time, and long enough to be moved twice."""
     first = recitals()[0]
     piece = replace(first, pcm=first.pcm * REPEATS, pace=pace)
-    return [Reciter(f"r-{number:02d}", running.ws_urls, piece, deadline_s=200) for number in range(count)]
+    names = [f"{kind.__name__}-{number:02d}" for number in range(count)]
+    return [kind(name, running.ws_urls, piece, deadline_s=200) for name in names]
 
 
-def spread_s(everyone: list[Reciter], url: str) -> float:
+def words_said() -> list[str]:
+    """What the scripted engine writes of the piece: each sound is a word."""
+    words = load_passage(VerseRange.parse("112:1-4")).words
+    return [sound for word in words for sound in word.phones] * REPEATS
+
+
+def spread_s(everyone: Sequence[Reciter], url: str) -> float:
     """Seconds from the first to the last close of the connections to one gateway."""
     times = [time_s for reciter in everyone for gateway, time_s in reciter.left if gateway == url]
     return max(times) - min(times)

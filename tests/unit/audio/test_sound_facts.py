@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -46,3 +47,9 @@ def test_steady_noise_has_one_level_and_speech_has_many() -> None:
 @pytest.mark.parametrize("samples", [0, 1, 100])
 def test_short_sounds_have_facts_too(samples: int) -> None:
     assert sound_facts(np.zeros(samples, np.float32)) == SoundFacts(0.0, -120.0, -120.0, -120.0)
+
+
+@pytest.mark.parametrize("peak", [0.0002, 0.1, 0.5, 1.0])
+def test_facts_are_plain_numbers_that_can_be_sent(peak: float) -> None:
+    facts = sound_facts(np.clip(3 * _voice(peak), -1, 1))
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(facts), type=SoundFacts) == facts

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
+import numpy as np
 import pytest
 
 from shared.errors import BadRequest
@@ -124,3 +127,14 @@ def test_a_segment_of_a_gateway_that_knows_no_traces_is_read() -> None:
 def test_what_is_not_traced_costs_no_byte() -> None:
     assert "traceparent" not in msgspec.msgpack.decode(codec.encode_segment(SEGMENT))
     assert "traceparent" not in msgspec.msgpack.decode(codec.encode_result(RESULT))
+
+
+def test_a_result_that_cannot_be_encoded_is_answered_as_an_error_of_its_segment() -> None:
+    """An engine of somebody else may give numbers that are none of Python: its neighbours must not suffer."""
+    strange: Any = np.float64(0.9)
+    wrong = msgspec.structs.replace(RESULT, phones=(Phone("a", 0, 90, strange),))
+    answered = codec.decode_result(codec.encode_result(wrong))
+    assert (answered.outcome, answered.code) == ("error", "internal")
+    assert "float64" in answered.message
+    assert (answered.session_id, answered.seq, answered.epoch) == (RESULT.session_id, 3, RESULT.epoch)
+    assert answered.samples == RESULT.samples
