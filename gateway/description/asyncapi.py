@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from gateway.description import other_services
 from gateway.description.codes import code_schemas
 from gateway.description.dialect import JSON, DialectDescription, Message, meaning_of, name_of
 from gateway.description.schemas import Json, reference, schemas_of
 from gateway.dialects.committed_lines import description as committed_lines
+from gateway.dialects.deepgram import description as deepgram
+from gateway.dialects.openai.realtime import description as realtime
 from gateway.dialects.recite import description as recite
 from gateway.dialects.transcriptions import description as transcriptions
 from gateway.dialects.verify import description as verify
+from gateway.dialects.whisperlive import description as whisperlive
 from shared.protocol.close_codes import UNANSWERED, Close
 
 DIALECTS: tuple[DialectDescription, ...] = (
@@ -21,7 +23,10 @@ DIALECTS: tuple[DialectDescription, ...] = (
     verify.DESCRIPTION,
     transcriptions.DESCRIPTION,
     committed_lines.DESCRIPTION,
-    *other_services.DIALECTS,
+    committed_lines.MESSAGES_DESCRIPTION,
+    deepgram.DESCRIPTION,
+    realtime.DESCRIPTION,
+    whisperlive.DESCRIPTION,
 )
 
 API_VERSION = "1.0"
@@ -50,6 +55,12 @@ def asyncapi(dialects: Sequence[DialectDescription] = DIALECTS) -> Json:
         "servers": {
             "gateway": _server("ws", "127.0.0.1:8000", "Any gateway; behind TLS the protocol is wss."),
             "stream": _server("tcp", "127.0.0.1:43007", "STREAM_PORT of a gateway, with STREAM_ENABLED."),
+            "stream_websocket": _server(
+                "ws", "127.0.0.1:43008", "STREAM_WS_PORT of a gateway, with STREAM_ENABLED; any path will do."
+            ),
+            "whisperlive": _server(
+                "ws", "127.0.0.1:9090", "WHISPERLIVE_PORT of a gateway, if it is set; any path will do."
+            ),
         },
         "channels": {dialect.name: _channel(dialect) for dialect in dialects},
         "operations": dict(pair for dialect in dialects for pair in _operations(dialect)),
@@ -74,8 +85,17 @@ def _schemas(dialects: Sequence[DialectDescription]) -> dict[str, Json]:
     found: dict[str, Json] = {}
     for dialect in dialects:
         kinds = [message for message in _all(dialect) if not isinstance(message, Message)]
-        found |= schemas_of(kinds, f"{dialect.name}.")
+        prefix = f"{dialect.name}."
+        found |= schemas_of([*kinds, *dialect.parts], prefix)
+        for message in dialect.says:
+            if not isinstance(message, Message):
+                _add_fields(found[f"{prefix}{message.__name__}"], dialect.envelope)
     return found
+
+
+def _add_fields(schema: Json, fields: Mapping[str, Json]) -> None:
+    schema["properties"] = dict(fields) | schema["properties"]
+    schema["required"] = [*fields, *schema["required"]]
 
 
 def _messages(dialect: DialectDescription) -> list[tuple[str, Json]]:
@@ -98,7 +118,7 @@ def _channel(dialect: DialectDescription) -> Json:
         "address": dialect.address or None,
         "title": dialect.title,
         "description": dialect.text,
-        "servers": [{"$ref": "#/servers/gateway" if dialect.address else "#/servers/stream"}],
+        "servers": [{"$ref": f"#/servers/{server}"} for server in dialect.servers],
         "messages": {
             name_of(message): {"$ref": f"#/components/messages/{_key(dialect, message)}"}
             for message in _all(dialect)
@@ -121,7 +141,7 @@ def _query(dialect: DialectDescription) -> Json:
 
 
 def _close_codes(dialect: DialectDescription) -> list[Json]:
-    closes: set[Close] = {UNANSWERED, *dialect.closes.values()} if dialect.closes else set()
+    closes: set[Close] = {UNANSWERED, *(dialect.closes or {}).values()}
     return [
         {"code": close.code, "reason": close.reason, "reconnect": close.reconnect} for close in sorted(closes)
     ]

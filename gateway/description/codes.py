@@ -23,16 +23,22 @@ AdviceCode = Annotated[str, msgspec.Meta(extra_json_schema={"$ref": f"{_SCHEMAS}
 WarningCode = Annotated[
     str,
     msgspec.Meta(
-        extra_json_schema={"anyOf": [{"$ref": f"{_SCHEMAS}ErrorCode"}, {"$ref": f"{_SCHEMAS}NoticeCode"}]}
+        extra_json_schema={
+            "anyOf": [{"$ref": f"{_SCHEMAS}{name}"} for name in ("ErrorCode", "NoticeCode", "ServiceCode")]
+        }
     ),
 ]
-"""Either of both."""
+"""Any of them, or one of `SERVICE_CODES`."""
+
+SERVICE_CODES = ("quality_lowered",)
+"""What the service tells of its own state. Nothing is wrong with the session."""
 
 ERROR_CODES = (
     "asr_failed",
     "audio_lost",
     "audio_too_fast",
     "bad_audio",
+    "bad_content_type",
     "bad_message",
     "bad_request",
     "bus_unavailable",
@@ -43,13 +49,9 @@ ERROR_CODES = (
     "head_too_large",
     "host_not_allowed",
     "idle_timeout",
-    "input_audio_buffer_commit_empty",
     "internal",
-    "invalid_event",
-    "invalid_value",
     "line_too_long",
     "method_not_allowed",
-    "model_not_found",
     "no_audio",
     "no_capacity",
     "no_worker",
@@ -58,7 +60,6 @@ ERROR_CODES = (
     "passage_mismatch",
     "passage_too_long",
     "poison",
-    "quality_lowered",
     "queue_full",
     "router_unavailable",
     "server_busy",
@@ -81,7 +82,6 @@ ERROR_CODES = (
     "unknown_verse",
     "unsupported_codec",
     "unsupported_sample_rate",
-    "unsupported_value",
     "upload_too_slow",
     "verify_timeout",
 )
@@ -98,5 +98,9 @@ def code_schemas() -> dict[str, dict[str, Any]]:
         "NoticeCode": {
             "description": "Something about the sound that the speaker can mend.",
             "enum": sorted(get_args(NoticeCode)),
+        },
+        "ServiceCode": {
+            "description": "What the service tells of its own state; nothing is wrong with the session.",
+            "enum": list(SERVICE_CODES),
         },
     }

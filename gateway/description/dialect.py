@@ -38,8 +38,9 @@ class Message(NamedTuple):
 class DialectDescription(NamedTuple):
     """One dialect. `takes` comes from clients, `says` goes to them: a msgspec type, or a `Message`.
 
-    `address`: the path of its WebSocket; empty for raw TCP on `STREAM_PORT`. `keyed`: whether it asks for an
-    API key where there are any.
+    `address`: the path of its WebSocket; empty for raw TCP. `servers`: where it is served, by their names in
+    the document. `keyed`: whether it asks for an API key where there are any. `parts`: types that payloads of
+    `takes` refer to. `envelope`: fields that all that it says has, beside those of its type.
     """
 
     name: str
@@ -51,9 +52,18 @@ class DialectDescription(NamedTuple):
     parameters: Sequence[Parameter] = ()
     closes: Mapping[EndReason, Close] | None = CLOSES
     keyed: bool = True
+    servers: Sequence[str] = ("gateway",)
+    parts: Sequence[type[msgspec.Struct]] = ()
+    envelope: Mapping[str, Json] = {}
 
 
 AUDIO = Message("audio", "Sound, in pieces of any size.", {"type": "string", "format": "binary"}, BINARY)
+
+
+def typed(name: str, meaning: str, fields: Json | None = None) -> Message:
+    """A message `{"type": name}`, with these fields beside it, all of which it needs."""
+    properties = {"type": {"const": name}} | (fields or {})
+    return Message(name, meaning, {"type": "object", "properties": properties, "required": list(properties)})
 
 
 def words(names: Iterable[str]) -> tuple[Message, Message]:
@@ -67,8 +77,11 @@ def words(names: Iterable[str]) -> tuple[Message, Message]:
 
 
 def name_of(message: type[msgspec.Struct] | Message) -> str:
-    """The message's name: for a type its tag, the value of its field `type`."""
-    return message.name if isinstance(message, Message) else str(message.__struct_config__.tag)
+    """The message's name: for a type its tag, the value of its field `type`; its own name if it has none."""
+    if isinstance(message, Message):
+        return message.name
+    tag = message.__struct_config__.tag
+    return message.__name__ if tag is None else str(tag)
 
 
 def meaning_of(message: type[msgspec.Struct] | Message) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from gateway.description.asyncapi import API_VERSION
 from gateway.description.codes import code_schemas
 from gateway.description.dialect import JSON, Parameter
-from gateway.description.operations import OPERATIONS, Answer, Operation
+from gateway.description.operation import Answer, Operation
+from gateway.description.operations import OPERATIONS
 from gateway.description.schemas import Json, reference, schemas_of
 from shared.service.http_json import ErrorBody
 
@@ -23,15 +24,18 @@ _EVERYWHERE = {
     "503": "`too_many_sockets`: too many sockets are open.",
 }
 """What the server answers whatever is asked for."""
+_NOT_THE_DIALECT = {*_EVERYWHERE, "404", "500"}
+"""What may also come from around a dialect of another service, and is Rattil's error then."""
 
 _KEYED = "Needed only where the operator has set API_KEYS; any one of these ways will do."
 
 
 def openapi(operations: Sequence[Operation] = OPERATIONS) -> Json:
     """The document, the same on every machine."""
-    kinds: set[type[msgspec.Struct]] = {ErrorBody}
+    kinds: dict[str, set[type[msgspec.Struct]]] = {"": {ErrorBody}}
     for operation in operations:
-        kinds.update(*(answer.kinds for answer in operation.answers.values()))
+        its_kinds = kinds.setdefault(operation.prefix, set())
+        its_kinds.update(operation.parts, *(answer.kinds for answer in operation.answers.values()))
     paths: dict[str, Json] = {}
     for operation in operations:
         paths.setdefault(operation.path, {})[operation.method] = _operation(operation)
@@ -56,8 +60,10 @@ def openapi(operations: Sequence[Operation] = OPERATIONS) -> Json:
     }
 
 
-def _schemas(kinds: set[type[msgspec.Struct]]) -> dict[str, Json]:
-    schemas = code_schemas() | schemas_of(sorted(kinds, key=lambda kind: kind.__name__))
+def _schemas(kinds: Mapping[str, set[type[msgspec.Struct]]]) -> dict[str, Json]:
+    schemas = code_schemas()
+    for prefix, those in kinds.items():
+        schemas |= schemas_of(sorted(those, key=lambda kind: kind.__name__), prefix)
     # Problems are of all services; only this one lists its codes.
     schemas["Problem"]["properties"]["code"] = {"$ref": "#/components/schemas/ErrorCode"}
     return schemas
@@ -65,7 +71,14 @@ def _schemas(kinds: set[type[msgspec.Struct]]) -> dict[str, Json]:
 
 def _operation(operation: Operation) -> Json:
     everywhere: Json = {status: {"$ref": f"#/components/responses/{status}"} for status in _EVERYWHERE}
-    own = {str(status): _answer(answer) for status, answer in operation.answers.items()}
+    own = {
+        str(status): _answer(
+            answer,
+            operation.prefix,
+            or_ours=bool(operation.prefix) and str(status) in _NOT_THE_DIALECT,
+        )
+        for status, answer in operation.answers.items()
+    }
     described: Json = {
         "operationId": operation.name,
         "summary": operation.summary,
@@ -90,12 +103,15 @@ def _parameter(path: str, parameter: Parameter) -> Json:
     }
 
 
-def _answer(answer: Answer) -> Json:
+def _answer(answer: Answer, prefix: str = "", *, or_ours: bool = False) -> Json:
+    """`or_ours`: it may be Rattil's error, too."""
     described: Json = {"description": answer.meaning}
     if answer.kinds:
-        schemas = [reference(kind) for kind in answer.kinds]
-        schema = schemas[0] if len(schemas) == 1 else {"allOf": schemas}
-        described["content"] = {answer.media_type: {"schema": schema}}
+        schemas = [reference(kind, prefix) for kind in answer.kinds]
+        schema = schemas[0] if len(schemas) == 1 else {"anyOf" if answer.choice else "allOf": schemas}
+        if or_ours:
+            schema = {"anyOf": [schema, reference(ErrorBody)]}
+        described["content"] = {answer.media_type: {"schema": schema}} | dict(answer.others)
     elif answer.media_type != JSON:
         described["content"] = {answer.media_type: {}}
     return described

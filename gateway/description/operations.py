@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
-
-import msgspec
-
-from gateway.description.dialect import JSON, Parameter
+from gateway.description.dialect import Parameter
+from gateway.description.operation import ANY, HTML, Answer, Operation
 from gateway.description.schemas import Json
+from gateway.dialects.deepgram.operations import OPERATIONS as DEEPGRAM
+from gateway.dialects.openai.operations import OPERATIONS as OPENAI
 from gateway.dialects.recite.description import PASSAGE
 from gateway.http.health import Health, Readiness
 from gateway.http.metrics import StreamingHealth
@@ -18,32 +16,6 @@ from gateway.http.verify import FIELD, UploadWarnings
 from gateway.http.verses import PrintedVerses, Verse
 from shared.ids import SESSION_ID_PATTERN
 from shared.recitation.report.report import VerifyReport
-from shared.service.http_json import ErrorBody
-
-HTML = "text/html"
-ANY = "*/*"
-
-
-class Answer(NamedTuple):
-    """One answer. `kinds`: the types whose fields it has, all together; none: no JSON."""
-
-    meaning: str
-    kinds: Sequence[type[msgspec.Struct]] = (ErrorBody,)
-    media_type: str = JSON
-
-
-class Operation(NamedTuple):
-    """One method of one path. `answers` by status; `keyed`: it asks for an API key where there are any."""
-
-    method: str
-    path: str
-    name: str
-    summary: str
-    answers: Mapping[int, Answer]
-    parameters: Sequence[Parameter] = ()
-    body: Json | None = None
-    keyed: bool = False
-
 
 _VERSE = Parameter("ayah", {"type": "integer", "minimum": 1, "maximum": 286}, "Number of the verse.", True)
 _SURA = Parameter("surah", {"type": "integer", "minimum": 1, "maximum": 114}, "Number of the sura.", True)
@@ -71,37 +43,6 @@ _UPLOAD: Json = {
         }
     }
 }
-
-_OTHER_PATHS = (
-    (
-        "post",
-        "/v1/audio/transcriptions",
-        "openaiTranscription",
-        "Transcribe a recording as OpenAI does.",
-    ),
-    ("get", "/v1/models", "openaiModels", "The models, as OpenAI's API lists them."),
-    ("get", "/v1/models/{model}", "openaiModel", "One model, as OpenAI's API shows it."),
-    (
-        "post",
-        "/v1/realtime/client_secrets",
-        "openaiSecret",
-        "A key for one session, as OpenAI makes it.",
-    ),
-    ("post", "/v1/listen", "deepgramRecording", "Transcribe a recording, as Deepgram's API does."),
-)
-OTHER_SERVICES: tuple[Operation, ...] = tuple(
-    Operation(
-        method,
-        path,
-        name,
-        f"{summary} docs/clients says what is served.",
-        {200: Answer("What that API answers.", (), ANY), 400: Answer("What that API answers.", (), ANY)},
-        (Parameter("model", {"type": "string"}, "Name of the model.", True),) if "{model}" in path else (),
-        keyed=True,
-    )
-    for method, path, name, summary in _OTHER_PATHS
-)
-"""Routes whose bodies belong to other services."""
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
@@ -241,5 +182,6 @@ OPERATIONS: tuple[Operation, ...] = (
         {200: Answer("It.", (), ANY), 404: _NO_FILE},
         (_FILE,),
     ),
-    *OTHER_SERVICES,
+    *OPENAI,
+    *DEEPGRAM,
 )

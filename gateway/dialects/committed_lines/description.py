@@ -1,8 +1,11 @@
-"""What the TCP port `STREAM_PORT` takes and says, for the AsyncAPI document."""
+"""What the ports `STREAM_PORT` (TCP) and `STREAM_WS_PORT` take and say, for the AsyncAPI document."""
 
 from __future__ import annotations
 
+from typing import get_args
+
 from gateway.description.dialect import AUDIO, TEXT, DialectDescription, Message
+from gateway.dialects.committed_lines import websocket
 
 DESCRIPTION = DialectDescription(
     name="committed_lines",
@@ -29,4 +32,26 @@ DESCRIPTION = DialectDescription(
     ),
     closes=None,
     keyed=False,
+    servers=("stream",),
+)
+
+MESSAGES_DESCRIPTION = DialectDescription(
+    name="committed_messages",
+    title="Committed lines over WebSocket",
+    text=(
+        "Binary frames of PCM, 16 kHz, 16-bit little-endian, mono, and commands go in; words that stand come "
+        "out as JSON. It cannot be resumed: docs/clients/committed-lines.md."
+    ),
+    address="/",
+    takes=(
+        AUDIO,
+        Message(
+            "word",
+            "A command, in small or capital letters.",
+            {"type": "string", "enum": sorted(websocket.COMMANDS)},
+            TEXT,
+        ),
+    ),
+    says=get_args(websocket.ServerMessage),
+    servers=("stream_websocket",),
 )

@@ -11,6 +11,7 @@ from starlette.websockets import WebSocket
 from gateway.connection.dialect import Command, Frame, Input
 from gateway.connection.session_plan import SessionRequest
 from gateway.dependencies import GatewayPorts
+from gateway.description.codes import ErrorCode
 from gateway.dialects.committed_lines.dialect import stream_request
 from gateway.dialects.committed_lines.lines import CommittedLines
 from gateway.dialects.query import Query
@@ -29,7 +30,8 @@ from gateway.session.interpreter import Finding
 from gateway.transport.websocket_endpoint import serve_websocket
 from shared.audio.formats import SAMPLE_RATE
 
-_COMMANDS = {"flush": Command.FLUSH, "end": Command.END}
+COMMANDS = {"flush": Command.FLUSH, "end": Command.END}
+"""What a client may say in a text frame."""
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
@@ -53,13 +55,18 @@ class FlushDone(msgspec.Struct, frozen=True, tag="flushed"):
 class Error(msgspec.Struct, frozen=True, tag="error"):
     """What went wrong."""
 
-    code: str
+    code: ErrorCode
     message: str
 
 
 ServerMessage = Ready | Final | FlushDone | Error
 
 _encoder = msgspec.json.Encoder()
+
+
+def encode(message: ServerMessage) -> str:
+    """As it travels."""
+    return _encoder.encode(message).decode()
 
 
 class CommittedMessagesDialect:
@@ -74,7 +81,7 @@ class CommittedMessagesDialect:
     def read(self, frame: Frame) -> Sequence[Input]:
         if isinstance(frame, bytes):
             return (frame,)
-        command = _COMMANDS.get(frame.strip().lower())
+        command = COMMANDS.get(frame.strip().lower())
         if command is None:
             raise BadMessage(
                 f"{frame.strip()[:40]!r} is no command; send flush or end; audio goes into binary frames"
@@ -82,7 +89,7 @@ class CommittedMessagesDialect:
         return (command,)
 
     def write(self, event: Event) -> Sequence[Frame]:
-        return [_encoder.encode(message).decode() for message in self._messages(event)]
+        return [encode(message) for message in self._messages(event)]
 
     def _messages(self, event: Event) -> Sequence[ServerMessage]:
         if isinstance(event, Heard):

@@ -39,7 +39,7 @@ from shared.ids import new_connection_id, new_session_id
 
 PATH = "/v1/listen"
 
-_COMMANDS = {"KeepAlive": Command.STAY, "Finalize": Command.FLUSH, "CloseStream": Command.END}
+COMMANDS = {"KeepAlive": Command.STAY, "Finalize": Command.FLUSH, "CloseStream": Command.END}
 _ADVICE = frozenset({"server_busy", "audio_too_fast"})
 """Troubles after which all goes on by itself. Deepgram has no word for them, and its clients take every
 `Error` for the end."""
@@ -96,7 +96,7 @@ class DeepgramDialect:
         except (msgspec.MsgspecError, RecursionError) as error:
             self._unclear = frame[:_SHOWN]
             raise BadMessage(f'text must be a message such as {{"type": "KeepAlive"}}: {error}') from error
-        command = _COMMANDS.get(message.type)
+        command = COMMANDS.get(message.type)
         if command is None:
             self._unclear = frame[:_SHOWN]
             raise BadMessage(
@@ -140,7 +140,7 @@ class DeepgramDialect:
             return
         if self._unclear is not None:
             unclear, self._unclear = self._unclear, None
-            yield messages.Error("SchemaError", event.message, unclear)
+            yield messages.Error(messages.SCHEMA_ERROR, event.message, unclear)
             return
         yield messages.Error(event.code, event.message)
 

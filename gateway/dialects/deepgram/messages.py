@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from gateway.description.schemas import SCHEMAS
+
 CHANNEL = (0, 1)
 """The first of one channel: several are mixed."""
+
+
+SCHEMA_ERROR = "SchemaError"
+"""Deepgram's own code for a text that it does not understand."""
+
+Variant = Annotated[
+    str,
+    msgspec.Meta(extra_json_schema={"anyOf": [{"const": SCHEMA_ERROR}, {"$ref": f"{SCHEMAS}ErrorCode"}]}),
+]
+"""Deepgram's code, or Rattil's."""
 
 
 class Word(msgspec.Struct, frozen=True):
@@ -85,7 +98,7 @@ class Metadata(msgspec.Struct, frozen=True, tag="Metadata"):
 class Error(msgspec.Struct, frozen=True, tag="Error"):
     """`variant` is the code of what went wrong; `message`: the client's text that is not understood."""
 
-    variant: str
+    variant: Variant
     description: str
     message: str | UnsetType = UNSET
 

@@ -36,7 +36,7 @@ MAX_TERMS = 500
 LEAST_ENDPOINT_MS, MOST_ENDPOINT_MS = 200, 5000
 """A shorter pause than that is no pause in speech: less counts as the least."""
 
-_ENCODINGS = {
+ENCODINGS = {
     "linear16": "pcm_s16le",
     "linear32": "pcm_f32le",
     "mulaw": "mulaw",
@@ -129,16 +129,16 @@ def _audio(query: Query) -> AudioFormat:
                 "sample_rate needs an encoding; leave both out for a container (WebM or Ogg with Opus, WAV)"
             )
         return AudioFormat.parse("container")
-    if encoding not in _ENCODINGS:
+    if encoding not in ENCODINGS:
         raise BadRequest(
-            f"encoding must be one of {', '.join(_ENCODINGS)}, or be left out for a container, "
+            f"encoding must be one of {', '.join(ENCODINGS)}, or be left out for a container, "
             f"not {encoding[:20]!r}"
         )
     if encoding == "ogg-opus":
-        return AudioFormat.parse(_ENCODINGS[encoding])
+        return AudioFormat.parse(ENCODINGS[encoding])
     if rate is None:
         raise BadRequest(f"encoding={encoding} needs a sample_rate, as in sample_rate=16000")
-    return AudioFormat.parse(_ENCODINGS[encoding], rate, channels)
+    return AudioFormat.parse(ENCODINGS[encoding], rate, channels)
 
 
 def _language(query: Query) -> str:

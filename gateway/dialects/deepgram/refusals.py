@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Literal
 
-from starlette.responses import JSONResponse, Response
+import msgspec
+from starlette.responses import Response
 
 from gateway.connection.end_reason import EndReason
 from shared.errors import (
@@ -21,6 +23,16 @@ from shared.errors import (
 from shared.ids import new_connection_id
 from shared.protocol.close_codes import Close
 from shared.service import http_json
+
+ErrorName = Literal[
+    "INVALID_AUTH",
+    "INVALID_AUDIO",
+    "PAYLOAD_TOO_LARGE",
+    "INVALID_QUERY_PARAMETER",
+    "TOO_MANY_REQUESTS",
+    "SERVICE_UNAVAILABLE",
+    "INTERNAL_SERVER_ERROR",
+]
 
 _DONE = Close(1000, "done")
 _SERVER = Close(1011, "NET-0000: the service failed; connect again")
@@ -43,6 +55,14 @@ CLOSES: Mapping[EndReason, Close] = {
 """Standard codes; 1011, 1012 and 1013 mean that it helps to connect again."""
 
 
+class Refusal(msgspec.Struct, frozen=True):
+    """`err_code`: Deepgram's code; `dg-error` in the headers is Rattil's. `err_msg`: a sentence."""
+
+    err_code: ErrorName
+    err_msg: str
+    request_id: str
+
+
 def denial(error: RattilError) -> Response:
     """The answer to a request that is refused: Deepgram's body and headers."""
     request_id = new_connection_id()
@@ -52,11 +72,11 @@ def denial(error: RattilError) -> Response:
         headers["Retry-After"] = str(max(1, math.ceil(wait_s)))
     if isinstance(error, UploadTooSlow):
         headers["Connection"] = "close"  # or the rest of the body would go on arriving as slowly
-    body = {"err_code": _code(error), "err_msg": error.for_client, "request_id": request_id}
-    return JSONResponse(body, http_json.status_of(error), headers)
+    body = Refusal(_code(error), error.for_client, request_id)
+    return http_json.json_response(body, http_json.status_of(error), headers)
 
 
-def _code(error: RattilError) -> str:
+def _code(error: RattilError) -> ErrorName:
     if isinstance(error, Unauthorised):
         return "INVALID_AUTH"
     if isinstance(error, BadAudio | UploadTooSlow):

@@ -9,6 +9,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.dialects.openai.codes import OpenAICode
 from shared.errors import (
     BadRequest,
     NoCapacity,
@@ -56,7 +57,7 @@ class Problem(msgspec.Struct, frozen=True):
     message: str
     type: str
     param: str | None = None
-    code: str | None = None
+    code: OpenAICode | None = None
 
 
 class ErrorBody(msgspec.Struct, frozen=True):

@@ -19,7 +19,7 @@ MAX_PROMPT = 4000
 """Characters of `prompt` and `keywords` together; a model looks at their last 223 tokens."""
 
 _STREAMED = ("json", "text")
-_GRANULARITIES = ("word", "segment")
+GRANULARITIES = ("word", "segment")
 _NOT_DONE = {
     "known_speaker_names": "speakers are not told apart",
     "known_speaker_references": "speakers are not told apart",
@@ -119,7 +119,7 @@ def _check_not_done(form: Form) -> None:
 def _granularities(form: Form, response_format: ResponseFormat) -> tuple[bool, bool]:
     """Whether words, whether segments are asked for."""
     asked = form.all("timestamp_granularities[]", "timestamp_granularities")
-    unknown = next((name for name in asked if name not in _GRANULARITIES), None)
+    unknown = next((name for name in asked if name not in GRANULARITIES), None)
     if unknown is not None:
         raise BadParameter(
             "timestamp_granularities",

@@ -23,6 +23,13 @@ PASSAGE = (
 )
 """Which verses are recited."""
 
+MODEL = Parameter(
+    "model",
+    {"type": "string", "default": "default"},
+    "A pool of POOLS, or the model that it runs; `default` is the default pool.",
+)
+"""Which model hears."""
+
 SESSION = (
     Parameter(
         "session_id",
@@ -68,7 +75,7 @@ DESCRIPTION = DialectDescription(
     parameters=(
         *PASSAGE,
         *SESSION,
-        Parameter("model", {"type": "string"}, "A model of this service; its default one if it is absent."),
+        MODEL,
         Parameter("sample_rate", {"const": SAMPLE_RATE}, "A statement: anything else is refused."),
         Parameter(
             "window",

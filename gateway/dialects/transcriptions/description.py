@@ -37,7 +37,7 @@ DESCRIPTION = DialectDescription(
         Parameter(
             "model",
             {"type": "string", "default": "default"},
-            "`default`, or a worker pool of TRANSCRIPTION_POOLS.",
+            "A pool of POOLS or TRANSCRIPTION_POOLS, or the model that it runs, or `default`.",
         ),
         Parameter("encoding", {"enum": list(ENCODINGS), "default": "pcm_s16le"}, "How the audio is written."),
         Parameter(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.description.dialect import DialectDescription
 from gateway.dialects.recite import messages
-from gateway.dialects.recite.description import PASSAGE, TAKES
+from gateway.dialects.recite.description import MODEL, PASSAGE, TAKES
 from gateway.dialects.verify.dialect import PATH, PartialVerdict
 
 DESCRIPTION = DialectDescription(
@@ -16,7 +16,7 @@ DESCRIPTION = DialectDescription(
         "acknowledgements and there is no resume."
     ),
     address=PATH,
-    parameters=PASSAGE,
+    parameters=(*PASSAGE, MODEL),
     takes=TAKES,
     says=(
         PartialVerdict,

@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from gateway.dialects.openai.codes import OpenAICode
+
 _TRANSCRIPTION = "conversation.item.input_audio_transcription"
 
 
@@ -124,7 +126,7 @@ class ErrorDetail(msgspec.Struct, frozen=True):
     """`event_id`: of the client's event that is at fault."""
 
     type: str
-    code: str
+    code: OpenAICode
     message: str
     param: str | None = None
     event_id: str | UnsetType | None = UNSET

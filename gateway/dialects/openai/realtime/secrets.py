@@ -27,13 +27,15 @@ MAX_SESSION_BYTES = 4096
 """A secret travels in a header, or as a subprotocol."""
 
 
-class _Expiry(msgspec.Struct):
+class Expiry(msgspec.Struct):
+    """`seconds`: how long the secret can be used. `anchor` is taken and not looked at."""
+
     seconds: Annotated[int, msgspec.Meta(ge=LEAST_S, le=MOST_S)] = USUAL_S
     anchor: str = "created_at"
 
 
 class _Asked(msgspec.Struct):
-    expires_after: _Expiry = msgspec.field(default_factory=_Expiry)
+    expires_after: Expiry = msgspec.field(default_factory=Expiry)
     session: dict[str, Any] = msgspec.field(default_factory=dict)
 
 

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import jsonschema
@@ -17,16 +18,21 @@ import gateway.dialects
 from cli.api_documents import PAGES, text_of
 from gateway.description.asyncapi import DIALECTS, asyncapi
 from gateway.description.dialect import DialectDescription, name_of
+from gateway.dialects.deepgram import parameters as deepgram_parameters
 from gateway.dialects.recite import dialect as recite
 from gateway.dialects.recite.commands import parse_command
 from gateway.dialects.transcriptions import dialect as transcriptions
 from gateway.dialects.transcriptions import messages
+from gateway.dialects.verify import dialect as verify
+from gateway.settings import GatewaySettings
+from gateway.transport.websocket import CLOSES
 from shared.protocol import close_codes
 from tests.e2e.golden_streams import FOLDER, load
 from tests.integration.edge import edge
 
 SCHEMA = Path(__file__).parents[3] / "schemas" / "asyncapi-3.0.0.json"
 DOCUMENT = asyncapi()
+DIALECT_FOLDER = Path(gateway.dialects.__path__[0])
 BY_NAME = {dialect.name: dialect for dialect in DIALECTS}
 
 
@@ -121,6 +127,7 @@ def test_what_the_transcription_dialect_writes_is_described() -> None:
         messages.TranscriptFinal(1, 1, "so far", 0.5, 1.5, (messages.TranscriptWord("so", 0.5, None, 0.9),)),
         messages.Warning("server_busy", "wait"),
         messages.Warning("too_quiet", "speak up"),
+        messages.Warning("quality_lowered", "the service is under load"),
         messages.Error("no_capacity", "later", retry_after_s=2.0),
         messages.SessionEnd("so far"),
         messages.Pong(),
@@ -133,8 +140,16 @@ def test_what_the_transcription_dialect_writes_is_described() -> None:
 async def test_every_socket_of_the_gateway_is_a_channel() -> None:
     async with edge() as running:
         found = {route.path for route in routes_of(running.app) if isinstance(route, WebSocketRoute)}
-    addresses = {channel["address"] for channel in DOCUMENT["channels"].values()}
-    assert found - {"/{path:path}"} == addresses - {None}
+    addresses = {dialect.address for dialect in DIALECTS if "gateway" in dialect.servers}
+    assert found - {"/{path:path}"} == addresses
+
+
+def test_every_port_is_a_server_with_its_default() -> None:
+    served = {name for dialect in DIALECTS for name in dialect.servers}
+    assert served == set(DOCUMENT["servers"])
+    for server, port in (("stream", "stream_port"), ("stream_websocket", "stream_ws_port")):
+        default = GatewaySettings.model_fields[port].default
+        assert DOCUMENT["servers"][server]["variables"]["host"]["default"] == f"127.0.0.1:{default}"
 
 
 def routes_of(app: Any) -> Any:
@@ -145,9 +160,11 @@ def routes_of(app: Any) -> Any:
 
 
 def test_every_dialect_has_its_description() -> None:
-    root = Path(gateway.dialects.__path__[0])
-    folders = {path.relative_to(root).parts[0] for path in root.rglob("dialect.py")}
-    assert set(BY_NAME) == folders
+    named = re.compile(r'^class \w+Dialect:.*?^    name = "([\w-]+)"', re.MULTILINE | re.DOTALL)
+    sources = [path.read_text(encoding="utf-8") for path in DIALECT_FOLDER.rglob("*.py")]
+    assert set(BY_NAME) == {name for source in sources for name in named.findall(source)}
+    for path in DIALECT_FOLDER.rglob("dialect.py"):
+        assert path.with_name("description.py").exists(), path.parent
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
@@ -158,11 +175,20 @@ def test_names_of_messages_are_unique(dialect: DialectDescription) -> None:
 
 def test_the_parameters_are_those_that_the_dialects_read() -> None:
     for module, name in ((recite, "recite"), (transcriptions, "transcriptions")):
-        source = inspect.getsource(module)
-        read = set(re.findall(r'\(query, "(\w+)"|query\.get\("(\w+)"', source))
-        names = {one for pair in read for one in pair if one} | {"session_id"}
-        described = {parameter.name for parameter in BY_NAME[name].parameters}
-        assert names | {"sample_rate"} == described
+        assert read_by(module) | {"session_id", "sample_rate"} == described(name)
+    assert "read_model(ports, query)" in inspect.getsource(verify)
+    assert {*verify._QUERY, "model"} == described("verify")
+    assert read_by(deepgram_parameters) <= described("deepgram") | deepgram_parameters.SERVED_FOR_RECORDINGS
+
+
+def read_by(module: ModuleType) -> set[str]:
+    """The parameters that the source of a dialect reads from its query."""
+    found = re.findall(r'\(query, "(\w+)"|query\.get\("(\w+)"', inspect.getsource(module))
+    return {one for pair in found for one in pair if one}
+
+
+def described(dialect: str) -> set[str]:
+    return {parameter.name for parameter in BY_NAME[dialect].parameters}
 
 
 def test_every_command_that_is_described_is_understood() -> None:
@@ -188,9 +214,9 @@ def message_payloads(dialect: str) -> list[tuple[str, Any]]:
 
 def test_every_close_code_is_listed() -> None:
     codes = {value.code for value in vars(close_codes).values() if isinstance(value, close_codes.Close)}
-    for channel in DOCUMENT["channels"].values():
-        if channel.get("x-close-codes"):
-            assert {close["code"] for close in channel["x-close-codes"]} == codes
+    for name in ("recite", "verify", "transcriptions", "committed_messages"):
+        assert BY_NAME[name].closes is CLOSES
+        assert {close["code"] for close in DOCUMENT["channels"][name]["x-close-codes"]} == codes
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from typing import get_args
 
-from gateway.description.codes import ERROR_CODES
+from gateway.description.codes import ERROR_CODES, SERVICE_CODES
+from gateway.dialects.openai.codes import OPENAI_CODES
 from shared.recitation.live.feedback import NoticeCode
 from tests.unit.docs.test_protocol_page import CLIENT_PAGES, PAGE, error_codes
 
-NOT_ERRORS = {"code", *get_args(NoticeCode)}
+NOT_ERRORS = {"code", *get_args(NoticeCode), *SERVICE_CODES}
+ALL = {*ERROR_CODES, *OPENAI_CODES}
 
 
 def documented() -> set[str]:
@@ -26,17 +28,23 @@ def documented() -> set[str]:
 
 def test_every_code_of_the_docs_is_in_the_schema() -> None:
     assert {"bad_message", "session_mismatch", "too_many_uploads", "host_not_allowed"} <= documented()
-    assert documented() - set(ERROR_CODES) == set()
+    assert documented() - ALL == set()
 
 
 def test_every_code_that_the_sources_write_is_in_the_schema() -> None:
-    assert error_codes() - set(ERROR_CODES) == set()
+    assert error_codes() - ALL == set()
 
 
 def test_no_code_is_invented() -> None:
     named = set(re.findall(r"`(\w+)`", PAGE + CLIENT_PAGES))
-    assert set(ERROR_CODES) - documented() - error_codes() - named - {"not_found"} == set()
+    assert ALL - documented() - error_codes() - named - {"not_found"} == set()
+    assert named >= set(SERVICE_CODES)
 
 
 def test_codes_are_sorted_and_unique() -> None:
-    assert list(ERROR_CODES) == sorted(set(ERROR_CODES))
+    for codes in (ERROR_CODES, OPENAI_CODES, SERVICE_CODES):
+        assert list(codes) == sorted(set(codes))
+
+
+def test_codes_of_openai_are_not_rattils() -> None:
+    assert set(ERROR_CODES) & set(OPENAI_CODES) == set()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 
 from starlette.routing import Mount, Route
 
 from gateway.description.openapi import openapi
+from gateway.dialects.openai import transcription_form
+from gateway.dialects.openai.operations import FORM
 from tests.integration.edge import edge
 from tests.unit.gateway.description.test_asyncapi import routes_of
 
@@ -21,6 +24,13 @@ async def test_every_route_is_described_and_every_description_has_a_route(tmp_pa
         f"{route.path}/{{file}}" if route.path else "/" for route in routes if isinstance(route, Mount)
     }
     assert served | mounted | {"/reference/{file}"} == set(DOCUMENT["paths"])
+
+
+def test_the_fields_of_the_form_are_those_that_are_read() -> None:
+    source = inspect.getsource(transcription_form)
+    found = re.findall(r'form\.(?:last|all)\("(\w+)|_flag\(form, "(\w+)"', source)
+    read = {name for pair in found for name in pair if name} - {"include"}  # which is refused
+    assert {name.removesuffix("[]") for name in FORM} - {"file"} == read
 
 
 async def test_every_described_method_is_understood() -> None:
