@@ -22,7 +22,12 @@ class Line:
 
 
 def read_log(path: Path, columns: Sequence[str]) -> list[Line]:
-    """The curves of a run's table: step, minutes, hours heard, then one value for each of ``columns``."""
+    """The curves of a run's table: step, minutes, hours heard, then one value for each of ``columns``.
+
+    A run of so few steps that it wrote no table has curves without points.
+    """
+    if not path.exists():
+        return [Line(name, []) for name in columns]
     with path.open(encoding="utf-8", newline="") as lines:
         rows = [[float(cell) for cell in row] for row in csv.reader(lines)]
     return [Line(name, [(row[2], row[place]) for row in rows]) for place, name in enumerate(columns, start=3)]

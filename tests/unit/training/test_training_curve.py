@@ -22,6 +22,10 @@ def test_the_log_gives_one_line_for_each_loss_over_hours_heard(tmp_path: Path) -
     ]
 
 
+def test_a_run_too_short_for_a_log_has_lines_without_points(tmp_path: Path) -> None:
+    assert read_log(tmp_path / "learn.csv", ("posterior",)) == [Line("posterior", [])]
+
+
 def test_the_picture_is_well_formed_and_higher_values_are_drawn_higher() -> None:
     picture = ElementTree.fromstring(drawn([Line("sounds", [(0.0, 4.0), (1.0, 1.0)])], "run"))
 
