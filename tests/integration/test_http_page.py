@@ -179,7 +179,7 @@ def test_the_place_and_hidden_words_are_seen_in_every_theme() -> None:
             assert (light + 0.05) / (dark + 0.05) >= 3, (theme["paper"], name)  # WCAG 2, 1.4.11
     mushaf = (STATIC / "styles" / "mushaf.css").read_text(encoding="utf-8")
     assert (
-        "border-block-end: 2px solid var(--accent)"
+        "border-block-end-color: var(--accent)"
         in mushaf.partition(".word[aria-current]::before {")[2].partition("}")[0]
     )
     hidden = mushaf.partition("[aria-current], :focus-visible)::before {")[2].partition("}")[0]
