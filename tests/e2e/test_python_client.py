@@ -50,8 +50,8 @@ async def test_the_transcription_example_and_the_command(tmp_path: Path) -> None
     async with system(env=SLOW_MODEL) as running:
         url = running.ws_urls[0]
         shown = await printed(example("A live transcription", url, tmp_path), str(SAMPLE))
-        lines = await printed("-m", "cli", "transcribe", str(SAMPLE), "--json", "--fast", "--url", url)
-        plain = await printed("-m", "cli", "transcribe", str(SAMPLE), "--fast", "--url", url)
+        lines = await printed("-m", "cli", "transcribe", str(SAMPLE), "--json", "--url", url)
+        plain = await printed("-m", "cli", "transcribe", str(SAMPLE), "--url", url)
     events = [json.loads(line) for line in lines.splitlines()]
     assert events[-1]["type"] == "session.end"
     assert wrong_words(events[-1]["transcript"]) <= MOST_WRONG
