@@ -15,6 +15,7 @@ from gateway.connection.client_audio import ClientAudio
 from gateway.connection.client_text import for_client
 from gateway.connection.dialect import Dialect
 from gateway.connection.end_reason import End, EndConnection, EndReason, end_for
+from gateway.connection.outcome_measures import OutcomeMeasures
 from gateway.connection.receiver import Receiver
 from gateway.connection.result_inbox import ResultInbox
 from gateway.connection.resume import Opening
@@ -42,10 +43,6 @@ _LINGER_S = 15.0
 """Longest life of a socket after its close frame, seconds: more than uvicorn's own 10 s for the answer."""
 
 _EXPECTED = (EndConnection, PeerGone, SlowConsumer, RattilError)
-
-_EXEMPLAR_FROM_MS = 250
-"""Results that took at least so long are exemplars of the latency histogram: who looks for one looks for a
-slow one, and one for every result costs more than the rest of what is measured of it."""
 
 _log = get_logger(__name__)
 
@@ -82,16 +79,15 @@ class Connection:
         self._audio = ClientAudio(core.identity.options.audio_format, core.segmenter.received)
         self._opened = opening.opened
         self._opened_s = ports.clock.monotonic()
-        self._words = WordDelays(
-            ports.metrics, core.identity.protocol, core.segmenter.received, self._opened_s
-        )
+        words = WordDelays(ports.metrics, identity.protocol, core.segmenter.received, self._opened_s)
+        self._measures = OutcomeMeasures(ports, core, words, self._traces, plan.adaptive)
         self._receiver = Receiver(
             ports,
             transport,
             dialect,
             core,
             self._audio,
-            self._words,
+            words,
             self._speech,
             self._do,
             self._show,
@@ -319,48 +315,17 @@ class Connection:
 
     # -- events ----------------------------------------------------------------------------------------
     def _show(self, event: Event) -> None:
-        if isinstance(event, Heard | SegmentFailed):
-            identity = self._core.identity
-            _log.debug(
-                "event_sent",
-                session_id=identity.session_id,
-                connection_id=identity.connection_id,
-                seq=event.seq,
-            )
         frames = self._dialect.write(self._audio.in_client_samples(for_client(event)))
         for frame in frames:
             self._send_queue.put(frame)
-        if isinstance(event, Heard):
-            self._words.told(event.finding.said, bool(frames), self._ports.clock.monotonic())
-            self._measure(event, self._traces.shown(event.seq, "result"))
-        elif isinstance(event, SegmentFailed):
-            if event.finding is not None:
-                self._words.told(event.finding.said, bool(frames), self._ports.clock.monotonic())
-            self._traces.shown(event.seq, event.outcome)
-            self._ports.metrics.count_outcome(event.outcome, event.code)
+        if isinstance(event, Heard | SegmentFailed):
+            self._measures.told(event, shown=bool(frames))
 
     def _show_last(self, event: Event) -> None:
         try:
             self._show(event)
         except SlowConsumer:
             return
-
-    def _measure(self, event: Heard, trace: str) -> None:
-        """`trace`: id of the segment's trace, empty if it has none."""
-        metrics, latency = self._ports.metrics, event.latency
-        metrics.results.inc()
-        if not latency.live:
-            return
-        if self._plan.adaptive:
-            self._ports.quality.observe(self._core.identity.pool, latency.total_ms)
-        metrics.queued.observe(latency.queued_ms / 1000)
-        metrics.inference.observe(latency.inference_ms / 1000)
-        exemplar = None
-        if trace or latency.total_ms >= _EXEMPLAR_FROM_MS:
-            exemplar = {"trace_id": f"{self._core.identity.connection_id}-{event.seq}"}
-            if trace:
-                exemplar["otel_trace_id"] = trace
-        metrics.total.observe(latency.total_ms / 1000, exemplar)
 
     def _now_ms(self) -> int:
         return int(self._ports.clock.monotonic() * 1000)
