@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from websockets.asyncio.client import ClientConnection
 
-from tests.e2e.history import History
+from tests.e2e.history import Event, History
 from tests.e2e.reciter import Recital, Reciter
 
 
@@ -41,6 +41,13 @@ class Beginner(Reciter):
         self._started_s = asyncio.get_running_loop().time()
         self._sent = 0
         return 0
+
+    async def _receive(self, socket: ClientConnection) -> Event:
+        event = await super()._receive(socket)
+        if self._done and not self.has_sent_everything:
+            # The gateway leaves: it reports what it has heard, and says to come back. Nothing can be resumed.
+            self._done = False
+        return event
 
     def _url(self, base_url: str) -> str:
         recital = self._recital

@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -28,6 +29,7 @@ from tests.e2e.other_dialects import Beginner, Transcriber, transcript_violation
 from tests.e2e.reciter import Reciter
 from tests.e2e.system import System, system
 
+R = TypeVar("R", bound=Reciter)
 RECITE, TRANSCRIBE, VERIFY = 20, 20, 10
 SESSIONS = RECITE + TRANSCRIBE + VERIFY
 REPEATS = 3
@@ -47,7 +49,7 @@ async def test_a_rolling_restart_is_not_noticed(capsys: pytest.CaptureFixture[st
         reciting = reciters(running, Reciter, RECITE)
         writing = reciters(running, Transcriber, TRANSCRIBE)
         beginning = reciters(running, Beginner, VERIFY)
-        everyone = [*reciting, *writing, *beginning]
+        everyone: list[Reciter] = [*reciting, *writing, *beginning]
         async with replaced(running, tmp_path / "script.log") as restarts:
             await asyncio.gather(*(one.recite() for one in everyone))
             status = await restarts
@@ -61,14 +63,18 @@ async def test_a_rolling_restart_is_not_noticed(capsys: pytest.CaptureFixture[st
     assert [line for one in reciting for line in differences(one.history, calm)] == []
     assert [line for one in writing for line in transcript_violations(one.history, said)] == []
     assert [one.history.name for one in beginning if one.history.report != calm_anew.report] == []
+    unasked = {status for one in beginning for part in one.broken for status in part.statuses}
+    assert unasked <= {"correct", "pending"}, "a gateway that leaves reports what it has heard and no mistake"
     assert [one.history.of("error") for one in beginning if one.history.of("error")] == []
     assert set(closes) == {DRAINING}
     assert all(one.closes for one in everyone), "each session was on a gateway that went"
-    for url in running.ws_urls:  # a pause can't be shorter than it was asked to be
-        assert spread_s(everyone, url) >= DRAIN_S / 2, "a gateway sends its sessions away one after the other"
+    left = [times for url in running.ws_urls if len(times := times_left(everyone, url)) >= SESSIONS / 5]
+    assert left, "a gateway went while it had sessions"
+    for times in left:  # a pause can't be shorter than it was asked to be
+        assert max(times) - min(times) >= DRAIN_S / 2, "a gateway sends its sessions away one after the other"
 
 
-def reciters(running: System, kind: type[Reciter], count: int, pace: float = 1.0) -> list[Reciter]:
+def reciters(running: System, kind: type[R], count: int, pace: float = 1.0) -> list[R]:
     """In real time, and long enough to be moved twice."""
     first = recitals()[0]
     piece = replace(first, pcm=first.pcm * REPEATS, pace=pace)
@@ -82,10 +88,9 @@ def words_said() -> list[str]:
     return [sound for word in words for sound in word.phones] * REPEATS
 
 
-def spread_s(everyone: Sequence[Reciter], url: str) -> float:
-    """Seconds from the first to the last close of the connections to one gateway."""
-    times = [time_s for reciter in everyone for gateway, time_s in reciter.left if gateway == url]
-    return max(times) - min(times)
+def times_left(everyone: Sequence[Reciter], url: str) -> list[float]:
+    """When the connections to one gateway were closed, seconds."""
+    return [time_s for reciter in everyone for gateway, time_s in reciter.left if gateway == url]
 
 
 @asynccontextmanager
