@@ -191,6 +191,7 @@ async def test_redis_away_and_back_empty(
         await _heartbeat(fresh, "w1", 1)
     finally:
         await fresh.aclose(close_connection_pool=True)
+    await _eventually(router.url + "/v1/capacity", _pool_shows(workers=1))
     admission = HttpAdmission([router.url])
     try:
         reply = await admission.renew([_held("session-1")])
