@@ -60,7 +60,10 @@ class _Screen:
         elif isinstance(event, TranscriptFinal):
             self._live.update("", refresh=self._live.is_started)
             self._console.print(
-                f"{event.start:8.2f} {event.end:8.2f}  {event.text}", highlight=False, markup=False
+                f"{event.start:8.2f} {event.end:8.2f}  {event.text}",
+                highlight=False,
+                markup=False,
+                soft_wrap=True,
             )
         elif isinstance(event, Warned | ServerError):
             self._complaints.print(event.message, style="yellow", markup=False, soft_wrap=True)
