@@ -58,6 +58,9 @@ async def test_a_rolling_restart_is_not_noticed(capsys: pytest.CaptureFixture[st
     closes = Counter(code for one in everyone for code in one.closes)
     with capsys.disabled():
         print(f"\n{SESSIONS} sessions, 2 gateways and 2 workers replaced: {verdict}, closes {dict(closes)}")
+        for url in running.ws_urls:  # how a drain spreads them is tested with a clock of its own
+            times = times_left(everyone, url)
+            print(f"{len(times)} left {url} within {max(times, default=0) - min(times, default=0):.1f} s")
     assert status == 0
     assert verdict.ok, verdict
     assert [line for one in reciting for line in differences(one.history, calm)] == []
@@ -68,10 +71,6 @@ async def test_a_rolling_restart_is_not_noticed(capsys: pytest.CaptureFixture[st
     assert [one.history.of("error") for one in beginning if one.history.of("error")] == []
     assert set(closes) == {DRAINING}
     assert all(one.closes for one in everyone), "each session was on a gateway that went"
-    left = [times for url in running.ws_urls if len(times := times_left(everyone, url)) >= SESSIONS / 5]
-    assert left, "a gateway went while it had sessions"
-    for times in left:  # a pause can't be shorter than it was asked to be
-        assert max(times) - min(times) >= DRAIN_S / 2, "a gateway sends its sessions away one after the other"
 
 
 def reciters(running: System, kind: type[R], count: int, pace: float = 1.0) -> list[R]:
