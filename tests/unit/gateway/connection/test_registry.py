@@ -45,6 +45,24 @@ async def test_a_drain_asks_everybody_and_waits_until_they_left() -> None:
         pass
 
 
+async def test_a_drain_asks_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    connections, leavers = ConnectionRegistry(10), [Leaver() for _ in range(4)]
+    pauses: list[tuple[float, int]] = []
+    turn_of_the_loop = asyncio.sleep
+
+    async def noted(seconds: float) -> None:
+        pauses.append((seconds, sum(len(leaver.asked) for leaver in leavers)))
+        await turn_of_the_loop(0)
+
+    async with asyncio.TaskGroup() as tasks:
+        for turn, leaver in enumerate(leavers):
+            tasks.create_task(leaver.stay(connections, str(turn)))
+        await turn_of_the_loop(0)
+        monkeypatch.setattr(asyncio, "sleep", noted)
+        await connections.drain(2.0)
+    assert pauses == [(0.5, 1), (0.5, 2), (0.5, 3)]
+
+
 async def test_who_comes_during_a_drain_is_asked_at_once() -> None:
     connections, leaver = ConnectionRegistry(10), Leaver()
     connections.stop_accepting()
