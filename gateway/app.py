@@ -22,6 +22,7 @@ from gateway.dialects.openai.realtime import secrets as openai_secrets
 from gateway.dialects.openai.realtime import socket as openai_realtime
 from gateway.dialects.recite import dialect as recite
 from gateway.dialects.transcriptions import dialect as transcriptions
+from gateway.dialects.transcriptions import jobs as transcription_jobs
 from gateway.dialects.verify import dialect as verify_ws
 from gateway.dialects.whisperlive import dialect as whisperlive
 from gateway.http import description, health, metrics, page, sessions, usage, verify, verses
@@ -54,6 +55,7 @@ def build_app(ports: GatewayPorts) -> ASGIApp:
         *deepgram.routes(ports),
         *whisperlive.routes(ports),
         *openai_transcriptions.routes(ports, uploads),
+        *transcription_jobs.routes(ports),
         *openai_models.routes(ports),
         *deepgram_recordings.routes(ports, uploads),
         *openai_realtime.routes(ports),

@@ -10,6 +10,7 @@ from pydantic_settings import SettingsConfigDict
 
 from gateway.settings.access import AccessSettings
 from gateway.settings.circuits import CircuitSettings
+from gateway.settings.enhancement import EnhancementSettings
 from gateway.settings.pools import PoolSettings
 from gateway.settings.transcription import TranscriptionSettings
 from gateway.settings.uploads import UploadSettings
@@ -26,6 +27,7 @@ class GatewaySettings(
     TranscriptionSettings,
     PoolSettings,
     UploadSettings,
+    EnhancementSettings,
     CircuitSettings,
     AccessSettings,
     HttpSettings,

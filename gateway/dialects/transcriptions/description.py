@@ -67,6 +67,11 @@ DESCRIPTION = DialectDescription(
             {"type": "integer", "minimum": LEAST_ENDPOINT_MS, "maximum": MOST_ENDPOINT_MS},
             "Silence that ends an utterance, ms.",
         ),
+        Parameter(
+            "enhance_on_end",
+            _BOOLEAN | {"default": False},
+            "Keep the audio and transcribe it once more, whole, after the end; where RECORDINGS_URL is set.",
+        ),
         *SESSION,
     ),
     takes=(AUDIO, *words(COMMANDS)),
