@@ -164,7 +164,11 @@ class Registry(Protocol):
         ...
 
     async def renew(self, held: Sequence[HeldLease]) -> RenewReply:
-        """Renew leases of their holders, and make those again that are gone (see `RenewReply`)."""
+        """Renew leases of their holders, and make those again that are gone (see `RenewReply`).
+
+        Whoever gave a lease back, or lost it to another, makes it again only with `takes_over`: that renewal
+        may have been on its way since before.
+        """
         ...
 
     async def release(self, session_id: SessionId, holder: str, keep_s: float = 0.0) -> bool:
