@@ -63,16 +63,6 @@ class StoredLease(msgspec.Struct, frozen=True):
     tenant: str | None = None
     parked: bool = False
 
-    def may_be_taken(self, request: LeaseRequest) -> bool:
-        """Whether the holder of `request` may have this lease from now on."""
-        free = self.parked or request.takes_over or self.holder == request.holder
-        return free and self.tenant in (None, request.tenant)
-
-    def may_be_renewed(self, held: HeldLease) -> bool:
-        """Whether it is this holder's, or becomes it."""
-        own = held.takes_over or (self.holder == held.holder and not self.parked)
-        return own and self.tenant in (None, held.tenant)
-
     def granted(self, session_id: SessionId, ttl_s: float) -> Lease:
         return Lease(
             session_id=session_id,

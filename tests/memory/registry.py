@@ -74,7 +74,7 @@ class MemoryRegistry:
         session_id = request.session_id
         held = self._state.held.get(session_id)
         if held is not None:
-            if not held.lease.may_be_taken(request):
+            if not _may_be_taken(held.lease, request):
                 raise held_by_another(session_id)
             if request.requested_pool not in (held.lease.pool, held.lease.requested_pool):
                 raise in_another_pool(session_id, held.lease.pool, request.requested_pool)
@@ -95,7 +95,7 @@ class MemoryRegistry:
         for asked in held:
             session_id = asked.session_id
             found = self._state.held.get(session_id)
-            if found is not None and not found.lease.may_be_renewed(asked):
+            if found is not None and not _may_be_renewed(found.lease, asked):
                 taken.append(session_id)
                 continue
             if found is None and self._is_former(asked) and not asked.takes_over:
@@ -273,3 +273,15 @@ class MemoryRegistry:
             tenant=held.lease.tenant or "",
             expires_in_ms=int((held.until_s - self._clock.monotonic()) * 1000),
         )
+
+
+def _may_be_taken(lease: StoredLease, request: LeaseRequest) -> bool:
+    """Whether the holder of `request` may have this lease from now on."""
+    free = lease.parked or request.takes_over or lease.holder == request.holder
+    return free and lease.tenant in (None, request.tenant)
+
+
+def _may_be_renewed(lease: StoredLease, held: HeldLease) -> bool:
+    """Whether it is this holder's, or becomes it."""
+    own = held.takes_over or (lease.holder == held.holder and not lease.parked)
+    return own and lease.tenant in (None, held.tenant)
