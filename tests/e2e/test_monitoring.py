@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 import websockets
 
+from benchmarks.prometheus import Prometheus
 from cli.ports import free_port
 from deploy.dashboards.boards import BOARDS
 from deploy.dashboards.picture import draw
 from deploy.dashboards.queries import ask
 from tests.e2e.chaos import ENV, recitals
-from tests.e2e.prometheus import Prometheus, prometheus
+from tests.e2e.prometheus import prometheus_with_alerts
 from tests.e2e.reciter import Reciter
 from tests.e2e.system import System, system
 from tests.programs import needs
@@ -44,7 +45,7 @@ async def test_an_overload_is_seen_told_and_over(tmp_path: Path) -> None:
             "router": f"127.0.0.1:{running.plan.ports.routers[0]}",
             "worker": f"127.0.0.1:{running.plan.ports.workers[0]}",
         }
-        async with prometheus(program, where, tmp_path) as watching:
+        async with prometheus_with_alerts(program, where, tmp_path) as watching:
             began_s = time.time()
             await everything_is_scraped(watching)
             await clumsy(running)

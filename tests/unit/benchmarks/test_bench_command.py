@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from benchmarks.__main__ import app
 from cli import bench
 
-NAMES = ("asr", "serve", "overload", "gateway", "bus", "codecs", "capacity", "soak", "words")
+NAMES = ("asr", "serve", "overload", "gateway", "bus", "codecs", "capacity", "scaling", "soak", "words")
 
 
 def test_every_benchmark_is_listed_and_explains_itself() -> None:
