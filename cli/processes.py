@@ -144,7 +144,8 @@ class Child:
     async def _probe(self) -> None:
         last_answer = "none"
         try:
-            async with asyncio.timeout(self.service.ready_within_s), httpx.AsyncClient(timeout=2) as client:
+            # The client first: on a busy machine it takes a second to make, which is no time of the service.
+            async with httpx.AsyncClient(timeout=2) as client, asyncio.timeout(self.service.ready_within_s):
                 while True:
                     try:
                         answer = await client.get(self.service.ready_url)

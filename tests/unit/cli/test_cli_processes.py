@@ -103,7 +103,7 @@ async def test_a_child_that_is_never_ready_is_told_with_its_last_answer() -> Non
     async with stack() as (running, _):
         child = await running.spawn(server("gateway-1", 503, ready_within_s=1.0))
         async with httpx.AsyncClient() as http:
-            while not await answers(http, child.service.ready_url):  # a slow machine is not what is tested
+            while not await answers(http, child.service.ready_url):  # noqa: ASYNC110 (another process)
                 await asyncio.sleep(0.05)
         with pytest.raises(NotReady, match="503 answer"):
             await child.ready()
