@@ -15,6 +15,7 @@ several of them: this measures the loop, not a worker.
 from __future__ import annotations
 
 import asyncio
+import math
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
@@ -42,6 +43,8 @@ from benchmarks.system import System, system
 NAMESPACE = "rattil"
 AGAIN_S = 5.0
 """A caller who is told to come back does so after the router's ROUTER_RETRY_AFTER_S."""
+LAST_S = 60.0
+"""So long the last one stays, from the first call on: a worker has to start meanwhile."""
 SLEEP_WITHIN_S = 600.0
 
 
@@ -100,8 +103,8 @@ def run_scaling(
             "lost": run.lost,
             "reports": run.tide.reports + run.last.reports,
             "worker_faults": len(run.faults),
-            "first_waited_s": round(run.tide.waited_s[0], 1),
-            "again_waited_s": round(run.last.waited_s[0], 1),
+            "first_waited_s": _first_waited_s(run.tide),
+            "again_waited_s": _first_waited_s(run.last),
             "hurry": hurry,
         },
         tables=[_steps_table(run), _sessions_table(run, tide)],
@@ -150,7 +153,7 @@ async def measure(
             console.print("everybody has left: the pool goes to sleep …", style="dim")
             await asleep(workers)
             console.print("one more …", style="dim")
-            last = await recite(running, Tide(1, 0.0, AGAIN_S * 4, 0.0))
+            last = await recite(running, Tide(1, 0.0, LAST_S, 0.0))
         return ScalingRun(rules, source, figures, last, moments[max(0, came - 10) :], workers.faults)
 
 
@@ -192,6 +195,11 @@ async def recite(running: System, tide: Tide) -> CrowdFigures:
         return await callers.figures()
 
 
+def _first_waited_s(figures: CrowdFigures) -> float:
+    """From the first call to being let in, seconds; NaN if nobody was."""
+    return round(figures.waited_s[0], 1) if figures.waited_s else math.nan
+
+
 def _steps_table(run: ScalingRun) -> Table:
     began_s = run.moments[0].at_s
     rows = [
@@ -216,7 +224,7 @@ def _sessions_table(run: ScalingRun, tide: Tide) -> Table:
                 name,
                 str(seen.accepted),
                 str(figures.turned_away),
-                f"{figures.waited_s[0]:.1f}" if figures.waited_s else "-",
+                f"{_first_waited_s(figures):g}",
                 str(seen.due),
                 str(seen.lost),
                 f"{seen.duplicates} / {seen.disordered}",
