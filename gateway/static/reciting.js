@@ -4,7 +4,7 @@ import { isDeviation } from './client/judgement.js';
 import { $ } from './controls/dom.js';
 import { serviceReachable } from './controls/network.js';
 import { accessKey, keepUnfinished, preferences, unfinished } from './controls/preferences.js';
-import { keep } from './history/history.js';
+import { judgeOwn, keep } from './history/history.js';
 import { has, qualityKey } from './language/language.js';
 import { writePassage } from './passage/passage.js';
 import { Recitation } from './recitation.js';
@@ -22,6 +22,8 @@ export class Reciting {
   #passage = null;
   #printed = null;
   #peeked = new Set(); // before a recitation begins, or in it
+  #own = new Set(); // words that are right by the reciter's own judgement
+  #kept = Promise.resolve(null); // the id of the recitation in the history, once it is over
   #keptAt = 0;
   #hesitation = 0;
   #wakeLock = null;
@@ -57,11 +59,12 @@ export class Reciting {
     this.#printed = printed;
     this.#recitation = null;
     this.#peeked = new Set();
+    this.#own = new Set();
     const saved = this.cutOff;
     if (!saved) return;
     this.#peeked = new Set(saved.peeked);
-    const words = saved.statuses.map((status) => ({ ...UNTOUCHED, status }));
-    this.mushaf.paint([...words.keys()], words, this.#peeked);
+    this.#own = new Set(saved.own);
+    this.#paintAll(saved.statuses.map((status) => ({ ...UNTOUCHED, status })));
   }
 
   /** The large button. */
@@ -105,6 +108,11 @@ export class Reciting {
     } else this.#recitation?.cancel();
   }
 
+  /** Leave what runs, as if it had not been. */
+  discard() {
+    this.#recitation?.discard();
+  }
+
   /** Another passage is wanted: what runs is left without a word. */
   leave() {
     this.#waitsForNetwork = false;
@@ -127,6 +135,18 @@ export class Reciting {
     if (this.mushaf.isHidden(index)) this.peek(index);
   }
 
+  /** The reciter's own judgement of a marked word; the program's stays as it is, beside it. */
+  judgeOwn(index, right) {
+    if (right) this.#own.add(index);
+    else this.#own.delete(index);
+    this.mushaf.paint([index], this.#recitation.judgement.words, this.#peeked, this.#own);
+    this.results.draw();
+    const { surah } = this.#passage;
+    const word = this.#printed.words[index];
+    // A browser that stores nothing here: the history sheet says so when it is opened.
+    this.#kept = this.#kept.then((id) => (id === null ? null : judgeOwn(id, surah, word, right).then(() => id)).catch(() => null));
+  }
+
   networkChanged(online) {
     this.#recitation?.networkChanged(online);
     // Said at once; the next event of the service takes it back if it was not so.
@@ -147,6 +167,7 @@ export class Reciting {
     return {
       state,
       peeked: this.#peeked.has(index),
+      own: isDeviation(state.status) ? this.#own.has(index) : null,
       canRecite: !this.running,
       play: canPlay ? () => recitation.take.play(start, end) : null,
     };
@@ -179,7 +200,7 @@ export class Reciting {
       this.bar.offer('stop');
       this.#atWord();
     } else if (phase === 'finishing') {
-      this.bar.offer('cancel');
+      this.bar.offer('cancel', 'bar.skip');
       this.bar.status('status.finishing');
       this.mushaf.mark(-1);
       this.follower.moveTo(-1);
@@ -216,7 +237,7 @@ export class Reciting {
 
   #words(changed) {
     const { words } = this.#recitation.judgement;
-    this.mushaf.paint(changed, words, this.#peeked);
+    this.mushaf.paint(changed, words, this.#peeked, this.#own);
     this.announcer.take(changed, words, this.#printed);
   }
 
@@ -256,12 +277,18 @@ export class Reciting {
     const waited = this.#full;
     this.#full = code;
     this.bar.wait(Boolean(code));
+    const begun = this.#recitation?.phase === 'reciting';
     if (code) {
+      // Stopping would wait for a place, too: what can be had at once is the end.
+      if (begun) this.bar.offer('cancel', 'bar.end');
       clearTimeout(this.#hesitation);
       $('hint').hidden = true;
       this.mushaf.mark(-1);
       this.notice.clear('error');
-    } else if (waited) this.#atWord();
+    } else if (waited) {
+      if (begun) this.bar.offer('stop');
+      this.#atWord();
+    }
   }
 
   #over(outcome) {
@@ -269,6 +296,12 @@ export class Reciting {
     const { words } = recitation.judgement;
     const nothing = words.every(({ status }) => status === 'pending');
     this.#rest();
+    if (outcome.code === 'discarded') {
+      this.#wipe();
+      this.#recitation = null;
+      this.bar.status('status.discarded');
+      return;
+    }
     if (outcome.code === 'cancelled' && nothing) return;
     if (!outcome.result && nothing) {
       this.notice.error(outcome.code, { code: outcome.code });
@@ -276,16 +309,18 @@ export class Reciting {
     }
     this.notice.clear();
     if (preferences().mode === 'memorise') for (const index of words.keys()) if (isDeviation(words[index].status)) this.mushaf.reveal(index);
-    this.#keepInHistory(recitation);
-    this.results.show({ passage: this.#passage, printed: this.#printed, words, peeked: this.#peeked, outcome });
+    this.#kept = this.#keepInHistory(recitation);
+    this.results.show({
+      passage: this.#passage, printed: this.#printed, words, peeked: this.#peeked, own: this.#own, outcome,
+    });
     this.bar.status('status.done');
   }
 
   async #keepInHistory({ passage, printed, mode, seconds, judgement, peeked }) {
     try {
-      await keep({ passage, mode, seconds, printed, words: judgement.words, peeked });
+      return await keep({ passage, mode, seconds, printed, words: judgement.words, peeked, own: this.#own });
     } catch {
-      // A browser that stores nothing here: the history sheet says so when it is opened.
+      return null; // A browser that stores nothing here: the history sheet says so when it is opened.
     }
   }
 
@@ -310,8 +345,13 @@ export class Reciting {
     this.results.forget();
     this.announcer.reset();
     if (this.#recitation) this.#peeked = new Set();
-    const words = this.#printed.words.map(() => UNTOUCHED);
-    this.mushaf.paint([...words.keys()], words, this.#peeked);
+    this.#own = new Set();
+    this.#kept = Promise.resolve(null);
+    this.#paintAll(this.#printed.words.map(() => UNTOUCHED));
+  }
+
+  #paintAll(words) {
+    this.mushaf.paint([...words.keys()], words, this.#peeked, this.#own);
   }
 
   #waitForNetwork(goOn) {
@@ -326,7 +366,7 @@ export class Reciting {
     const { saved } = this.#recitation;
     if (!saved) return;
     this.#keptAt = now;
-    keepUnfinished({ ...saved, passage: writePassage(this.#passage) });
+    keepUnfinished({ ...saved, own: [...this.#own], passage: writePassage(this.#passage) });
   }
 
   #modesLocked(locked) {

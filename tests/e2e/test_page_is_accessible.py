@@ -16,15 +16,12 @@ from tests.e2e.scripted_service import Connection, scripted
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine"),
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.usefixtures("browsers"),
 ]
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 LATIN = r"[A-Za-z]{2,}"
-
-
-@pytest.fixture
-def microphone(tmp_path: Path) -> Path:
-    return write_wav(voice(), tmp_path / "voice.wav")
 
 
 async def recite(connection: Connection) -> None:

@@ -10,20 +10,18 @@ import pytest
 from tests.e2e.browser import PHONE, SIDEWAYS, chromium, tab
 from tests.e2e.microphones import voice, write_wav
 from tests.e2e.scripted_service import Connection, scripted
+from tests.e2e.sizes import at_every_size
 from tests.e2e.walking import WATCH, walk
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine"),
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.usefixtures("browsers"),
 ]
 
 NABA_WORDS = 173
 CURRENT = "Number(document.querySelector('[aria-current]')?.dataset.index ?? -1)"
-
-
-@pytest.fixture
-def microphone(tmp_path: Path) -> Path:
-    return write_wav(voice(), tmp_path / "voice.wav")
 
 
 @pytest.mark.parametrize("size", [PHONE, SIDEWAYS])
@@ -43,7 +41,10 @@ async def test_the_place_stays_in_view_through_a_whole_sura(size: tuple[int, int
     assert seen["shift"] == 0, seen
 
 
-async def test_the_place_is_marked_without_laying_out_the_passage_again(microphone: Path) -> None:
+@at_every_size
+async def test_the_place_is_marked_without_laying_out_the_passage_again(
+    microphone: Path, size: tuple[int, int]
+) -> None:
     """A box that changed its size would make the browser do so, at every word."""
     boxes = """(() => {
       const {inset, borderBlockEndWidth, width, height, display} = getComputedStyle(word, '::before');
@@ -52,7 +53,7 @@ async def test_the_place_is_marked_without_laying_out_the_passage_again(micropho
     })()"""
     async with (
         scripted(walk(9, a_time=3, every_s=0.3, finish=False)) as service,
-        tab(f"{service.url}?verses=112", microphone=microphone) as page,
+        tab(f"{service.url}?verses=112", size=size, microphone=microphone) as page,
     ):
         before = await page.each_word(boxes)
         await page.page.click("#main")
@@ -61,7 +62,10 @@ async def test_the_place_is_marked_without_laying_out_the_passage_again(micropho
     assert reciting == before
 
 
-async def test_the_page_goes_back_with_a_reciter_who_begins_again(microphone: Path) -> None:
+@at_every_size
+async def test_the_page_goes_back_with_a_reciter_who_begins_again(
+    microphone: Path, size: tuple[int, int]
+) -> None:
     async def restart(connection: Connection) -> None:
         await connection.ready()
         await connection.heard(0.3)
@@ -69,7 +73,7 @@ async def test_the_page_goes_back_with_a_reciter_who_begins_again(microphone: Pa
 
     async with (
         scripted(restart) as service,
-        tab(f"{service.url}?verses=78", microphone=microphone) as page,
+        tab(f"{service.url}?verses=78", size=size, microphone=microphone) as page,
     ):
         await page.page.click("#main")
         await page.until(f"{CURRENT} === 100")
@@ -79,10 +83,11 @@ async def test_the_page_goes_back_with_a_reciter_who_begins_again(microphone: Pa
         await page.until("scrollY < 60")
 
 
-async def test_the_page_does_not_move_under_a_reader(microphone: Path) -> None:
+@at_every_size
+async def test_the_page_does_not_move_under_a_reader(microphone: Path, size: tuple[int, int]) -> None:
     async with (
         scripted(walk(60, a_time=2, every_s=0.3)) as service,
-        tab(f"{service.url}?verses=78", microphone=microphone) as page,
+        tab(f"{service.url}?verses=78", size=size, microphone=microphone) as page,
     ):
         await page.page.click("#main")
         await page.until(f"{CURRENT} >= 8")
@@ -129,12 +134,15 @@ async def test_after_the_first_visit_the_page_opens_without_a_network(microphone
     assert manifest.endswith("manifest.webmanifest")
 
 
-async def test_a_reference_recitation_plays_and_marks_its_verse(tmp_path: Path) -> None:
+@at_every_size
+async def test_a_reference_recitation_plays_and_marks_its_verse(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
     for ayah in (1, 2):
         write_wav(voice(1.0), tmp_path / f"11200{ayah}.wav")
     async with (
         scripted(reference_recitation=str(tmp_path)) as service,
-        tab(f"{service.url}?verses=112&mode=listen") as page,
+        tab(f"{service.url}?verses=112&mode=listen", size=size) as page,
     ):
         await page.page.wait_for_selector("#main[data-act=play]")
         await page.page.click("#main")

@@ -10,20 +10,17 @@ import pytest
 
 from shared.recitation.reference.passage import VerseRef, printed_words
 from tests.e2e.browser import DESK, PHONE, SIDEWAYS, chromium, tab
-from tests.e2e.microphones import voice, write_wav
 from tests.e2e.scripted_service import Connection, scripted
+from tests.e2e.sizes import at_every_size
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine"),
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.usefixtures("browsers"),
 ]
 
 IKHLAS = "ccccccccccccccc"
-
-
-@pytest.fixture
-def microphone(tmp_path: Path) -> Path:
-    return write_wav(voice(), tmp_path / "voice.wav")
 
 
 async def recite_with_mistakes(connection: Connection) -> None:
@@ -119,10 +116,13 @@ async def test_a_mark_touches_no_letter(verse: str) -> None:
     assert min(of_next for _, of_next in clear) >= 0
 
 
-async def test_only_deviations_are_marked_and_the_place_is_shown(microphone: Path) -> None:
+@at_every_size
+async def test_only_deviations_are_marked_and_the_place_is_shown(
+    microphone: Path, size: tuple[int, int]
+) -> None:
     async with (
         scripted(recite_with_mistakes) as service,
-        tab(f"{service.url}?verses=112", microphone=microphone) as page,
+        tab(f"{service.url}?verses=112", size=size, microphone=microphone) as page,
     ):
         await page.recite(11)
         current = await page.page.evaluate("document.querySelector('[aria-current]').dataset.index")
@@ -142,10 +142,13 @@ async def test_only_deviations_are_marked_and_the_place_is_shown(microphone: Pat
     assert page.problems == []
 
 
-async def test_a_touched_word_tells_what_was_heard_and_plays_it(microphone: Path) -> None:
+@at_every_size
+async def test_a_touched_word_tells_what_was_heard_and_plays_it(
+    microphone: Path, size: tuple[int, int]
+) -> None:
     async with (
         scripted(recite_with_mistakes) as service,
-        tab(f"{service.url}?verses=112", microphone=microphone) as page,
+        tab(f"{service.url}?verses=112", size=size, microphone=microphone) as page,
     ):
         await page.recite(11)
         await page.stop()
@@ -164,10 +167,11 @@ async def test_a_touched_word_tells_what_was_heard_and_plays_it(microphone: Path
     assert page.problems == []
 
 
-async def test_reciting_can_begin_at_a_touched_word(microphone: Path) -> None:
+@at_every_size
+async def test_reciting_can_begin_at_a_touched_word(microphone: Path, size: tuple[int, int]) -> None:
     async with (
         scripted(recite_with_mistakes) as service,
-        tab(f"{service.url}?verses=112", microphone=microphone) as page,
+        tab(f"{service.url}?verses=112", size=size, microphone=microphone) as page,
     ):
         await page.page.locator(".word").nth(6).click()
         await page.page.click("#word-from")
@@ -178,7 +182,10 @@ async def test_reciting_can_begin_at_a_touched_word(microphone: Path) -> None:
     assert "verses=112%3A3-4" in address
 
 
-async def test_memorising_hides_words_until_they_are_recited_or_peeked(microphone: Path) -> None:
+@at_every_size
+async def test_memorising_hides_words_until_they_are_recited_or_peeked(
+    microphone: Path, size: tuple[int, int]
+) -> None:
     async def script(connection: Connection) -> None:
         await connection.ready()
         await connection.heard(0.5)
@@ -192,7 +199,10 @@ async def test_memorising_hides_words_until_they_are_recited_or_peeked(microphon
     async with (
         scripted(script) as service,
         tab(
-            f"{service.url}?verses=112&mode=memorise", microphone=microphone, reduced_motion="reduce"
+            f"{service.url}?verses=112&mode=memorise",
+            size=size,
+            microphone=microphone,
+            reduced_motion="reduce",
         ) as page,
     ):
         hidden = await page.each_word(colours)
@@ -212,7 +222,8 @@ async def test_memorising_hides_words_until_they_are_recited_or_peeked(microphon
     assert peeked == "Peeked: 1"
 
 
-async def test_the_next_word_is_shown_on_request(microphone: Path) -> None:
+@at_every_size
+async def test_the_next_word_is_shown_on_request(microphone: Path, size: tuple[int, int]) -> None:
     async def script(connection: Connection) -> None:
         await connection.ready()
         await connection.heard(0.3)
@@ -220,7 +231,7 @@ async def test_the_next_word_is_shown_on_request(microphone: Path) -> None:
 
     async with (
         scripted(script) as service,
-        tab(f"{service.url}?verses=112&mode=memorise", microphone=microphone) as page,
+        tab(f"{service.url}?verses=112&mode=memorise", size=size, microphone=microphone) as page,
     ):
         await page.recite(3)
         await page.page.click("#hint")
@@ -230,10 +241,11 @@ async def test_the_next_word_is_shown_on_request(microphone: Path) -> None:
     assert peeked == ["3"]
 
 
-async def test_history_is_kept_practised_exported_and_erased(microphone: Path) -> None:
+@at_every_size
+async def test_history_is_kept_practised_exported_and_erased(microphone: Path, size: tuple[int, int]) -> None:
     async with (
         scripted(recite_with_mistakes) as service,
-        tab(f"{service.url}?verses=112", microphone=microphone) as page,
+        tab(f"{service.url}?verses=112", size=size, microphone=microphone) as page,
     ):
         await page.recite(11)
         await page.stop()
@@ -258,7 +270,8 @@ async def test_history_is_kept_practised_exported_and_erased(microphone: Path) -
     assert empty.startswith("Nothing yet")
 
 
-async def test_a_reload_goes_on_from_the_same_place(microphone: Path) -> None:
+@at_every_size
+async def test_a_reload_goes_on_from_the_same_place(microphone: Path, size: tuple[int, int]) -> None:
     async def first(connection: Connection) -> None:
         await connection.ready()
         await connection.heard(1)
@@ -272,7 +285,7 @@ async def test_a_reload_goes_on_from_the_same_place(microphone: Path) -> None:
 
     async with (
         scripted(first, second) as service,
-        tab(f"{service.url}?verses=112", microphone=microphone) as page,
+        tab(f"{service.url}?verses=112", size=size, microphone=microphone) as page,
     ):
         await page.recite(4)
         await page.until("JSON.parse(sessionStorage.getItem('rattil.unfinished'))?.resume.acked === 36000")
