@@ -4,7 +4,7 @@ import { isDeviation } from './client/judgement.js';
 import { $ } from './controls/dom.js';
 import { serviceReachable } from './controls/network.js';
 import { accessKey, keepUnfinished, preferences, unfinished } from './controls/preferences.js';
-import { judgeOwn, keep } from './history/history.js';
+import { OwnJudgement } from './history/own_judgement.js';
 import { has, qualityKey } from './language/language.js';
 import { writePassage } from './passage/passage.js';
 import { Recitation } from './recitation.js';
@@ -22,8 +22,7 @@ export class Reciting {
   #passage = null;
   #printed = null;
   #peeked = new Set(); // before a recitation begins, or in it
-  #own = new Set(); // words that are right by the reciter's own judgement
-  #kept = Promise.resolve(null); // the id of the recitation in the history, once it is over
+  #own = new OwnJudgement();
   #keptAt = 0;
   #hesitation = 0;
   #wakeLock = null;
@@ -59,11 +58,11 @@ export class Reciting {
     this.#printed = printed;
     this.#recitation = null;
     this.#peeked = new Set();
-    this.#own = new Set();
+    this.#own = new OwnJudgement();
     const saved = this.cutOff;
     if (!saved) return;
     this.#peeked = new Set(saved.peeked);
-    this.#own = new Set(saved.own);
+    this.#own = new OwnJudgement(saved.own);
     this.#paintAll(saved.statuses.map((status) => ({ ...UNTOUCHED, status })));
   }
 
@@ -137,14 +136,9 @@ export class Reciting {
 
   /** The reciter's own judgement of a marked word; the program's stays as it is, beside it. */
   judgeOwn(index, right) {
-    if (right) this.#own.add(index);
-    else this.#own.delete(index);
-    this.mushaf.paint([index], this.#recitation.judgement.words, this.#peeked, this.#own);
+    this.#own.say(this.#passage.surah, this.#printed.words[index], right);
+    this.mushaf.paint([index], this.#recitation.judgement.words, this.#peeked, this.#own.right);
     this.results.draw();
-    const { surah } = this.#passage;
-    const word = this.#printed.words[index];
-    // A browser that stores nothing here: the history sheet says so when it is opened.
-    this.#kept = this.#kept.then((id) => (id === null ? null : judgeOwn(id, surah, word, right).then(() => id)).catch(() => null));
   }
 
   networkChanged(online) {
@@ -167,7 +161,7 @@ export class Reciting {
     return {
       state,
       peeked: this.#peeked.has(index),
-      own: isDeviation(state.status) ? this.#own.has(index) : null,
+      own: isDeviation(state.status) ? this.#own.right.has(index) : null,
       canRecite: !this.running,
       play: canPlay ? () => recitation.take.play(start, end) : null,
     };
@@ -237,7 +231,7 @@ export class Reciting {
 
   #words(changed) {
     const { words } = this.#recitation.judgement;
-    this.mushaf.paint(changed, words, this.#peeked, this.#own);
+    this.mushaf.paint(changed, words, this.#peeked, this.#own.right);
     this.announcer.take(changed, words, this.#printed);
   }
 
@@ -309,19 +303,12 @@ export class Reciting {
     }
     this.notice.clear();
     if (preferences().mode === 'memorise') for (const index of words.keys()) if (isDeviation(words[index].status)) this.mushaf.reveal(index);
-    this.#kept = this.#keepInHistory(recitation);
+    const { passage, printed, mode, seconds, peeked } = recitation;
+    this.#own.keepWith({ passage, mode, seconds, printed, words, peeked });
     this.results.show({
-      passage: this.#passage, printed: this.#printed, words, peeked: this.#peeked, own: this.#own, outcome,
+      passage: this.#passage, printed: this.#printed, words, peeked: this.#peeked, own: this.#own.right, outcome,
     });
     this.bar.status('status.done');
-  }
-
-  async #keepInHistory({ passage, printed, mode, seconds, judgement, peeked }) {
-    try {
-      return await keep({ passage, mode, seconds, printed, words: judgement.words, peeked, own: this.#own });
-    } catch {
-      return null; // A browser that stores nothing here: the history sheet says so when it is opened.
-    }
   }
 
   /** Nobody recites any more. */
@@ -345,13 +332,12 @@ export class Reciting {
     this.results.forget();
     this.announcer.reset();
     if (this.#recitation) this.#peeked = new Set();
-    this.#own = new Set();
-    this.#kept = Promise.resolve(null);
+    this.#own = new OwnJudgement();
     this.#paintAll(this.#printed.words.map(() => UNTOUCHED));
   }
 
   #paintAll(words) {
-    this.mushaf.paint([...words.keys()], words, this.#peeked, this.#own);
+    this.mushaf.paint([...words.keys()], words, this.#peeked, this.#own.right);
   }
 
   #waitForNetwork(goOn) {
@@ -366,7 +352,7 @@ export class Reciting {
     const { saved } = this.#recitation;
     if (!saved) return;
     this.#keptAt = now;
-    keepUnfinished({ ...saved, own: [...this.#own], passage: writePassage(this.#passage) });
+    keepUnfinished({ ...saved, own: [...this.#own.right], passage: writePassage(this.#passage) });
   }
 
   #modesLocked(locked) {

@@ -28,7 +28,12 @@ export class LastLine {
 
   #settle() {
     const { bottom } = this.freeArea();
-    const height = cutOff(this.lines(), bottom);
+    const lines = this.lines();
+    const height = cutOff(lines, bottom);
+    // What the keyboard goes to comes to stand above the cover.
+    const below = `${Math.ceil(window.innerHeight - bottom + (lines?.height ?? 0))}px`;
+    const page = document.documentElement.style;
+    if (page.scrollPaddingBlockEnd !== below) page.scrollPaddingBlockEnd = below;
     this.cover.hidden = height < 1;
     if (this.cover.hidden) return;
     const paper = this.mushaf.getBoundingClientRect();
