@@ -30,6 +30,7 @@ SLOW_CONSUMER = Close(4008, "slow consumer: events were not read in time; reconn
 IDLE = Close(4009, "idle: no audio for too long; reconnect to resume")
 STATE_LOST = Close(4010, "session state lost: reconnect, the gap will be stated")
 BUS_AWAY = Close(4011, "bus unavailable: reconnect and resume")
+UNRESPONSIVE = Close(4012, "unresponsive: no answer to ping; reconnect and resume")
 NO_CAPACITY = Close(4013, "no capacity: retry later")
 INTERNAL = Close(4014, "internal error: reconnect and resume")
 
