@@ -29,6 +29,7 @@ class EndReason(enum.Enum):
     DRAINING = "draining"
     SLOW_CONSUMER = "slow_consumer"
     IDLE = "idle"
+    UNRESPONSIVE = "unresponsive"
     STATE_LOST = "state_lost"
     BUS_AWAY = "bus_away"
     NO_CAPACITY = "no_capacity"

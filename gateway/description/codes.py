@@ -55,6 +55,7 @@ ERROR_CODES = (
     "method_not_allowed",
     "no_audio",
     "no_capacity",
+    "no_pong",
     "no_worker",
     "not_found",
     "origin_not_allowed",
@@ -83,6 +84,7 @@ ERROR_CODES = (
     "unknown_verse",
     "unsupported_codec",
     "unsupported_sample_rate",
+    "unsupported_version",
     "upload_too_slow",
     "verify_timeout",
 )

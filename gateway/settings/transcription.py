@@ -63,14 +63,14 @@ class TranscriptionSettings(WindowSettings):
         validation_alias="VAD_THRESHOLD",
         gt=0.15,
         lt=1,
-        description="Transcription: probability above which the speech detector's frame is speech.",
+        description="Transcription, /ws/stream: a frame is speech from this probability of the detector on.",
     )
     vad_endpoint_ms: int = Field(
         default=700,
         validation_alias="VAD_ENDPOINT_MS",
         ge=200,
         le=5000,
-        description="Transcription: silence that ends an utterance, ms, where the client does not say.",
+        description="Transcription, /ws/stream: silence that ends an utterance, ms, unless the client says.",
     )
     transcription_pools: str = Field(
         default="",

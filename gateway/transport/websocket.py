@@ -26,6 +26,7 @@ CLOSES: Mapping[EndReason, Close] = {
     EndReason.DRAINING: close_codes.DRAINING,
     EndReason.SLOW_CONSUMER: close_codes.SLOW_CONSUMER,
     EndReason.IDLE: close_codes.IDLE,
+    EndReason.UNRESPONSIVE: close_codes.UNRESPONSIVE,
     EndReason.STATE_LOST: close_codes.STATE_LOST,
     EndReason.BUS_AWAY: close_codes.BUS_AWAY,
     EndReason.NO_CAPACITY: close_codes.NO_CAPACITY,

@@ -32,6 +32,7 @@ from gateway.session.events import (
     Heard,
     Notice,
     Opened,
+    Ping,
     Pong,
     SegmentFailed,
     SpeechChanged,
@@ -118,7 +119,7 @@ class TranscriptionsDialect:
         if isinstance(event, SegmentFailed):
             failed = messages.Error(event.code or event.outcome, event.message, seq=event.seq)
             return (failed, *(self._utterance(event.seq, event.finding) if event.finding else ()))
-        if isinstance(event, Flushed):
+        if isinstance(event, Flushed | Ping):
             return ()
         return (self._other(event),)
 

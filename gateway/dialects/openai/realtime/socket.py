@@ -44,6 +44,7 @@ CLOSES: Mapping[EndReason, Close] = {
     EndReason.DRAINING: Close(1012, "this gateway is going away; connect again"),
     EndReason.SLOW_CONSUMER: Close(1011, "messages were not read in time; connect again"),
     EndReason.IDLE: Close(1000, "no audio for too long; connect again"),
+    EndReason.UNRESPONSIVE: Close(1011, "no answer to pings; connect again"),
     EndReason.STATE_LOST: _SERVER,
     EndReason.BUS_AWAY: _SERVER,
     EndReason.NO_CAPACITY: Close(1013, "no capacity: try again later"),
