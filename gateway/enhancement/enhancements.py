@@ -21,11 +21,10 @@ from shared.enhancement.records import (
     EnhanceJob,
     Order,
     Outcome,
-    UnknownJob,
     path,
 )
 from shared.enhancement.store import Kept, KeptObjects
-from shared.errors import RattilError, StateLost, Unavailable
+from shared.errors import RattilError, StateLost, Unavailable, UnknownJob
 from shared.ids import Epoch, PoolName, SessionId
 from shared.protocol.segments import TaskOptions
 from shared.service.logging import get_logger

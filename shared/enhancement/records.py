@@ -18,7 +18,7 @@ from typing import TypeVar
 import msgspec
 
 from shared.audio.formats import SAMPLE_RATE
-from shared.errors import BadAudio, BadRequest, StateLost
+from shared.errors import BadAudio, StateLost
 from shared.protocol.jobs import JOBS_VERSION
 from shared.protocol.segments import TaskOptions
 from shared.transcription.recording import Stretch
@@ -30,12 +30,6 @@ JOB_ID_PATTERN = "enh_[0-9a-f]{32}"
 ORDER, AUDIO, OUTCOME = "order.json", "audio.wav", "outcome.json"
 SESSIONS = "sessions"
 """The folder that says which job a session has, so that a client that comes back gets the same one."""
-
-
-class UnknownJob(BadRequest):
-    """No such job, or it belongs to another tenant, which is the same to the caller."""
-
-    code = "unknown_job"
 
 
 class EnhanceJob(msgspec.Struct, frozen=True):

@@ -27,8 +27,8 @@ from gateway.enhancement.enhancements import Enhancements, JobState, Limits, Sto
 from gateway.metrics import GatewayMetrics
 from shared.bus.redis_connections import ConnectionLimits, command, open_client
 from shared.clock import ManualClock, SystemClock
-from shared.enhancement.records import UnknownJob
 from shared.enhancement.store import ObjectStore, StoreUnavailable, open_store
+from shared.errors import UnknownJob
 from shared.ids import Epoch, SessionId
 from shared.pools import DEFAULT_POOL
 from shared.protocol.segments import TaskOptions

@@ -15,6 +15,7 @@ from gateway.dialects.transcriptions.dialect import (
     MOST_ENDPOINT_MS,
     PATH,
 )
+from gateway.settings.transcription import OVERFLOWS
 from shared.audio.formats import ENCODINGS, MAX_CHANNELS, MAX_RATE, MIN_RATE, SAMPLE_RATE
 
 _BOOLEAN = {"type": "boolean"}
@@ -71,6 +72,12 @@ DESCRIPTION = DialectDescription(
             "enhance_on_end",
             _BOOLEAN | {"default": False},
             "Keep the audio and transcribe it once more, whole, after the end; where RECORDINGS_URL is set.",
+        ),
+        Parameter(
+            "overflow",
+            {"enum": list(OVERFLOWS)},
+            "Under load: `degrade` lowers the quality of a new session, `queue` lets audio wait, `reject` "
+            "ends a connection that lags.",
         ),
         *SESSION,
     ),

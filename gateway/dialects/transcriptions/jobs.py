@@ -13,7 +13,7 @@ from gateway.dialects.transcriptions.messages import TranscriptWord, transcript_
 from gateway.enhancement.enhancements import Enhancements, JobState, Status
 from gateway.http.answers import answering_errors, json_response
 from shared.audio.formats import SAMPLE_RATE
-from shared.enhancement.records import UnknownJob
+from shared.errors import UnknownJob
 from shared.transcription.recording import spoken_language, whole_text
 
 PATH = "/v1/audio/transcriptions/{job_id}"
