@@ -95,12 +95,14 @@ async def tab(
     microphone: Path | None = None,
     allowed: bool = True,
     offline_page: bool = False,
+    drawn: str = ".word, #notice:not([hidden])",
     **options: Any,
 ) -> AsyncIterator[Tab]:
     """A fresh browser with the page open and its text drawn.
 
     `microphone`: a WAV that it hears, silence-free beeps without one. `allowed`: whether pages may use it.
     `offline_page`: lets the page keep itself for offline use, which other tests do without.
+    `drawn`: a selector of what shows that the page is there.
     """
     program = chromium()
     assert program is not None, "ask chromium() first"
@@ -122,7 +124,7 @@ async def tab(
         page.on("pageerror", opened.failed)
         try:
             await page.goto(url)
-            await page.wait_for_selector(".word, #notice:not([hidden])")
+            await page.wait_for_selector(drawn)
             yield opened
         finally:
             await browser.close()
