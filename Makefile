@@ -40,7 +40,8 @@ run: $(STAMP) ## start everything and stay up (HOST, PORT; 127.0.0.1:8000)
 	$(BIN)/rattil up
 
 test: $(DEV_STAMP) ## all tests (a real Redis and the real model included)
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile tests/unit tests/contract tests/integration
+	$(BIN)/pytest tests/e2e
 
 check: lint types rules test ## lint, format, types, import rules, tests
 

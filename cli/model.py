@@ -6,7 +6,7 @@ What needs CTranslate2 is imported by the command that uses it: no other command
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import msgspec
 import typer
@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import track
 
 from asr_worker.engines.model_files import BUNDLED, locate
+from cli.failure import fail
 from cli.modelling.recordings import Choice, bundled_recordings, find_recordings
 from shared.errors import RattilError
 
@@ -60,7 +61,7 @@ def info(
     try:
         found = facts(locate(path))
     except RattilError as error:
-        _fail(error.message, USAGE)
+        fail(error.message, USAGE)
     out = Console()
     out.print(tables.facts_table(found))
     results = {name: rates for name, rates in found.results.items() if isinstance(rates, dict)}
@@ -99,7 +100,7 @@ def convert_command(
             convert(Conversion(source, out, quantization, script, force))
         found = facts(out)
     except RattilError as error:
-        _fail(error.message, USAGE)
+        fail(error.message, USAGE)
     Console().print(tables.facts_table(found))
 
 
@@ -142,7 +143,7 @@ def evaluate_command(
     from cli.modelling.listening import Listener, LiveWindows
 
     if overlap * 2 > window:
-        _fail("The overlap may be at most half of the window.", USAGE)
+        fail("The overlap may be at most half of the window.", USAGE)
     try:
         recordings = find_recordings(source, Choice(tuple(reciter or ()), limit, all_flags))
         compute = ComputeOptions(device, compute_type, threads)
@@ -150,7 +151,7 @@ def evaluate_command(
         watched = track(recordings, "listening", console=Console(stderr=True), transient=True)
         figures = evaluate(Listener(engine, LiveWindows(window, overlap)), watched)
     except RattilError as error:
-        _fail(error.message, USAGE)
+        fail(error.message, USAGE)
     _console().print(tables.evaluation_table(figures))
     print(
         f"percent; {figures.windows} windows, {figures.ms_per_window:g} ms of engine time each "
@@ -195,7 +196,7 @@ def quantize(
             locate(str(source)), out, parse_types(types), recordings, max_wer_increase, _say_measuring
         )
     except RattilError as error:
-        _fail(error.message, USAGE)
+        fail(error.message, USAGE)
     _console().print(tables.comparison_table(found))
     if found.source_type != "float32":
         print(
@@ -204,7 +205,7 @@ def quantize(
         )
     _write_json(as_json, found)
     if not found.acceptable:
-        _fail(
+        fail(
             f"At least one type is more than {max_wer_increase:g} points worse than float32.", NOT_GOOD_ENOUGH
         )
 
@@ -222,8 +223,3 @@ def _console() -> Console:
 def _write_json(path: Path | None, figures: msgspec.Struct) -> None:
     if path is not None:
         path.write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=2) + b"\n")
-
-
-def _fail(message: str, code: int) -> NoReturn:
-    Console(stderr=True).print(message, style="red", markup=False, soft_wrap=True)
-    raise typer.Exit(code)
