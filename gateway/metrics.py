@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from shared.service.metrics import WORD_BUCKETS_S, latency_histogram
+
+
+class _UsageCounters(NamedTuple):
+    """Of one tenant and pool: counted with every window, so looked up once."""
+
+    audio: Counter
+    sessions: Counter
+    words: Counter
 
 
 class GatewayMetrics:
@@ -49,6 +59,27 @@ class GatewayMetrics:
         )
         self.state_lost = Counter(
             "rattil_gateway_state_lost_total", "Sessions whose state in Redis was lost.", registry=registry
+        )
+        self.uploads = Gauge(
+            "rattil_gateway_uploads", "Uploads in work (VERIFY_MAX_CONCURRENT).", registry=registry
+        )
+        self.verifications = Counter(
+            "rattil_gateway_verify_total",
+            "POST /verify requests, by outcome code.",
+            ["code"],
+            registry=registry,
+        )
+        self.transcriptions = Counter(
+            "rattil_gateway_transcriptions_total",
+            "POST /v1/audio/transcriptions requests, by outcome code.",
+            ["code"],
+            registry=registry,
+        )
+        self.recordings = Counter(
+            "rattil_gateway_listen_recordings_total",
+            "POST /v1/listen requests, by outcome code.",
+            ["code"],
+            registry=registry,
         )
         self.bad_messages = Counter(
             "rattil_gateway_bad_messages_total",
@@ -146,6 +177,7 @@ class GatewayMetrics:
         self.inference = self.latency.labels("inference")
         self.total = self.latency.labels("total")
         self.results = self.outcomes.labels("result", "")
+        self._usage: dict[tuple[str, str], _UsageCounters] = {}
         self._start_at_zero()
 
     def _start_at_zero(self) -> None:
@@ -165,9 +197,19 @@ class GatewayMetrics:
 
     def count_usage(self, tenant: str, pool: str, audio_s: float, sessions: int, words: int) -> None:
         """What a tenant has used; its bill is made from `gateway.usage`, not from these."""
-        self.usage_audio.labels(tenant, pool).inc(audio_s)
-        self.usage_sessions.labels(tenant, pool).inc(sessions)
-        self.usage_words.labels(tenant, pool).inc(words)
+        counters = self._usage.get((tenant, pool))
+        if counters is None:
+            counters = self._usage[tenant, pool] = _UsageCounters(
+                self.usage_audio.labels(tenant, pool),
+                self.usage_sessions.labels(tenant, pool),
+                self.usage_words.labels(tenant, pool),
+            )
+        if audio_s:
+            counters.audio.inc(audio_s)
+        if sessions:
+            counters.sessions.inc(sessions)
+        if words:
+            counters.words.inc(words)
 
     def count_refused_entry(self, code: str) -> None:
         """One request or socket that was not let in, or was closed for its manner."""
