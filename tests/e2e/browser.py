@@ -130,6 +130,7 @@ async def tab(
             **options,
         )
         stack.push_async_callback(context.close)
+        context.set_default_navigation_timeout(60_000)  # three pages open at once on a busy machine
         page = await context.new_page()
         opened = Tab(page, context)
         page.on("console", opened.note)
