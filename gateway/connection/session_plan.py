@@ -6,8 +6,8 @@ from typing import Protocol
 
 import msgspec
 
-from gateway.connection.lag_watch import LagLimits
 from gateway.connection.connection_rules import DEFAULT_RULES, ConnectionRules
+from gateway.connection.lag_watch import LagLimits
 from gateway.session.core import SessionCore
 from gateway.session.events import Finished, FinishFailed
 from gateway.session.interpreter import Interpreter
