@@ -116,6 +116,8 @@ def run_scaling(
             "faults": run.faults,
             "waited_s": [figures.waited_s for figures in run.crowds],
             "refused": [figures.refused for figures in run.crowds],
+            "failed": [figures.admitted.failed for figures in run.crowds],
+            "closed": [figures.admitted.closed for figures in run.crowds],
             "cores": available_cores(),
         },
         model=f"{card.name} {card.version}".strip(),
