@@ -15,6 +15,7 @@ from gateway.connection.client_audio import ClientAudio
 from gateway.connection.client_text import for_client
 from gateway.connection.dialect import Dialect
 from gateway.connection.end_reason import End, EndConnection, EndReason, end_for
+from gateway.connection.lag_watch import CHECK_S, LagWatch
 from gateway.connection.outcome_measures import OutcomeMeasures
 from gateway.connection.receiver import Receiver
 from gateway.connection.result_inbox import ResultInbox
@@ -28,6 +29,7 @@ from gateway.connection.word_delays import WordDelays
 from gateway.dependencies import GatewayPorts
 from gateway.session.effects import Effect, Emit, Finish, Store
 from gateway.session.events import Event, Finished, Heard, SegmentFailed, Trouble
+from shared.audio.formats import SAMPLE_RATE
 from shared.errors import BusUnavailable, RattilError
 from shared.protocol.segments import LoggedResult
 from shared.service.logging import get_logger
@@ -93,11 +95,14 @@ class Connection:
             self._show,
             self._end_early,
         )
+        self._lag = LagWatch(request.lag) if request.lag else None
         self._reason_at_end = EndReason.DONE
         self._asked: EndReason | None = None
         self._reported = False
         self.may_go_on = False
         """Once it has ended: whether the session has something to come back to, audio without a report."""
+        check_s = settings.segment_check_s
+        self._look_again_s = min(check_s, CHECK_S) if self._lag else check_s
         self._wake = asyncio.Event()
         self._stir = asyncio.Event()
 
@@ -190,6 +195,7 @@ class Connection:
                 await self._catch_up()
                 await self._perform()
             self._receiver.make_room()
+            self._check_lag()
             await self._rest()
 
     async def _watch(self) -> None:
@@ -308,10 +314,16 @@ class Connection:
             await self._wake.wait()
             return
         try:
-            async with asyncio.timeout(self._ports.settings.segment_check_s):
+            async with asyncio.timeout(self._look_again_s):
                 await self._wake.wait()
         except TimeoutError:
             return
+
+    def _check_lag(self) -> None:
+        if self._lag is not None:
+            warning = self._lag.check(self._core.lag_samples / SAMPLE_RATE, self._ports.clock.monotonic())
+            if warning is not None:
+                self._show(warning)
 
     # -- events ----------------------------------------------------------------------------------------
     def _show(self, event: Event) -> None:

@@ -36,6 +36,7 @@ class EndReason(enum.Enum):
     SUPERSEDED = "superseded"
     UNAUTHORISED = "unauthorised"
     TOO_LONG = "too_long"
+    LAGGING = "lagging"
 
     @property
     def may_come_back(self) -> bool:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import msgspec
 
+from gateway.connection.lag_watch import LagLimits
 from gateway.session.core import SessionCore
 from gateway.session.events import Finished, FinishFailed
 from gateway.session.interpreter import Interpreter
@@ -68,7 +69,7 @@ class SessionRequest(msgspec.Struct, frozen=True):
     """What a client asks for. `last_seq`, `offset`: the last event and the acked sample it has seen;
     `named`: the client chose the session, which may hold a lease already; `resumable`: it can come back
     to it, because its dialect tells clients how; `lowered`: names of the quality steps
-    for which `options` are less than the client asked for."""
+    for which `options` are less than the client asked for; `lag`: what is done when results are late."""
 
     protocol: str
     plan: SessionPlan
@@ -80,6 +81,7 @@ class SessionRequest(msgspec.Struct, frozen=True):
     resumable: bool = True
     options: SessionOptions = SessionOptions()
     lowered: tuple[str, ...] = ()
+    lag: LagLimits | None = None
 
     @property
     def seen_seq(self) -> int:

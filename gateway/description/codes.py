@@ -50,6 +50,7 @@ ERROR_CODES = (
     "host_not_allowed",
     "idle_timeout",
     "internal",
+    "lagging",
     "line_too_long",
     "method_not_allowed",
     "no_audio",

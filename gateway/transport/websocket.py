@@ -33,6 +33,7 @@ CLOSES: Mapping[EndReason, Close] = {
     EndReason.SUPERSEDED: close_codes.SUPERSEDED,
     EndReason.UNAUTHORISED: close_codes.UNAUTHORISED,
     EndReason.TOO_LONG: close_codes.TOO_LONG,
+    EndReason.LAGGING: close_codes.LAGGING,
 }
 """How Rattil's own dialects close a WebSocket. A dialect of another service has a table of its own."""
 

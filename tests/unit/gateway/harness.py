@@ -35,7 +35,6 @@ from gateway.session.endpointer import FRAME
 from gateway.settings import GatewaySettings
 from gateway.transport.entry_check import EntryCheck
 from gateway.usage.meter import UsageMeter
-from gateway.usage.store import MemoryUsage
 from gateway.vad.detector import TakeProbabilities
 from shared.bus.ports import Claim, ResultFeed, SessionStore, WorkQueue
 from shared.clock import SystemClock
@@ -49,6 +48,7 @@ from shared.service.tracing import Tracing, Untraced
 from shared.transcription.recording import Stretch
 from tests.memory.bus import MemoryResultFeed, MemorySessionStore
 from tests.memory.bus_state import MemoryBus
+from tests.memory.usage import MemoryUsage
 from tests.memory.work_queue import MemoryWorkQueue
 from tests.unit.gateway import speech
 
