@@ -7,7 +7,7 @@ import random
 from collections.abc import Awaitable, Iterable
 from typing import Any
 
-from shared.bus.redis_subscriber import Backoff
+from shared.retry import Backoff
 
 CANCEL_AGAIN_S = 1.0
 """A task that has not ended so long after it was cancelled is cancelled again."""

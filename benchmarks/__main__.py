@@ -145,6 +145,35 @@ def overload(
 
 
 @app.command()
+def scaling(
+    quick: Quick = False,
+    json: Json = None,
+    model: Model = BUNDLED,
+    sessions: Annotated[int, typer.Option(min=1, max=500, help="Reciters at the height of the tide.")] = 40,
+    slots: Annotated[int, typer.Option(min=1, help="Sessions one worker takes.")] = 16,
+    most: Annotated[int, typer.Option(min=1, max=100, help="Most workers (maxReplicas).")] = 8,
+    hurry: Annotated[
+        float, typer.Option(min=1, max=60, help="The chart's waits are divided by it; 1: as in a cluster.")
+    ] = 10.0,
+    picture: Annotated[Path | None, typer.Option(help="Draw the run into this SVG file.")] = None,
+) -> None:
+    """Workers come and go by KEDA's query while reciters come and go: to zero and back, nothing lost?"""
+    from benchmarks.scaling.bench import run_scaling
+    from benchmarks.scaling.picture import draw_saved
+
+    console = _console()
+    try:
+        report = run_scaling(
+            locate(model), console, quick=quick, sessions=sessions, slots=slots, hurry=hurry, most=most
+        )
+    except ImportError as error:
+        raise typer.BadParameter(f"{error}; the chart is rendered with pip install 'rattil[dev]'") from error
+    if picture is not None:
+        picture.write_text(draw_saved(report.figures), encoding="utf-8")
+    publish(report, console, json)
+
+
+@app.command()
 def soak(quick: Quick = False, json: Json = None, model: Model = BUNDLED) -> None:
     """Ten minutes of reciters coming and going: does memory grow?"""
     from benchmarks.soak import run_soak

@@ -1,4 +1,4 @@
-"""Writes docs/performance.md from the JSON files beside it: `python -m benchmarks.page`.
+"""Writes docs/performance.md and its picture from the JSON files beside it: `python -m benchmarks.page`.
 
 Figures are never typed by hand; run the benchmarks with `--json docs/performance/NAME.json`, then this.
 """
@@ -12,9 +12,11 @@ from typing import Any
 import msgspec
 
 from benchmarks.machine import ROOT
+from benchmarks.scaling.picture import draw_saved
 
 FOLDER = ROOT / "docs" / "performance"
 PAGE = ROOT / "docs" / "performance.md"
+PICTURES = ROOT / "docs" / "pictures"
 
 INTRODUCTION = """# Performance
 
@@ -72,6 +74,16 @@ SECTIONS: Mapping[str, tuple[str, str]] = {
         "while as many again knock at the door every five seconds. Those inside must not notice, everybody "
         "else must be told ([scaling.md](scaling.md) says how).",
     ),
+    "scaling": (
+        "Workers that come and go",
+        "An autoscaler in the loop, without a cluster: a controller that follows the ScaledObject which the "
+        "chart renders (KEDA's query, polling, cooldown and fallback, the policies of the autoscaler of "
+        "Kubernetes) starts and stops real workers while reciters come, recite to their final report, and "
+        "leave. The pool is asleep before them, goes to sleep after them, and is woken once more. Workers "
+        "are given fewer slots than they hold, so that a few dozen reciters need several: this measures the "
+        "loop, not a worker.\n\n"
+        "![sessions, and the workers that are wanted, asked for and ready](pictures/scaling.svg)",
+    ),
     "gateway": (
         "One gateway process",
         "The scripted engine takes no time, so that the gateway is what is measured; it hears a correct "
@@ -125,6 +137,14 @@ def _saved(folder: Path, name: str) -> list[Path]:
     return [*([whole] if whole.is_file() else []), *sorted(folder.glob(f"{name}-*.json"))]
 
 
+def pictures(folder: Path) -> dict[str, str]:
+    """File name to content of the pictures that are drawn from the JSON files in `folder`."""
+    path = folder / "scaling.json"
+    if not path.is_file():
+        return {}
+    return {"scaling.svg": draw_saved(msgspec.json.decode(path.read_bytes())["figures"])}
+
+
 def _section(saved: Mapping[str, Any]) -> str:
     lines = [""]
     for table in saved["tables"]:
@@ -160,6 +180,8 @@ def _shown(value: object) -> str:
 def main() -> None:
     """Write the page."""
     PAGE.write_text(page(FOLDER), encoding="utf-8")
+    for name, picture in pictures(FOLDER).items():
+        (PICTURES / name).write_text(picture, encoding="utf-8")
     print(f"wrote {PAGE.relative_to(ROOT)}")
 
 

@@ -33,6 +33,7 @@ class System:
     """What runs, and where."""
 
     plan: Plan
+    stack: Stack
     redis_url: str
     pids: dict[str, int]
     log: deque[str] = field(default_factory=lambda: deque(maxlen=200))
@@ -58,7 +59,7 @@ async def system(counts: Counts | None = None, env: Mapping[str, str] | None = N
             async with running(plan, stack):
                 pids = {child.service.name: child.pid for child in stack.children}
                 pids |= {f"redis-{n}": server.pid for n, server in enumerate(redis, 1) if server.pid}
-                yield System(plan, url, pids, log)
+                yield System(plan, stack, url, pids, log)
         except BaseException:
             print("\n".join(list(log)[-30:]))
             raise

@@ -55,6 +55,8 @@ def bench(context: typer.Context) -> None:
 
       overload: twice the offered capacity for a minute
 
+      scaling: workers that come and go with the reciters, by the autoscaler's query
+
       soak: ten minutes of coming and going; does memory grow?
 
       capacity: what 1,000 to 100,000 reciters need

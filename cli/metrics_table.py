@@ -13,6 +13,7 @@ from asr_worker.metrics import WorkerMetrics
 from gateway.metrics import GatewayMetrics
 from session_router.metrics import RouterMetrics
 from shared.bus.metrics import BusMetrics
+from shared.service.http_limits import HttpMetrics
 
 PAGE = Path(__file__).parent.parent / "docs" / "metrics.md"
 
@@ -43,6 +44,8 @@ def registries() -> dict[str, CollectorRegistry]:
     gateway, worker, router = CollectorRegistry(), CollectorRegistry(), CollectorRegistry()
     for registry in (gateway, worker):
         BusMetrics(registry)
+    for registry in (gateway, worker, router):
+        HttpMetrics(registry)
     GatewayMetrics(gateway)
     WorkerMetrics(worker)
     RouterMetrics(router)

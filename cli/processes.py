@@ -144,7 +144,8 @@ class Child:
     async def _probe(self) -> None:
         last_answer = "none"
         try:
-            async with asyncio.timeout(self.service.ready_within_s), httpx.AsyncClient(timeout=2) as client:
+            # The client first: on a busy machine it takes a second to make, which is no time of the service.
+            async with httpx.AsyncClient(timeout=2) as client, asyncio.timeout(self.service.ready_within_s):
                 while True:
                     try:
                         answer = await client.get(self.service.ready_url)
@@ -217,13 +218,15 @@ class Stack:
 
     async def start(self, services: Sequence[Service]) -> None:
         """Start these together and wait until all are ready; raises `ChildDied` or `NotReady`."""
-        started: list[Child] = []
-        for service in services:
-            child = await Child.start(service, self._sink)
-            self.children.append(child)
-            started.append(child)
+        started = [await self.spawn(service) for service in services]
         for child in started:
             await child.ready()
+
+    async def spawn(self, service: Service) -> Child:
+        """Start one without waiting for it to be ready; it is stopped with the others."""
+        child = await Child.start(service, self._sink)
+        self.children.append(child)
+        return child
 
     async def first_death(self) -> ChildDied:
         """Wait until any child ends."""

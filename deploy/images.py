@@ -38,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except subprocess.CalledProcessError as error:
         print(f"{' '.join(error.cmd)} failed: {error.stderr or error.stdout or ''}", file=sys.stderr)
+        if chosen.what == "pin":
+            print("`pin` needs docker with its buildx plugin, and a way to the registries", file=sys.stderr)
         return 1
     return 0
 

@@ -88,7 +88,7 @@ async def _serve(settings: GatewaySettings) -> None:
             # A little more than a frame may hold, so that one just too big gets a named error first.
             ws_max_size=2 * settings.max_frame_bytes,
             send_buffer_bytes=settings.send_buffer_bytes,
-            limits=settings.http_limits(settings.max_connections),
+            limits=settings.http_limits(settings.ws_max_connections),
             registry=ports.metrics.registry,
             websockets=frame_protocol(settings, ports.metrics),
             other_descriptors=OTHER_DESCRIPTORS + settings.redis_max_connections * shards + beside,
@@ -103,7 +103,7 @@ async def serve_ports_beside(ports: GatewayPorts, stack: AsyncExitStack) -> int:
         apps.append(("committed_lines", build_stream(ports), settings.stream_ws_port))
     if settings.whisperlive_port:
         apps.append(("whisperlive", build_whisperlive(ports), settings.whisperlive_port))
-    limits = settings.http_limits(settings.max_connections)
+    limits = settings.http_limits(settings.ws_max_connections)
     for dialect, app, port in apps:
         served = served_beside(
             app,
@@ -188,10 +188,11 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
             quality=Quality(settings, models, metrics),
             metrics=metrics,
             connections=ConnectionRegistry(
-                settings.max_connections,
+                settings.ws_max_connections,
                 EndedConnections().note,
                 per_address=settings.max_sessions_per_address,
                 per_tenant=settings.max_sessions_per_tenant,
+                per_protocol=settings.connections_by_protocol,
             ),
             workers_ready=admission.workers_ready,
             decoder=decoder,

@@ -21,6 +21,7 @@ from gateway.dialects.openai import transcriptions as openai_transcriptions
 from gateway.dialects.openai.realtime import secrets as openai_secrets
 from gateway.dialects.openai.realtime import socket as openai_realtime
 from gateway.dialects.recite import dialect as recite
+from gateway.dialects.stream import dialect as stream
 from gateway.dialects.transcriptions import dialect as transcriptions
 from gateway.dialects.verify import dialect as verify_ws
 from gateway.dialects.whisperlive import dialect as whisperlive
@@ -50,6 +51,7 @@ def build_app(ports: GatewayPorts) -> ASGIApp:
     routes: list[BaseRoute] = [
         *recite.routes(ports),
         *verify_ws.routes(ports),
+        *stream.routes(ports),
         *transcriptions.routes(ports),
         *deepgram.routes(ports),
         *whisperlive.routes(ports),

@@ -50,6 +50,27 @@ class GatewayMetrics:
         self.state_lost = Counter(
             "rattil_gateway_state_lost_total", "Sessions whose state in Redis was lost.", registry=registry
         )
+        self.uploads = Gauge(
+            "rattil_gateway_uploads", "Uploads in work (VERIFY_MAX_CONCURRENT).", registry=registry
+        )
+        self.verifications = Counter(
+            "rattil_gateway_verify_total",
+            "POST /verify requests, by outcome code.",
+            ["code"],
+            registry=registry,
+        )
+        self.transcriptions = Counter(
+            "rattil_gateway_transcriptions_total",
+            "POST /v1/audio/transcriptions requests, by outcome code.",
+            ["code"],
+            registry=registry,
+        )
+        self.recordings = Counter(
+            "rattil_gateway_listen_recordings_total",
+            "POST /v1/listen requests, by outcome code.",
+            ["code"],
+            registry=registry,
+        )
         self.bad_messages = Counter(
             "rattil_gateway_bad_messages_total",
             "Client messages refused, by code.",

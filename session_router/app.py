@@ -23,6 +23,7 @@ from session_router.registry.reaper import Reaper
 from session_router.registry.redis_registry import RedisRegistry
 from session_router.registry.registry import Registry
 from session_router.scaling.backlog import BacklogGauge, RedisBacklog
+from session_router.scaling.unserved import UnservedPools
 from session_router.settings import RouterSettings
 from shared.bus.redis_addresses import parse_urls
 from shared.bus.redis_connections import ConnectionLimits, open_client
@@ -57,8 +58,9 @@ def build_router(settings: RouterSettings, registry: Registry, backlog: BacklogG
     metrics = RouterMetrics(create_registry())
     room = WaitingRoom()
     reaper = Reaper(registry, room, metrics, clock, settings.refresh_interval_s)
-    admitter = Admitter(registry, reaper, room, settings.admission_rules, clock, metrics)
-    api = RouterApi(settings, registry, backlog, admitter, reaper, room, metrics)
+    unserved = UnservedPools(clock, settings.scale_refused_s)
+    admitter = Admitter(registry, reaper, room, settings.admission_rules, clock, metrics, unserved)
+    api = RouterApi(settings, registry, backlog, admitter, reaper, room, metrics, unserved)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

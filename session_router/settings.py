@@ -111,6 +111,13 @@ class RouterSettings(HttpSettings):
     scale_max_replicas: int = Field(
         default=100, ge=1, le=10_000, description="Most workers the signal asks for."
     )
+    scale_refused_s: float = Field(
+        default=120.0,
+        ge=0,
+        le=3600,
+        description="Seconds for which a session that found no worker of its pool asks for one: what wakes a "
+        "pool that sleeps. Longer than the autoscaler's pause between two looks.",
+    )
     drain_s: float = Field(
         default=1.0, ge=0, le=300, description="Seconds between saying not ready and stopping, on SIGTERM."
     )

@@ -9,8 +9,9 @@ from pathlib import Path
 import ctranslate2
 import numpy as np
 
-from asr_worker.engines.ctc_head import CtcHead, Phone
+from asr_worker.engines.ctc_head import CtcHead
 from shared.audio.features import FeatureConfig, log_mel
+from shared.hearing import Phone
 from training.audio import SAMPLE_RATE, Floats
 
 

@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.hearing import Phone
+
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
@@ -21,16 +23,6 @@ ALTERNATIVE_FLOOR = 0.05
 """A sound that reaches this posterior somewhere in a heard sound's frames is an alternative."""
 MAX_ALTERNATIVES = 3
 IMPOSSIBLE = np.float32(-1e30)
-
-
-class Phone(NamedTuple):
-    """One heard sound; times in ms from the start of the window."""
-
-    symbol: str
-    start_ms: int
-    end_ms: int
-    confidence: float
-    alternatives: tuple[tuple[str, float], ...]
 
 
 class Span(NamedTuple):

@@ -214,13 +214,7 @@ class CTranslate2Engine:
         assert self._ctc is not None
         end_ms = _length_ms(item)
         return tuple(
-            Phone(
-                phone.symbol,
-                phone.start_ms,
-                min(phone.end_ms, end_ms),
-                phone.confidence,
-                tuple(phone.alternatives),
-            )
+            phone if phone.end_ms <= end_ms else msgspec.structs.replace(phone, end_ms=end_ms)
             for phone in self._ctc.greedy(posteriors)
             if phone.start_ms < end_ms
         )

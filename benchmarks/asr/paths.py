@@ -115,7 +115,7 @@ class SingleLockPath:
         states = np.asarray(encoded.to(ctranslate2.DataType.float32), dtype=np.float32)[0]
         length_ms = pcm.size * 1000 // SAMPLE_RATE
         return tuple(
-            Phone(*phone) for phone in self._head.greedy(self._head.log_probs(states)) if phone[1] < length_ms
+            phone for phone in self._head.greedy(self._head.log_probs(states)) if phone.start_ms < length_ms
         )
 
     def _text(self, encoded: Any) -> str:

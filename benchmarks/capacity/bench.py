@@ -42,7 +42,7 @@ def run_capacity(console: Console, folder: Path | None, gpu_segments_per_s: floa
         console.print(f"simulating a pool of {pool} workers of one {kind} …", style="dim")
         each = HEADROOM * sessions_per_worker(priced, pool) / pool
         rows = [(found, _p95(found, priced)) for found in (needs(size, each, priced) for size in SIZES)]
-        tables.append(_needs_table(kind, each, rows))
+        tables.append(_needs_table(kind, each, rows, priced))
         figures[kind] = [asdict(found) | {"p95_s": p95_s} for found, p95_s in rows]
         headline[f"sessions_per_{kind.lower()}"] = round(each)
         for found, _ in rows:
@@ -55,7 +55,18 @@ def run_capacity(console: Console, folder: Path | None, gpu_segments_per_s: floa
         headline=headline,
         tables=tables,
         figures={"costs": msgspec.to_builtins(costs), "needs": figures},
-        notes=[] if costs.source else ["built-in costs; --from FOLDER takes this machine's own measurements"],
+        notes=[
+            *(
+                []
+                if costs.source
+                else ["built-in costs; --from FOLDER takes this machine's own measurements"]
+            ),
+            *(
+                []
+                if gpu_segments_per_s
+                else ["no GPU was measured; --gpu-segments-per-s adds rows for a rate"]
+            ),
+        ],
     )
 
 
@@ -83,18 +94,16 @@ def _costs_table(costs: Costs) -> Table:
     return Table("what it is computed from", ("cost", "figure"), rows, ", ".join(costs.source))
 
 
-def _rated(kind: str) -> str:
+def _rated(kind: str, costs: Costs) -> str:
     """Whose word the row is."""
-    return (
-        "GPU rate as given by --gpu-segments-per-s, not measured here"
-        if kind == "GPU"
-        else "cores as measured"
-    )
+    if kind == "GPU":
+        return "not measured: their rate was given by --gpu-segments-per-s"
+    return "from measured costs" if costs.source else "not measured: from built-in costs"
 
 
-def _needs_table(kind: str, each: float, rows: list[tuple[Needs, float]]) -> Table:
+def _needs_table(kind: str, each: float, rows: list[tuple[Needs, float]], costs: Costs) -> Table:
     return Table(
-        f"needs, workers of one {kind} each ({each:.0f} reciters per {kind})",
+        f"needs, workers of one {kind} each ({each:.0f} reciters per {kind}), {_rated(kind, costs)}",
         (
             "reciters",
             "segments/s",
@@ -125,5 +134,5 @@ def _needs_table(kind: str, each: float, rows: list[tuple[Needs, float]]) -> Tab
             for found, p95_s in rows
         ],
         f"planned with {100 * (1 - HEADROOM):.0f} % headroom; Redis holds live sessions of 5 minutes "
-        f"and those that ended in the last 10; {_rated(kind)}",
+        "and those that ended in the last 10",
     )

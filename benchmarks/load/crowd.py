@@ -2,7 +2,8 @@
 
 Each caller connects; who is let in recites to the end, who is refused comes back `every_s` later, on an
 absolute schedule, whatever the refusal said about when to come back. The process loads, says `ready`,
-and begins when standard input ends, so that its own start disturbs nobody.
+and begins when standard input ends, so that its own start disturbs nobody. A crowd may also come and go
+one after the other, as a tide does; each then ends its recitation and waits for the report.
 """
 
 from __future__ import annotations
@@ -23,24 +24,38 @@ from benchmarks.load.run import figures_of, wait_for_results
 
 FRAME_MS = 250
 GRACE_S = 5.0
+REPORT_S = 60.0
 ANSWER_S = 10.0
 """A call without an answer for so long was neither served nor refused."""
 
 
 class CrowdOrder(msgspec.Struct, frozen=True):
-    """How many callers, where, for how long (s), and how often each of them tries (s)."""
+    """How many callers, where, for how long (s), and how often each of them tries (s).
+
+    `arrive_s`: over this time they come, one after the other (0: over `every_s`). `leave_s`: over this time
+    at the end they finish, first come, first gone (0: all at the end, without a word).
+    """
 
     urls: tuple[str, ...]
     callers: int
     seconds: float
     every_s: float = 5.0
     seed: int = 2
+    arrive_s: float = 0.0
+    leave_s: float = 0.0
+
+    def stay(self, number: int) -> tuple[float, float]:
+        """When this caller comes first and when it has finished, seconds after the beginning."""
+        comes_s = (self.arrive_s or self.every_s) * number / self.callers
+        last = max(1, self.callers - 1)
+        return comes_s, self.seconds - self.leave_s * (self.callers - 1 - number) / last
 
 
 class CrowdFigures(msgspec.Struct, frozen=True):
     """`refused`: calls by what they were told. `unanswered`: calls that were told nothing.
 
-    `admitted`: what those who were let in saw.
+    `admitted`: what those who were let in saw. `waited_s`: how long each of them had to try.
+    `reports`: final reports of those who finished.
     """
 
     callers: int
@@ -48,6 +63,8 @@ class CrowdFigures(msgspec.Struct, frozen=True):
     refused: dict[str, int]
     unanswered: int
     admitted: LoadFigures
+    waited_s: list[float] = []
+    reports: int = 0
 
     @property
     def turned_away(self) -> int:
@@ -74,15 +91,17 @@ class _Crowd:
         self._unanswered = 0
         self._refused: Counter[str] = Counter()
         self._inside: list[tuple[Reciter, float]] = []
+        self._waited_s: list[float] = []
 
     async def run(self) -> CrowdFigures:
         order = self._order
-        until_s = self._loop.time() + order.seconds
+        began_s = self._loop.time()
         async with asyncio.TaskGroup() as group:
             for number in range(order.callers):
-                first_s = until_s - order.seconds + order.every_s * number / order.callers
+                comes_s, leaves_s = order.stay(number)
                 url = order.urls[number % len(order.urls)]
-                group.create_task(self._call(url, first_s, until_s), name=f"caller-{number}")
+                call = self._call(url, began_s + comes_s, began_s + leaves_s)
+                group.create_task(call, name=f"caller-{number}")
         reciters = [reciter for reciter, _ in self._inside]
         await wait_for_results(reciters, self._spoken, GRACE_S)
         admitted = figures_of(
@@ -91,14 +110,25 @@ class _Crowd:
         for reciter in reciters:
             reciter.leave()
         await asyncio.sleep(0.2)
-        return CrowdFigures(order.callers, self._calls, dict(self._refused), self._unanswered, admitted)
+        reports = sum(reciter.reported for reciter in reciters)
+        return CrowdFigures(
+            order.callers,
+            self._calls,
+            dict(self._refused),
+            self._unanswered,
+            admitted,
+            self._waited_s,
+            reports,
+        )
 
     async def _call(self, url: str, due_s: float, until_s: float) -> None:
         """One caller, until it is let in or the time is over."""
+        came_s = due_s
         while due_s < until_s:
             await asyncio.sleep(max(0.0, due_s - self._loop.time()))
             reciter = await self._connect(url)
             if reciter.accepted:
+                self._waited_s.append(self._loop.time() - came_s)
                 await self._recite(reciter, until_s)
                 return
             due_s += self._order.every_s
@@ -131,6 +161,19 @@ class _Crowd:
         if frames > 0:
             reciter.begin(began_s, frame_s, frames)
         await asyncio.sleep(max(0.0, until_s - began_s))
+        if self._order.leave_s:
+            await self._finish(reciter)
+
+    async def _finish(self, reciter: Reciter) -> None:
+        """Let one end its recitation and wait for the report."""
+        await wait_for_results([reciter], self._spoken, GRACE_S)
+        reciter.finish()
+        try:
+            async with asyncio.timeout(REPORT_S):
+                while not (reciter.reported or reciter.closed):  # noqa: ASYNC110 (it tells nobody)
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            return
 
 
 async def _run(order: CrowdOrder, spoken: Programme) -> CrowdFigures:

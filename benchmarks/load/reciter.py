@@ -11,6 +11,8 @@ import msgspec
 from benchmarks.load.audio import Programme
 from benchmarks.load.websocket import CLOSE, PING, PONG, TEXT, FrameReader, frame, handshake
 
+END = frame(TEXT, b"end")
+
 
 class LatencyBrief(msgspec.Struct):
     """Of an event's `latency_ms`, what the tables use."""
@@ -67,6 +69,8 @@ class Reciter(asyncio.Protocol):
         self.arrivals: list[Arrival] = []
         self.troubles: list[str] = []
         self.events = 0
+        self.reported = False
+        """The final report is here."""
 
     # -- what the run does -------------------------------------------------------------------------
     def open(self, host: str, port: int) -> None:
@@ -79,6 +83,11 @@ class Reciter(asyncio.Protocol):
         """Recite: frame n is due at `at_s + n * frame_s`, loop time."""
         if self.session_id and not self.closed:
             self._timer = self._loop.call_at(at_s, self._send, at_s, frame_s, frames)
+
+    def finish(self) -> None:
+        """Say that the recitation is over; the final report follows, then the close."""
+        if self._transport is not None and not self.closed:
+            self._transport.write(END)
 
     def leave(self) -> None:
         """Hang up."""
@@ -150,6 +159,8 @@ class Reciter(asyncio.Protocol):
             self.arrivals.append(Arrival(event.seq, self._loop.time(), event.code, 0))
         elif event.type == "error":
             self.troubles.append(event.code)
+        elif event.type == "final_result":
+            self.reported = True
 
     def _settle(self, refused: str) -> None:
         if not self.accepted and not self.refused:

@@ -227,6 +227,28 @@ ERRORS = Dashboard(
             "Told to come back later: no slot free, or a gateway going away.",
         ),
         Panel(
+            "Circuits that are not closed",
+            "short",
+            [Query("max by (service) (rattil_gateway_circuit_state{$here})", "{{service}}")],
+            "Before the routers, the verify jobs (batch) and each Redis shard; of all gateways the worst. "
+            "0: closed; 1: half-open, the next call is a trial; 2: open, calls fail at once.",
+            2,
+        ),
+        Panel(
+            "Quality of new sessions",
+            "short",
+            [Query("max by (pool) (rattil_gateway_quality_step{$here})", "{{pool}}")],
+            "0: everything; 1: longer windows; 2: no interim results either; 3: the fast model. Of all "
+            "gateways the lowest.",
+            2,
+        ),
+        Panel(
+            "Sessions that get less, because of load",
+            "reqps",
+            [Query("sum by (step) (rate(rattil_gateway_lowered_sessions_total{$here}$rate))", "{{step}}")],
+            "New sessions that got less than they asked for, by the step that took it.",
+        ),
+        Panel(
             "Connections ended",
             "reqps",
             [Query("sum by (reason) (rate(rattil_gateway_closes_total{$here}$rate))", "{{reason}}")],

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
 
+import httpx
+
 from deploy.dashboards.boards import BOARDS
 from deploy.dashboards.panels import Dashboard, Panel
 from deploy.dashboards.queries import Series, ask
@@ -30,13 +32,14 @@ def main() -> None:
     chosen = parser.parse_args()
     end_s = time.time()
     for name, board in BOARDS.items():
-        text = draw(board, chosen.url, end_s - 60 * chosen.minutes, end_s)
+        with httpx.Client(base_url=chosen.url) as http:
+            text = draw(board, http, end_s - 60 * chosen.minutes, end_s)
         (chosen.folder / f"{name}.svg").write_text(text, encoding="utf-8")
         print(f"wrote {name}.svg")
 
 
-def draw(board: Dashboard, url: str, start_s: float, end_s: float, rate: str = "1m") -> str:
-    """One dashboard as SVG. `rate`: what `$__rate_interval` stands for."""
+def draw(board: Dashboard, http: httpx.Client, start_s: float, end_s: float, rate: str = "1m") -> str:
+    """One dashboard as SVG. `http`: see `ask`. `rate`: what `$__rate_interval` stands for."""
     rows = math.ceil(len(board.panels) / COLUMNS)
     width = COLUMNS * (WIDTH + GAP) + GAP
     row_height = 18 + HEIGHT + LEGEND
@@ -51,7 +54,7 @@ def draw(board: Dashboard, url: str, start_s: float, end_s: float, rate: str = "
         series = [
             line
             for query in panel.queries
-            for line in ask(url, query.expr, query.legend, start_s, end_s, rate)
+            for line in ask(http, query.expr, query.legend, start_s, end_s, rate)
         ]
         parts.append(f'<g transform="translate({x},{y})">')
         parts += _panel(panel, series, start_s, end_s)
@@ -63,7 +66,8 @@ def _panel(panel: Panel, series: Sequence[Series], start_s: float, end_s: float)
     top = max([value for line in series for _, value in line.points] + [panel.limit or 0.0, 1e-9]) * 1.1
     yield f'<text x="0" y="12" font-weight="bold">{escape(panel.title)}</text>'
     yield f'<rect x="0" y="18" width="{WIDTH}" height="{HEIGHT}" fill="none" stroke="#ced4da"/>'
-    yield f'<text x="4" y="30" fill="#868e96">{_shown(top, panel.unit)}</text>'
+    shown = _shown(top, panel.unit) if top > 1e-6 else "0"
+    yield f'<text x="4" y="30" fill="#868e96">{shown}</text>'
     if panel.limit is not None:
         y = 18 + HEIGHT * (1 - panel.limit / top)
         yield f'<line x1="0" x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}" stroke="#fa5252" stroke-dasharray="4 3"/>'

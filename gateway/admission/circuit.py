@@ -51,9 +51,11 @@ class Circuit:
 
     @property
     def state(self) -> CircuitState:
+        """Half-open from when the next call is the trial, though nobody may call for hours."""
         if self._trial_at_s is None:
             return CircuitState.CLOSED
-        return CircuitState.HALF_OPEN if self._trying else CircuitState.OPEN
+        due = self._clock.monotonic() >= self._trial_at_s
+        return CircuitState.HALF_OPEN if self._trying or due else CircuitState.OPEN
 
     @contextmanager
     def guard(

@@ -106,6 +106,13 @@ class LeaseKeeper:
                 self._refusals[pool].forget()
         await self._give_back(session_id, holder, keep_s)
 
+    async def release_deleted(self, session_id: SessionId, owner: str) -> None:
+        """Give the slot of a deleted session back, whichever gateway its owner is connected to."""
+        if session_id in self._held:
+            await self.release(session_id, owner)
+        else:
+            await self._give_back(session_id, owner, 0.0)
+
     def forget(self, session_id: SessionId, holder: str) -> bool:
         """Renew it no more: the session lives on elsewhere. False if this holder had no lease here."""
         held = self._held.get(session_id)

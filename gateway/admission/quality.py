@@ -62,6 +62,9 @@ class Quality:
         self.latencies = LatencyHistory()
         for pool in models.names:
             self.of(pool)
+        for step in tuple(QualityStep)[1:]:
+            # Shown from the beginning: a counter that appears with a 1 has no rate.
+            metrics.lowered_sessions.labels(step.name.lower())
 
     def of(self, pool: PoolName) -> QualityLadder:
         """The ladder of this pool."""

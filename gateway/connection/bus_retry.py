@@ -12,9 +12,9 @@ from gateway.connection.end_reason import EndConnection, EndReason
 from gateway.metrics import GatewayMetrics
 from shared.clock import Clock
 from shared.errors import BusUnavailable, QueueFull
+from shared.retry import Backoff
 
-_FIRST_S = 0.05
-_LONGEST_S = 2.0
+_BACKOFF = Backoff()
 
 _T = TypeVar("_T")
 
@@ -31,6 +31,7 @@ class BusRetry:
         self._metrics = metrics
         self._grace_s = grace_s
         self._waiting = False
+        self._jitter = random.Random()
 
     @property
     def waiting(self) -> bool:
@@ -43,7 +44,7 @@ class BusRetry:
         Raises `EndConnection` after the grace, and at once whatever else `attempt` raises.
         """
         give_up_at = self._clock.monotonic() + self._grace_s
-        pause_s = _FIRST_S
+        tries = 0
         try:
             while True:
                 try:
@@ -59,8 +60,8 @@ class BusRetry:
                     if self._circuit is not None:
                         self._circuit.succeeded()
                     return found
-                await asyncio.sleep(random.uniform(0, pause_s))
-                pause_s = min(pause_s * 2, _LONGEST_S)
+                await asyncio.sleep(_BACKOFF.wait_s(tries, self._jitter))
+                tries += 1
         finally:
             self._waiting = False
 

@@ -15,6 +15,7 @@ from gateway.connection.client_audio import ClientAudio
 from gateway.connection.client_text import for_client
 from gateway.connection.dialect import Dialect
 from gateway.connection.end_reason import End, EndConnection, EndReason, end_for
+from gateway.connection.lag_watch import CHECK_S, LagWatch
 from gateway.connection.outcome_measures import OutcomeMeasures
 from gateway.connection.receiver import Receiver
 from gateway.connection.result_inbox import ResultInbox
@@ -27,7 +28,8 @@ from gateway.connection.transport import PeerGone, Transport
 from gateway.connection.word_delays import WordDelays
 from gateway.dependencies import GatewayPorts
 from gateway.session.effects import Effect, Emit, Finish, Store
-from gateway.session.events import Event, Finished, Heard, SegmentFailed, Trouble
+from gateway.session.events import Event, Finished, Flushed, Heard, SegmentFailed, Trouble
+from shared.audio.formats import SAMPLE_RATE
 from shared.errors import BusUnavailable, RattilError
 from shared.protocol.segments import LoggedResult
 from shared.service.logging import get_logger
@@ -36,8 +38,8 @@ _LAST_WORDS_S = 2.0
 """How long a closing connection may take to send what is queued, seconds."""
 
 _LAST_ANSWERS_S = 4.0
-"""How long a drain waits for the answers of a session that cannot be resumed, seconds; the registry waits
-a little longer."""
+"""How long a drain waits for the answers of a session that cannot be resumed, or whose dialect flushes,
+seconds; the registry waits a little longer."""
 
 _LINGER_S = 15.0
 """Longest life of a socket after its close frame, seconds: more than uvicorn's own 10 s for the answer."""
@@ -65,6 +67,8 @@ class Connection:
         self._dialect = dialect
         self._plan = plan = request.plan
         self._resumable = request.resumable
+        self._flushes = request.rules.flushes
+        self._flushed = asyncio.Event()
         self._core = opening.core
         self._inbox = inbox
         self._send_queue = SendQueue(settings.outbox_bytes, settings.outbox_events, settings.send_timeout_s)
@@ -92,12 +96,16 @@ class Connection:
             self._do,
             self._show,
             self._end_early,
+            request.rules,
         )
+        self._lag = LagWatch(request.lag) if request.lag else None
         self._reason_at_end = EndReason.DONE
         self._asked: EndReason | None = None
         self._reported = False
         self.may_go_on = False
         """Once it has ended: whether the session has something to come back to, audio without a report."""
+        check_s = settings.segment_check_s
+        self._look_again_s = min(check_s, CHECK_S) if self._lag else check_s
         self._wake = asyncio.Event()
         self._stir = asyncio.Event()
 
@@ -190,19 +198,22 @@ class Connection:
                 await self._catch_up()
                 await self._perform()
             self._receiver.make_room()
+            self._check_lag()
             await self._rest()
 
     async def _watch(self) -> None:
         settings = self._ports.settings
         while self._asked is None:
-            left_s = self._receiver.idle_left_s()
-            age_s = self._ports.clock.monotonic() - self._opened_s
-            if left_s <= 0:
+            now_s = self._ports.clock.monotonic()
+            idle_left_s = self._receiver.idle_left_s()
+            age_s = now_s - self._opened_s
+            if idle_left_s <= 0:
                 raise EndConnection(
                     EndReason.IDLE,
                     "idle_timeout",
                     f"no audio for {self._receiver.idle_limit_s:g} s; reconnect to resume when there is some",
                 )
+            left_s = min(idle_left_s, self._receiver.ask(now_s))
             if not self._core.segmenter.end_requested:
                 if age_s >= settings.max_connection_s:
                     self._end_early(
@@ -217,7 +228,20 @@ class Connection:
                 continue
         if self._asked is EndReason.DRAINING and not self._resumable:
             await self._answer_what_came()
+        elif self._asked is EndReason.DRAINING and self._flushes:
+            await self._flush_what_came()
         raise EndConnection(self._asked)
+
+    async def _flush_what_came(self) -> None:
+        """What was taken is cut, stored and answered before the end, if that does not take too long; the
+        client goes on elsewhere after it."""
+        self._flushed.clear()
+        self._do(self._core.flush())
+        try:
+            async with asyncio.timeout(_LAST_ANSWERS_S):
+                await self._flushed.wait()
+        except TimeoutError:
+            return
 
     async def _answer_what_came(self) -> None:
         """Who cannot come back to the session gets the answers to all that was taken, before the end."""
@@ -308,16 +332,24 @@ class Connection:
             await self._wake.wait()
             return
         try:
-            async with asyncio.timeout(self._ports.settings.segment_check_s):
+            async with asyncio.timeout(self._look_again_s):
                 await self._wake.wait()
         except TimeoutError:
             return
+
+    def _check_lag(self) -> None:
+        if self._lag is not None:
+            warning = self._lag.check(self._core.lag_samples / SAMPLE_RATE, self._ports.clock.monotonic())
+            if warning is not None:
+                self._show(warning)
 
     # -- events ----------------------------------------------------------------------------------------
     def _show(self, event: Event) -> None:
         frames = self._dialect.write(self._audio.in_client_samples(for_client(event)))
         for frame in frames:
             self._send_queue.put(frame)
+        if isinstance(event, Flushed):
+            self._flushed.set()
         if isinstance(event, Heard | SegmentFailed):
             self._measures.told(event, shown=bool(frames))
 

@@ -25,6 +25,8 @@ class Command(enum.Enum):
     PING = "ping"
     STAY = "stay"
     """The client has no audio for now, and stays: its connection is not idle."""
+    PONG = "pong"
+    """The answer to `Ping`: the client is there."""
     NOTHING = "nothing"
 
 

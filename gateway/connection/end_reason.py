@@ -29,6 +29,7 @@ class EndReason(enum.Enum):
     DRAINING = "draining"
     SLOW_CONSUMER = "slow_consumer"
     IDLE = "idle"
+    UNRESPONSIVE = "unresponsive"
     STATE_LOST = "state_lost"
     BUS_AWAY = "bus_away"
     NO_CAPACITY = "no_capacity"
@@ -36,6 +37,7 @@ class EndReason(enum.Enum):
     SUPERSEDED = "superseded"
     UNAUTHORISED = "unauthorised"
     TOO_LONG = "too_long"
+    LAGGING = "lagging"
 
     @property
     def may_come_back(self) -> bool:

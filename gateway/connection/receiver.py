@@ -6,16 +6,18 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from gateway.connection.client_audio import ClientAudio
+from gateway.connection.connection_rules import ConnectionRules
 from gateway.connection.dialect import Command, Dialect, Frame, Input, bytes_of
 from gateway.connection.end_reason import EndConnection, EndReason
 from gateway.connection.idle_clock import IdleClock
+from gateway.connection.ping_clock import PingClock
 from gateway.connection.token_bucket import TokenBucket
 from gateway.connection.transport import Transport
 from gateway.connection.word_delays import WordDelays
 from gateway.dependencies import GatewayPorts
 from gateway.session.core import SessionCore
 from gateway.session.effects import Effect
-from gateway.session.events import Event, Pong, Trouble
+from gateway.session.events import Event, Ping, Pong, Trouble
 from gateway.vad.detector import SpeechStream
 from shared.audio.formats import SAMPLE_RATE
 from shared.errors import BadRequest
@@ -39,9 +41,11 @@ class Receiver:
         do: Callable[[list[Effect]], None],
         show: Callable[[Event], None],
         end_early: Callable[[str], None],
+        rules: ConnectionRules,
     ) -> None:
         """`words` measures when it came, `audio` decodes what comes, `speech` gets it, too; `do` takes the
-        core's effects, `show` sends an event, `end_early` ends the audio and says why."""
+        core's effects, `show` sends an event, `end_early` ends the audio and says why; `rules`: of the
+        dialect."""
         self._ports = ports
         self._settings = ports.settings
         self._transport = transport
@@ -56,6 +60,7 @@ class Receiver:
         self._end_early = end_early
         now_s = ports.clock.monotonic()
         self._idle = IdleClock(self._settings.first_audio_s, self._settings.idle_timeout_s, now_s)
+        self._ping = PingClock(rules.ping_s, rules.pong_s, now_s)
         self._rate = TokenBucket(self._settings.audio_rate, self._settings.audio_burst_s, now_s)
         frames_per_s = self._settings.frames_per_s
         self._frames = TokenBucket(frames_per_s, _FRAME_BURST_S * frames_per_s, now_s)
@@ -64,7 +69,10 @@ class Receiver:
         self._told_fast = False
         self._monotonic = ports.clock.monotonic
         self._max_frame_bytes = self._settings.max_frame_bytes
+        self._max_text_bytes = rules.text_bytes or self._settings.max_text_bytes
         self._max_backlog = ports.settings.max_buffer_samples
+        if rules.backlog_s is not None:
+            self._max_backlog = int(rules.backlog_s * SAMPLE_RATE)
         self._longest_samples = int(self._settings.session_limit_s * SAMPLE_RATE)
         self._delay_s = 0.0
         self._uncounted = 0
@@ -80,6 +88,22 @@ class Receiver:
         if self._core.segmenter.end_requested or self._crowded():
             return self._idle.limit_s
         return self._idle.left_s(self._ports.clock.monotonic())
+
+    def ask(self, now_s: float) -> float:
+        """Ask the client whether it is there, if it is time to; returns after how long to do it again, s.
+
+        Raises `EndConnection` for one that has not answered. One that is not read need not.
+        """
+        if self._crowded():
+            self._ping.restart(now_s)
+        if self._ping.overdue(now_s):
+            raise EndConnection(
+                EndReason.UNRESPONSIVE, "no_pong", "the pings were not answered; reconnect and resume"
+            )
+        if self._ping.due(now_s):
+            self._ping.ask(now_s)
+            self._show(Ping())
+        return self._ping.left_s(now_s)
 
     def make_room(self) -> None:
         """To be called when the backlog may have become smaller."""
@@ -176,7 +200,7 @@ class Receiver:
             )
             self._show(Trouble("audio_too_fast", message))
         await asyncio.sleep(delay_s)
-        self._idle.restart(self._ports.clock.monotonic())
+        self._restart_clocks()
 
     async def _wait_for_room(self) -> None:
         while self._crowded():
@@ -186,7 +210,13 @@ class Receiver:
                 self._show(Trouble("server_busy", message))
             self._room.clear()
             await self._room.wait()
-            self._idle.restart(self._ports.clock.monotonic())
+            self._restart_clocks()
+
+    def _restart_clocks(self) -> None:
+        """The client was not read until now."""
+        now_s = self._ports.clock.monotonic()
+        self._idle.restart(now_s)
+        self._ping.restart(now_s)
 
     def _crowded(self) -> bool:
         return self._core.segmenter.backlog >= self._max_backlog
@@ -196,7 +226,7 @@ class Receiver:
         """What a frame says; nothing if it cannot be understood, which is told."""
         if isinstance(frame, bytes):
             self._check_size(frame)
-        most = self._settings.max_text_bytes
+        most = self._max_text_bytes
         try:
             if isinstance(frame, str) and bytes_of(frame) > most:
                 raise BadRequest(f"text frames hold at most {most} bytes")
@@ -208,6 +238,9 @@ class Receiver:
     def _on_command(self, command: Command) -> None:
         if command is Command.PING:
             self._show(Pong())
+            return
+        if command is Command.PONG:
+            self._ping.answered()
             return
         if command is Command.STAY:
             self._idle.restart(self._monotonic())

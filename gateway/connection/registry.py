@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -41,17 +41,22 @@ class ConnectionRegistry:
         *,
         per_address: int = 0,
         per_tenant: int = 0,
+        per_protocol: Mapping[str, int] | None = None,
     ) -> None:
         """`on_ended` hears of every connection that was live and has ended, and how many are left.
 
         `per_address`, `per_tenant`: sessions of one client address and of one tenant; 0: no bound.
+        `per_protocol`: connections of protocols that may have fewer than `limit`.
         """
         self._limit = limit
         self._per_address = per_address
         self._per_tenant = per_tenant
+        self._per_protocol = per_protocol or {}
         self._connections_of: Counter[str] = Counter()
         self._sessions_at: Counter[str] = Counter()
         self._sessions_of: Counter[str] = Counter()
+        self._speaking: Counter[str] = Counter()
+        """Connections by protocol."""
         self._on_ended = on_ended
         self._live: dict[ConnectionId, Closable] = {}
         self._reserved = 0
@@ -68,7 +73,9 @@ class ConnectionRegistry:
         return self._reserved
 
     @contextmanager
-    def place(self, session_id: SessionId, tenant: str = "", address: str = "") -> Iterator[None]:
+    def place(
+        self, session_id: SessionId, tenant: str = "", address: str = "", protocol: str = ""
+    ) -> Iterator[None]:
         """Hold one of the places. Raises `Draining`, `NoCapacity` or `TooManySessions` (none is held then).
 
         A session that has a connection here already is not refused for its share: the newer connection
@@ -80,29 +87,35 @@ class ConnectionRegistry:
             raise NoCapacity(f"this gateway serves its {self._limit} connections already; retry later", 5.0)
         network = network_of(address)
         if session_id not in self._connections_of:
-            self._check_share(tenant, network)
+            self._check_share(tenant, network, protocol)
         self._reserved += 1
         self._empty.clear()
-        self._count(session_id, tenant, network, 1)
+        self._count(session_id, tenant, network, protocol, 1)
         try:
             yield
         finally:
-            self._count(session_id, tenant, network, -1)
+            self._count(session_id, tenant, network, protocol, -1)
             self._reserved -= 1
             if self._reserved == 0:
                 self._empty.set()
 
-    def _check_share(self, tenant: str, network: str) -> None:
+    def _check_share(self, tenant: str, network: str, protocol: str) -> None:
+        most = self._per_protocol.get(protocol, self._limit)
+        if self._speaking[protocol] >= most:
+            raise NoCapacity(
+                f"this gateway serves its {most} connections of this protocol already; retry later", 5.0
+            )
         if network and self._per_address and self._sessions_at[network] >= self._per_address:
             raise TooManySessions(f"{self._per_address} sessions of your address are open already", 5.0)
         if tenant and self._per_tenant and self._sessions_of[tenant] >= self._per_tenant:
             raise TooManySessions(f"{self._per_tenant} sessions of your tenant are open already", 5.0)
 
-    def _count(self, session_id: SessionId, tenant: str, network: str, by: int) -> None:
+    def _count(self, session_id: SessionId, tenant: str, network: str, protocol: str, by: int) -> None:
         for counts, name in (
             (self._connections_of, session_id),
             (self._sessions_at, network),
             (self._sessions_of, tenant),
+            (self._speaking, protocol),
         ):
             counts[name] += by
             if counts[name] <= 0:

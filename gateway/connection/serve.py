@@ -100,7 +100,9 @@ async def _serve(
     opener = SessionOpener(ports, request, connection_id)
     slot = _slot(ports, request, connection_id)
     async with AsyncExitStack() as stack:
-        stack.enter_context(ports.connections.place(request.session_id, request.tenant, address))
+        stack.enter_context(
+            ports.connections.place(request.session_id, request.tenant, address, request.protocol)
+        )
         stack.push_async_callback(slot.give_back)
         with _bus_guard(ports, request):
             if request.named:

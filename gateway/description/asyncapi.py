@@ -13,6 +13,7 @@ from gateway.dialects.committed_lines import description as committed_lines
 from gateway.dialects.deepgram import description as deepgram
 from gateway.dialects.openai.realtime import description as realtime
 from gateway.dialects.recite import description as recite
+from gateway.dialects.stream import description as stream
 from gateway.dialects.transcriptions import description as transcriptions
 from gateway.dialects.verify import description as verify
 from gateway.dialects.whisperlive import description as whisperlive
@@ -21,6 +22,7 @@ from shared.protocol.close_codes import UNANSWERED, Close
 DIALECTS: tuple[DialectDescription, ...] = (
     recite.DESCRIPTION,
     verify.DESCRIPTION,
+    stream.DESCRIPTION,
     transcriptions.DESCRIPTION,
     committed_lines.DESCRIPTION,
     committed_lines.MESSAGES_DESCRIPTION,

@@ -1,4 +1,4 @@
-"""`DELETE /v1/sessions/{session_id}`: forget a session now: its audio, its results, its state, its report."""
+"""`DELETE /v1/sessions/{session_id}`: forget a session: its audio, results, state, report and slot."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ def routes(ports: GatewayPorts) -> list[Route]:
     async def delete(request: Request) -> Response:
         tenant = ports.auth.tenant(request.headers, request.query_params)
         session_id = request.path_params["session_id"]
-        epoch = None
+        deleted = None
         if is_session_id(session_id):
-            epoch = await ports.store.delete(SessionId(session_id), tenant)
-        if epoch is None:
+            deleted = await ports.store.delete(SessionId(session_id), tenant)
+        if deleted is None:
             raise UnknownSession("there is no such session; it may have ended or been deleted already")
-        await ports.batch.forget(SessionId(session_id), epoch)
+        await ports.leases.release_deleted(SessionId(session_id), deleted.owner)
+        await ports.batch.forget(SessionId(session_id), deleted.epoch)
         return Response(status_code=204)
 
     return [Route("/v1/sessions/{session_id}", answering_errors(delete), methods=["DELETE"])]

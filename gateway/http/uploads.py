@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 
-from prometheus_client import Gauge
 from starlette.requests import Request
 
 from gateway.admission.concurrency_limit import ConcurrencyLimit
@@ -27,12 +26,7 @@ class Uploads:
             settings.upload_min_rate,
             settings.upload_grace_s,
         )
-        in_work = Gauge(
-            "rattil_gateway_uploads",
-            "Uploads in work (VERIFY_MAX_CONCURRENT).",
-            registry=ports.metrics.registry,
-        )
-        in_work.set_function(lambda: self._limit.in_work)
+        ports.metrics.uploads.set_function(lambda: self._limit.in_work)
 
     def place(self, request: Request, tenant: str) -> AbstractContextManager[None]:
         """Hold a place from before the body is read until it is answered.

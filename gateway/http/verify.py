@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 
 import msgspec
-from prometheus_client import Counter
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -54,12 +53,7 @@ class VerifyEndpoint:
     def __init__(self, ports: GatewayPorts, uploads: Uploads) -> None:
         self._ports = ports
         self._uploads = uploads
-        self._outcomes = Counter(
-            "rattil_gateway_verify_total",
-            "POST /verify requests, by outcome code.",
-            ["code"],
-            registry=ports.metrics.registry,
-        )
+        self._outcomes = ports.metrics.verifications
 
     async def __call__(self, request: Request) -> Response:
         try:

@@ -32,10 +32,6 @@ class AudioBuffer:
         """The sample after the last complete one."""
         return self._start + self._size // BYTES_PER_SAMPLE
 
-    @property
-    def size_bytes(self) -> int:
-        return self._size
-
     def append(self, pcm: bytes) -> None:
         if not pcm:
             return

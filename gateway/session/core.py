@@ -16,6 +16,7 @@ from gateway.session.effects import Effect, Emit, Finish, Store
 from gateway.session.events import AudioSafe, Flushed, Heard, Latency, Notice, SegmentFailed, SpeechChanged
 from gateway.session.flush_mark import FlushMark
 from gateway.session.interpreter import Interpreter
+from gateway.session.lag import Lag
 from gateway.session.options import DEFAULT_OPTIONS, SessionOptions, encode_options
 from gateway.session.reorder import ReorderBuffer
 from gateway.session.segmenter import Position, Segmenter, Window
@@ -96,6 +97,7 @@ class SessionCore:
         self._generation = generation
         self._finished = False
         self._flush = FlushMark()
+        self._lag = Lag()
 
     # -- what it knows ---------------------------------------------------------------------------
     @property
@@ -130,6 +132,11 @@ class SessionCore:
     def answered_until(self) -> int:
         """End of the audio that has its event, samples."""
         return self._answered_until
+
+    @property
+    def lag_samples(self) -> int:
+        """Audio that came since the oldest window without an answer was complete."""
+        return self._lag.samples(self.segmenter.received)
 
     @property
     def finished(self) -> bool:
@@ -177,6 +184,7 @@ class SessionCore:
             return []
         busy = self.server_busy
         self._open.discard(logged.result.seq)
+        self._lag.answered(logged.result.seq)
         effects: list[Effect] = []
         for result in self.order.accept(logged):
             effects.append(Emit(self._interpret(result, self._latency(result, now_ms), busy)))
@@ -195,6 +203,7 @@ class SessionCore:
         longest = self._policy.longest_window if self._held_back else 0
         while self._may_cut() and (window := self.segmenter.cut(longest)):
             self._unstored += 1
+            self._lag.cut(window.seq, self.segmenter.received)
             if window.seq is not None:
                 samples = len(window.pcm) // 2
                 self._flights[window.seq] = Flight(window.seq, window.start_sample, samples, 0, window.final)
@@ -203,6 +212,8 @@ class SessionCore:
             if window.too_quiet:
                 effects.append(Emit(TOO_QUIET))
         self._held_back = self.server_busy
+        if self._held_back:
+            self._lag.hold(self.segmenter.received)
         if self._flush.is_done(self.segmenter, min(self._stored.next_seq, self.order.next_seq)):
             effects.append(Emit(Flushed()))
         stored = self._stored
@@ -215,6 +226,7 @@ class SessionCore:
         """Segments that an earlier connection pushed are waited for from now on."""
         for seq in self._open:
             self._flights[seq] = msgspec.structs.replace(self._flights[seq], pushed_ms=now_ms)
+            self._lag.cut(seq, self.segmenter.received)
 
     def change_epoch(self, epoch: Epoch) -> list[SegmentResult]:
         """Redis lost the session: go on from memory under a new epoch.

@@ -108,23 +108,30 @@ class Trouble:
 @dataclass(frozen=True, slots=True)
 class Finished:
     """The session is complete. `report`: what its dialect shows at the end.
-    `words`: how many were judged or transcribed."""
+    `words`: how many were judged or transcribed. `finding`: what only the end has settled, if anything."""
 
     report: object
     words: int = 0
+    finding: Finding | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FinishFailed:
-    """No final report could be made."""
+    """No final report could be made. `finding`: what only the end has settled, if anything."""
 
     code: str
     message: str
+    finding: Finding | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Flushed:
     """All that came before the client's flush has its events; one for several flushes that waited."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Is the client still there? It is expected to answer (`ConnectionRules`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,5 +150,6 @@ Event = (
     | Finished
     | FinishFailed
     | Flushed
+    | Ping
     | Pong
 )

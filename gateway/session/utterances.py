@@ -2,7 +2,8 @@
 
 Within an utterance the audio is looked at again and again, each time with more of what follows (interim
 results); the last look takes the whole of it and is final. An utterance that does not end is cut at its
-quietest moment. What is not speech is stored but not decoded. Windows are cut only from audio that the speech
+quietest moment, or, where windows may share audio, at its full length: a word on the cut is then whole in
+one of the two. What is not speech is stored but not decoded. Windows are cut only from audio that the speech
 detector has judged, at the end of the session, too: it judges every whole frame that it was given.
 """
 
@@ -56,10 +57,12 @@ class _Cut(NamedTuple):
 
 
 class UtterancePolicy(msgspec.Struct, frozen=True):
-    """`interim`: show looks before the end. `endpoint`: where utterances begin and end."""
+    """`interim`: show looks before the end. `endpoint`: where utterances begin and end. `shared`:
+    samples that a last look shares with the next window where speech goes on after it."""
 
     interim: bool = True
     endpoint: EndpointPolicy = EndpointPolicy()
+    shared: int = 0
 
 
 class Utterances(PendingAudio):
@@ -69,6 +72,8 @@ class Utterances(PendingAudio):
         """`kept_pcm`: see `PendingAudio`."""
         if not 0 < position.window <= position.overlap:
             raise ValueError("the longest utterance must not be shorter than one step")
+        if not 0 <= policy.shared < position.overlap:
+            raise ValueError("the longest utterance must be longer than what two windows share")
         super().__init__(position, kept_pcm)
         self._policy = policy
         self._endpointer = Endpointer(policy.endpoint, position.cut, speaking=position.speaking)
@@ -91,8 +96,19 @@ class Utterances(PendingAudio):
         return changes
 
     def flush(self) -> None:
+        if self._only_shared():
+            return  # all of it has had its last look
         super().flush()
         self._settle_flush()
+
+    def _only_shared(self) -> bool:
+        """Whether nothing has come since a last look but what the next window shares with it."""
+        position = self._position
+        return (
+            self._buffer.end <= position.cut
+            and 0 < position.cut - position.next_start <= self._policy.shared
+            and position.speaking
+        )
 
     def cut(self, longest: int = 0) -> Window | None:
         due = self._due()
@@ -189,7 +205,7 @@ class Utterances(PendingAudio):
         position, end = self._position, due.end
         kind, ends_session = due.kind, self._end_at is not None and end >= self._end_at
         pcm = self._buffer.read(position.next_start, end)
-        if kind is _Kind.OVERLONG and not ends_session:
+        if kind is _Kind.OVERLONG and not ends_session and not self._policy.shared:
             end = max(
                 position.next_start + quietest(pcm, min(QUIET_WITHIN, position.overlap // 2)),
                 position.cut,
@@ -203,7 +219,7 @@ class Utterances(PendingAudio):
         speaking = kind in (_Kind.OVERLONG, _Kind.LOOK, _Kind.KEEP) or due.speaking
         after = msgspec.structs.replace(
             position,
-            next_start=self._next_start(due, end),
+            next_start=self._next_start(due, end, ends_session),
             cut=end,
             next_seq=position.next_seq + decoded,
             ended=ends_session,
@@ -212,10 +228,14 @@ class Utterances(PendingAudio):
         )
         return Window(seq, position.next_start, pcm, position.cut, fresh, final, kind is _Kind.SILENCE, after)
 
-    def _next_start(self, due: _Cut, end: int) -> int:
+    def _next_start(self, due: _Cut, end: int, ends_session: bool) -> int:
         """Where the window after this one begins."""
         if due.kind in (_Kind.LOOK, _Kind.KEEP):
             return self._position.next_start
+        if not ends_session and (
+            due.kind is _Kind.OVERLONG or (due.kind is _Kind.LAST_LOOK and due.speaking)
+        ):
+            return max(end - self._policy.shared, self._position.next_start + 1)
         if due.kind is _Kind.SILENCE and not due.speaking and self._end_at is None:
             return max(self._position.next_start, end - KEPT)
         return end

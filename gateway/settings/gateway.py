@@ -11,6 +11,7 @@ from pydantic_settings import SettingsConfigDict
 from gateway.settings.access import AccessSettings
 from gateway.settings.circuits import CircuitSettings
 from gateway.settings.pools import PoolSettings
+from gateway.settings.stream import StreamSettings
 from gateway.settings.transcription import TranscriptionSettings
 from gateway.settings.uploads import UploadSettings
 from shared.audio.formats import SAMPLE_RATE
@@ -23,6 +24,7 @@ from shared.service.tracing_settings import TracingSettings
 
 
 class GatewaySettings(
+    StreamSettings,
     TranscriptionSettings,
     PoolSettings,
     UploadSettings,
@@ -93,7 +95,7 @@ class GatewaySettings(
         le=120,
         description="Audio waiting in one connection's buffer before its socket is no longer read, seconds.",
     )
-    max_connections: int = Field(
+    ws_max_connections: int = Field(
         default=1200,
         validation_alias="WS_MAX_CONNECTIONS",
         ge=1,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self, get_args
 
 from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from gateway.settings.windows import WindowSettings
+
+Overflow = Literal["degrade", "queue", "reject"]
+OVERFLOWS: tuple[Overflow, ...] = get_args(Overflow)
 
 
 class TranscriptionSettings(WindowSettings):
@@ -30,19 +33,44 @@ class TranscriptionSettings(WindowSettings):
         description="Transcription: an utterance without a pause is cut after so many seconds, "
         "at its quietest moment.",
     )
+    overflow: Overflow = Field(
+        default="degrade",
+        validation_alias="TRANSCRIPT_OVERFLOW",
+        description="Transcription under load, where a client does not choose with `overflow`: `degrade` "
+        "lowers the quality of new sessions, `queue` lets audio wait, `reject` sends away who lags.",
+    )
+    lag_warn_s: float = Field(
+        default=3.0,
+        validation_alias="LAG_WARN_S",
+        gt=0,
+        description="A client of live transcription is warned when its results lag so much, seconds.",
+    )
+    lag_longest_s: float = Field(
+        default=5.0,
+        validation_alias="LAG_LONGEST_S",
+        gt=0,
+        description="With `overflow=reject`: a lag beyond it, for longer than LAG_FOR_S, ends the "
+        "connection, seconds.",
+    )
+    lag_for_s: float = Field(
+        default=2.0,
+        validation_alias="LAG_FOR_S",
+        ge=0,
+        description="How long a lag may be beyond LAG_LONGEST_S, seconds.",
+    )
     vad_threshold: float = Field(
         default=0.5,
         validation_alias="VAD_THRESHOLD",
         gt=0.15,
         lt=1,
-        description="Transcription: probability above which the speech detector's frame is speech.",
+        description="Transcription, /ws/stream: a frame is speech from this probability of the detector on.",
     )
     vad_endpoint_ms: int = Field(
         default=700,
         validation_alias="VAD_ENDPOINT_MS",
         ge=200,
         le=5000,
-        description="Transcription: silence that ends an utterance, ms, where the client does not say.",
+        description="Transcription, /ws/stream: silence that ends an utterance, ms, unless the client says.",
     )
     transcription_pools: str = Field(
         default="",

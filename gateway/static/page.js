@@ -9,10 +9,12 @@ import { preferences, prefer, unfinished, keepUnfinished } from './controls/pref
 import { ResultSheet } from './controls/result_sheet.js';
 import { offerSamples, prepareSettings } from './controls/settings.js';
 import { openSheet, prepareSheets } from './controls/sheets.js';
+import { onSecondTouch } from './controls/sure.js';
 import { prepareHistory } from './history/history_sheet.js';
 import { chooseLanguage, onLanguage } from './language/language.js';
 import { Announcer } from './mushaf/announcer.js';
 import { Follower } from './mushaf/follow.js';
+import { LastLine } from './mushaf/last_line.js';
 import { Mushaf, drawStates } from './mushaf/mushaf.js';
 import { hasBasmala, parsePassage, writePassage } from './passage/passage.js';
 import { fetchBasmala, fetchText } from './passage/verses.js';
@@ -31,7 +33,7 @@ let reference = null;
 let asked = 0;
 
 prepareSheets();
-drawStates($('states'), ['minor_mistake', 'wrong', 'missing', 'not_judged', 'peeked']);
+drawStates($('states'), ['minor_mistake', 'wrong', 'missing', 'not_judged', 'peeked', 'own']);
 
 const notice = new Notice({
   again: () => (printed ? reciting.start() : showPassage(passage)),
@@ -42,7 +44,10 @@ const notice = new Notice({
   },
 });
 const mushaf = new Mushaf($('mushaf'), (index) => touch(index));
-const follower = new Follower((index) => mushaf.element(index), freeArea, (away) => { $('come-back').hidden = !away; });
+const follower = new Follower(
+  (index) => mushaf.element(index), freeArea, () => mushaf.lines, (away) => { $('come-back').hidden = !away; },
+);
+new LastLine($('last-line'), $('mushaf'), () => mushaf.lines, freeArea);
 const bar = new Bar((act) => {
   if (act === 'play') playReference(passage.ayah);
   else if (act === 'pause') reference.stop();
@@ -56,6 +61,7 @@ const chooser = new Chooser((chosen) => leaveFor(chosen));
 const words = new WordSheet({
   onFrom: (word) => leaveFor({ ...passage, ayah: word.ayah }, { recite: true }),
   onPeek: (index) => reciting.peek(index),
+  onOwn: (index, right) => reciting.judgeOwn(index, right),
 });
 
 // -- the passage ------------------------------------------------------------------------------------
@@ -233,7 +239,7 @@ function begin() {
   $('result-open').addEventListener('click', () => results.open());
   $('come-back').addEventListener('click', () => follower.comeBack());
   $('hint').addEventListener('click', () => reciting.peekNext());
-  $('cancel').addEventListener('click', () => reciting.cancel());
+  onSecondTouch($('cancel'), 'bar.discard', () => reciting.discard());
   for (const name of ['online', 'offline']) {
     window.addEventListener(name, () => {
       reciting.networkChanged(name === 'online');

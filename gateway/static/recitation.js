@@ -122,8 +122,12 @@ export class Recitation {
 
   /** Leave; what was judged so far is the outcome. */
   cancel() {
-    this.#session.abandon();
-    this.#over({ result: null, code: 'cancelled' });
+    this.#leave('cancelled');
+  }
+
+  /** Leave, and keep nothing. */
+  discard() {
+    this.#leave('discarded');
   }
 
   /** The reciter looked at a hidden word. */
@@ -141,6 +145,11 @@ export class Recitation {
   /** For tests: as a bad network would. */
   dropConnection() {
     this.#session.dropConnection();
+  }
+
+  #leave(code) {
+    this.#session.abandon();
+    this.#over({ result: null, code });
   }
 
   #restore({ statuses, gaps, resume }) {

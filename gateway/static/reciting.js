@@ -4,7 +4,7 @@ import { isDeviation } from './client/judgement.js';
 import { $ } from './controls/dom.js';
 import { serviceReachable } from './controls/network.js';
 import { accessKey, keepUnfinished, preferences, unfinished } from './controls/preferences.js';
-import { keep } from './history/history.js';
+import { OwnJudgement } from './history/own_judgement.js';
 import { has, qualityKey } from './language/language.js';
 import { writePassage } from './passage/passage.js';
 import { Recitation } from './recitation.js';
@@ -22,6 +22,7 @@ export class Reciting {
   #passage = null;
   #printed = null;
   #peeked = new Set(); // before a recitation begins, or in it
+  #own = new OwnJudgement();
   #keptAt = 0;
   #hesitation = 0;
   #wakeLock = null;
@@ -57,11 +58,12 @@ export class Reciting {
     this.#printed = printed;
     this.#recitation = null;
     this.#peeked = new Set();
+    this.#own = new OwnJudgement();
     const saved = this.cutOff;
     if (!saved) return;
     this.#peeked = new Set(saved.peeked);
-    const words = saved.statuses.map((status) => ({ ...UNTOUCHED, status }));
-    this.mushaf.paint([...words.keys()], words, this.#peeked);
+    this.#own = new OwnJudgement(saved.own);
+    this.#paintAll(saved.statuses.map((status) => ({ ...UNTOUCHED, status })));
   }
 
   /** The large button. */
@@ -105,6 +107,11 @@ export class Reciting {
     } else this.#recitation?.cancel();
   }
 
+  /** Leave what runs, as if it had not been. */
+  discard() {
+    this.#recitation?.discard();
+  }
+
   /** Another passage is wanted: what runs is left without a word. */
   leave() {
     this.#waitsForNetwork = false;
@@ -127,6 +134,13 @@ export class Reciting {
     if (this.mushaf.isHidden(index)) this.peek(index);
   }
 
+  /** The reciter's own judgement of a marked word; the program's stays as it is, beside it. */
+  judgeOwn(index, right) {
+    this.#own.say(this.#passage.surah, this.#printed.words[index], right);
+    this.mushaf.paint([index], this.#recitation.judgement.words, this.#peeked, this.#own.right);
+    this.results.draw();
+  }
+
   networkChanged(online) {
     this.#recitation?.networkChanged(online);
     // Said at once; the next event of the service takes it back if it was not so.
@@ -147,6 +161,7 @@ export class Reciting {
     return {
       state,
       peeked: this.#peeked.has(index),
+      own: isDeviation(state.status) ? this.#own.right.has(index) : null,
       canRecite: !this.running,
       play: canPlay ? () => recitation.take.play(start, end) : null,
     };
@@ -179,7 +194,7 @@ export class Reciting {
       this.bar.offer('stop');
       this.#atWord();
     } else if (phase === 'finishing') {
-      this.bar.offer('cancel');
+      this.bar.offer('cancel', 'bar.skip');
       this.bar.status('status.finishing');
       this.mushaf.mark(-1);
       this.follower.moveTo(-1);
@@ -216,7 +231,7 @@ export class Reciting {
 
   #words(changed) {
     const { words } = this.#recitation.judgement;
-    this.mushaf.paint(changed, words, this.#peeked);
+    this.mushaf.paint(changed, words, this.#peeked, this.#own.right);
     this.announcer.take(changed, words, this.#printed);
   }
 
@@ -256,12 +271,18 @@ export class Reciting {
     const waited = this.#full;
     this.#full = code;
     this.bar.wait(Boolean(code));
+    const begun = this.#recitation?.phase === 'reciting';
     if (code) {
+      // Stopping would wait for a place, too: what can be had at once is the end.
+      if (begun) this.bar.offer('cancel', 'bar.end');
       clearTimeout(this.#hesitation);
       $('hint').hidden = true;
       this.mushaf.mark(-1);
       this.notice.clear('error');
-    } else if (waited) this.#atWord();
+    } else if (waited) {
+      if (begun) this.bar.offer('stop');
+      this.#atWord();
+    }
   }
 
   #over(outcome) {
@@ -269,6 +290,12 @@ export class Reciting {
     const { words } = recitation.judgement;
     const nothing = words.every(({ status }) => status === 'pending');
     this.#rest();
+    if (outcome.code === 'discarded') {
+      this.#wipe();
+      this.#recitation = null;
+      this.bar.status('status.discarded');
+      return;
+    }
     if (outcome.code === 'cancelled' && nothing) return;
     if (!outcome.result && nothing) {
       this.notice.error(outcome.code, { code: outcome.code });
@@ -276,17 +303,12 @@ export class Reciting {
     }
     this.notice.clear();
     if (preferences().mode === 'memorise') for (const index of words.keys()) if (isDeviation(words[index].status)) this.mushaf.reveal(index);
-    this.#keepInHistory(recitation);
-    this.results.show({ passage: this.#passage, printed: this.#printed, words, peeked: this.#peeked, outcome });
+    const { passage, printed, mode, seconds, peeked } = recitation;
+    this.#own.keepWith({ passage, mode, seconds, printed, words, peeked });
+    this.results.show({
+      passage: this.#passage, printed: this.#printed, words, peeked: this.#peeked, own: this.#own.right, outcome,
+    });
     this.bar.status('status.done');
-  }
-
-  async #keepInHistory({ passage, printed, mode, seconds, judgement, peeked }) {
-    try {
-      await keep({ passage, mode, seconds, printed, words: judgement.words, peeked });
-    } catch {
-      // A browser that stores nothing here: the history sheet says so when it is opened.
-    }
   }
 
   /** Nobody recites any more. */
@@ -310,8 +332,12 @@ export class Reciting {
     this.results.forget();
     this.announcer.reset();
     if (this.#recitation) this.#peeked = new Set();
-    const words = this.#printed.words.map(() => UNTOUCHED);
-    this.mushaf.paint([...words.keys()], words, this.#peeked);
+    this.#own = new OwnJudgement();
+    this.#paintAll(this.#printed.words.map(() => UNTOUCHED));
+  }
+
+  #paintAll(words) {
+    this.mushaf.paint([...words.keys()], words, this.#peeked, this.#own.right);
   }
 
   #waitForNetwork(goOn) {
@@ -326,7 +352,7 @@ export class Reciting {
     const { saved } = this.#recitation;
     if (!saved) return;
     this.#keptAt = now;
-    keepUnfinished({ ...saved, passage: writePassage(this.#passage) });
+    keepUnfinished({ ...saved, own: [...this.#own.right], passage: writePassage(this.#passage) });
   }
 
   #modesLocked(locked) {

@@ -26,6 +26,7 @@ CLOSES: Mapping[EndReason, Close] = {
     EndReason.DRAINING: close_codes.DRAINING,
     EndReason.SLOW_CONSUMER: close_codes.SLOW_CONSUMER,
     EndReason.IDLE: close_codes.IDLE,
+    EndReason.UNRESPONSIVE: close_codes.UNRESPONSIVE,
     EndReason.STATE_LOST: close_codes.STATE_LOST,
     EndReason.BUS_AWAY: close_codes.BUS_AWAY,
     EndReason.NO_CAPACITY: close_codes.NO_CAPACITY,
@@ -33,6 +34,7 @@ CLOSES: Mapping[EndReason, Close] = {
     EndReason.SUPERSEDED: close_codes.SUPERSEDED,
     EndReason.UNAUTHORISED: close_codes.UNAUTHORISED,
     EndReason.TOO_LONG: close_codes.TOO_LONG,
+    EndReason.LAGGING: close_codes.LAGGING,
 }
 """How Rattil's own dialects close a WebSocket. A dialect of another service has a table of its own."""
 

@@ -1,4 +1,4 @@
-"""Where usage is added up: by day, tenant and pool. A `Protocol`, in memory and on Redis."""
+"""Where usage is added up: by day, tenant and pool. A `Protocol`, and its form on Redis."""
 
 from __future__ import annotations
 
@@ -53,28 +53,6 @@ class UsageStore(Protocol):
     async def read(self, tenant: str, days: Sequence[dt.date]) -> dict[dt.date, dict[str, Used]]:
         """Day to pool to what the tenant used; days without use are left out."""
         ...
-
-
-class MemoryUsage:
-    """A `UsageStore` of one process, for tests and for gateways without a Redis."""
-
-    def __init__(self) -> None:
-        self._seen: set[str] = set()
-        self._used: dict[tuple[dt.date, UsageKey], Used] = defaultdict(Used)
-
-    async def add(self, batch: UsageBatch) -> None:
-        if batch.name in self._seen:
-            return
-        self._seen.add(batch.name)
-        for key, used in batch.used.items():
-            self._used[batch.day, key] = self._used[batch.day, key].plus(used)
-
-    async def read(self, tenant: str, days: Sequence[dt.date]) -> dict[dt.date, dict[str, Used]]:
-        found: dict[dt.date, dict[str, Used]] = {}
-        for (day, key), used in self._used.items():
-            if key.tenant == tenant and day in days:
-                found.setdefault(day, {})[key.pool] = used
-        return found
 
 
 class RedisUsage:

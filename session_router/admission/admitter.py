@@ -9,6 +9,7 @@ from session_router.admission.waiting_room import WaitingRoom
 from session_router.metrics import RouterMetrics
 from session_router.registry.reaper import Reaper
 from session_router.registry.registry import LeaseRequest, NoSlot, Registry
+from session_router.scaling.unserved import UnservedPools
 from shared.clock import Clock
 from shared.errors import RattilError
 from shared.ids import PoolName, SessionId
@@ -29,6 +30,7 @@ class Admitter:
         rules: AdmissionRules,
         clock: Clock,
         metrics: RouterMetrics,
+        unserved: UnservedPools,
     ) -> None:
         self._registry = registry
         self._reaper = reaper
@@ -36,6 +38,7 @@ class Admitter:
         self._rules = rules
         self._clock = clock
         self._metrics = metrics
+        self._unserved = unserved
 
     async def admit(self, request: AdmitRequest) -> Lease:
         """A lease, the one the session holds already if it may be this holder's.
@@ -84,6 +87,8 @@ class Admitter:
             if isinstance(found, Lease):
                 return found
             gone = {pool} if found is NoSlot.NO_WORKER else set()
+            if gone:
+                self._unserved.note(pool)
             attempt = replace(attempt, without_worker=attempt.without_worker - {pool} | gone)
 
     async def _try(self, request: AdmitRequest, pool: PoolName) -> Lease | NoSlot:

@@ -17,6 +17,7 @@ from session_router.registry.reaper import Reaper
 from session_router.registry.registry import LiveLease, Registry, UnknownPool, WorkerState
 from session_router.scaling.backlog import BacklogGauge
 from session_router.scaling.replicas import ScalingRules, desired_replicas
+from session_router.scaling.unserved import UnservedPools
 from session_router.settings import RouterSettings
 from shared.errors import BadRequest, BusUnavailable, Unavailable, UnknownSession
 from shared.ids import PoolName, WorkerId, short_id
@@ -104,6 +105,7 @@ class RouterApi:
     reaper: Reaper
     room: WaitingRoom
     metrics: RouterMetrics
+    unserved: UnservedPools
     draining: bool = False
     _shown_pools: set[PoolName] = field(default_factory=set)
 
@@ -217,7 +219,7 @@ class RouterApi:
         for pool in census.pools:
             backlog = backlogs[pool.pool]
             waiting = self.room.waiting_for(pool.pool)
-            desired = desired_replicas(rules, pool, backlog, waiting)
+            desired = desired_replicas(rules, pool, backlog, waiting, unserved=pool.pool in self.unserved)
             self.metrics.show_pool(pool, backlog, desired)
             views.append(
                 PoolView(

@@ -90,7 +90,8 @@ class RedisRegistry:
 
     async def release(self, session_id: SessionId, holder: str, keep_s: float = 0.0) -> bool:
         with redis_errors("releasing a lease"):
-            return bool(await self._scripts.call("release", session_id, holder, int(keep_s * 1000)))
+            keep_ms = int(keep_s * 1000)
+            return bool(await self._scripts.call("release", session_id, holder, keep_ms, self._ttl_ms))
 
     async def refresh(self, *, force: bool) -> RefreshOutcome:
         with redis_errors("refreshing the registry"):

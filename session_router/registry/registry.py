@@ -63,16 +63,6 @@ class StoredLease(msgspec.Struct, frozen=True):
     tenant: str | None = None
     parked: bool = False
 
-    def may_be_taken(self, request: LeaseRequest) -> bool:
-        """Whether the holder of `request` may have this lease from now on."""
-        free = self.parked or request.takes_over or self.holder == request.holder
-        return free and self.tenant in (None, request.tenant)
-
-    def may_be_renewed(self, held: HeldLease) -> bool:
-        """Whether it is this holder's, or becomes it."""
-        own = held.takes_over or (self.holder == held.holder and not self.parked)
-        return own and self.tenant in (None, held.tenant)
-
     def granted(self, session_id: SessionId, ttl_s: float) -> Lease:
         return Lease(
             session_id=session_id,
@@ -164,7 +154,11 @@ class Registry(Protocol):
         ...
 
     async def renew(self, held: Sequence[HeldLease]) -> RenewReply:
-        """Renew leases of their holders, and make those again that are gone (see `RenewReply`)."""
+        """Renew leases of their holders, and make those again that are gone (see `RenewReply`).
+
+        Whoever gave a lease back, or lost it to another, makes it again only with `takes_over`: that renewal
+        may have been on its way since before.
+        """
         ...
 
     async def release(self, session_id: SessionId, holder: str, keep_s: float = 0.0) -> bool:

@@ -11,7 +11,15 @@ from shared.bus import keys
 from shared.bus.redis_scripts import LuaScript, ScriptArgument
 from shared.ids import PoolName, WorkerId
 
-_KEYS = [keys.WORKERS, keys.ACTIVE_SESSIONS, keys.LEASES, keys.KNOWN_WORKERS, keys.POOLS, keys.EXPIRY]
+_KEYS = [
+    keys.WORKERS,
+    keys.ACTIVE_SESSIONS,
+    keys.LEASES,
+    keys.KNOWN_WORKERS,
+    keys.POOLS,
+    keys.EXPIRY,
+    keys.FORMER_HOLDERS,
+]
 _NAME = "<id>"
 _T = TypeVar("_T")
 _TEMPLATES = [

@@ -1,7 +1,8 @@
 """How many workers a pool should have: one number for an autoscaler. Pure.
 
 Two demands, the greater counts: enough session slots that only a share of them is in use, and
-enough throughput that the oldest segment is young. Queue length alone cannot say the second.
+enough throughput that the oldest segment is young. Queue length alone cannot say the second. A pool
+without workers has neither: there, somebody who was refused is the demand.
 """
 
 from __future__ import annotations
@@ -34,11 +35,17 @@ class ScalingRules:
     max_replicas: int = 100
 
 
-def desired_replicas(rules: ScalingRules, pool: PoolCapacity, backlog: Backlog, waiting: int = 0) -> int:
-    """Workers the pool should have. `waiting` sessions have no slot yet but count as demand."""
+def desired_replicas(
+    rules: ScalingRules, pool: PoolCapacity, backlog: Backlog, waiting: int = 0, *, unserved: bool = False
+) -> int:
+    """Workers the pool should have. `waiting` sessions have no slot yet but count as demand.
+
+    `unserved`: somebody asked lately and found no worker, so that there should be one.
+    """
     needed = max(
         _by_sessions(rules, pool, waiting),
         _by_lag(rules, pool, backlog),
+        int(unserved),
     )
     return min(max(needed, rules.min_replicas), rules.max_replicas)
 

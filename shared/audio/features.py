@@ -124,16 +124,3 @@ def log_mel(pcm: Floats, config: FeatureConfig | None = None) -> Floats:
     """
     config = config or FeatureConfig()
     return np.ascontiguousarray(scaled(log_power(pcm, config)).T)
-
-
-def log_mel_batch(windows: list[Floats], config: FeatureConfig | None = None) -> Floats:
-    """Features of several windows, each padded with silence to the longest one.
-
-    Returns ``[batch, n_mels, frames]``. A window's features depend on that window alone.
-    """
-    config = config or FeatureConfig()
-    longest = max((window.size for window in windows), default=0)
-    batch = np.empty((len(windows), config.n_mels, config.frames(longest)), dtype=np.float32)
-    for row, window in zip(batch, windows, strict=True):
-        row[:] = log_mel(np.pad(window, (0, longest - window.size)), config)
-    return batch

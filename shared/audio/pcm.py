@@ -47,14 +47,6 @@ def to_pcm16(samples: Floats) -> bytes:
     return bytes(scaled.astype("<i2").data)
 
 
-def level_dbfs(samples: Floats) -> float:
-    """RMS level in dB relative to full scale; `SILENCE_DBFS` when nothing is there."""
-    if not samples.size:
-        return SILENCE_DBFS
-    mean_square = float(np.mean(np.square(samples, dtype=np.float64)))
-    return max(SILENCE_DBFS, 10.0 * float(np.log10(mean_square))) if mean_square > 0 else SILENCE_DBFS
-
-
 def frame_levels_dbfs(samples: Floats, frame: int) -> Floats:
     """RMS level of consecutive frames of `frame` samples, in dBFS; a last partial frame counts too."""
     if frame < 1:

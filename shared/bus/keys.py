@@ -72,6 +72,10 @@ LEASES = "router:leases"
 """Hash: session id -> its lease as JSON (worker id, empty for an orphan; pool; pool asked for; holder;
 tenant; whether its holder has left and the slot is only kept)."""
 
+FORMER_HOLDERS = "router:former-holders"
+"""Sorted set: session id, a space and one who held its lease, by the time until which that is remembered
+(ms): a renewal of theirs that was on its way does not make the lease again."""
+
 EXPIRY = "router:expiry"
 """Hash: when a router last looked for expired leases (ms), and until when none may expire (ms)."""
 

@@ -50,6 +50,13 @@ class SessionRecord(msgspec.Struct, frozen=True):
     generation: int = 0
 
 
+class Deleted(NamedTuple):
+    """What a deleted session was: its last epoch, and the connection that owned it."""
+
+    epoch: Epoch
+    owner: ConnectionId
+
+
 class HighWater(NamedTuple):
     """How far a session is confirmed to have come: the newest result, stored audio, the segments pushed.
 
@@ -191,10 +198,10 @@ class SessionStore(Protocol):
         """
         ...
 
-    async def delete(self, session_id: SessionId, tenant: str) -> Epoch | None:
+    async def delete(self, session_id: SessionId, tenant: str) -> Deleted | None:
         """Forget the session now, whoever owns it; the owner gets a `Takeover`.
 
-        Returns its last epoch, None if this tenant has no such session.
+        None: this tenant has no such session.
         """
         ...
 

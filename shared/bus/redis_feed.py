@@ -9,9 +9,10 @@ from shared.bus import keys
 from shared.bus.metrics import BusMetrics
 from shared.bus.ports import ResultSink
 from shared.bus.redis_connections import RedisConnections
-from shared.bus.redis_subscriber import Backoff, ShardSubscriber
+from shared.bus.redis_subscriber import ShardSubscriber
 from shared.bus.sharding import shard_of
 from shared.ids import ConnectionId, SessionId
+from shared.retry import Backoff
 
 
 class RedisResultFeed:

@@ -17,6 +17,7 @@ from shared.bus.ports import (
     AlreadyOpen,
     AudioChunk,
     CommitOutcome,
+    Deleted,
     HighWater,
     ResultPage,
     SessionKind,
@@ -231,12 +232,12 @@ class RedisSessionStore:
         with redis_errors("closing a session"):
             await self._run(CLOSE, session_id, session_keys(session_id), [connection_id, keep_s])
 
-    async def delete(self, session_id: SessionId, tenant: str) -> Epoch | None:
+    async def delete(self, session_id: SessionId, tenant: str) -> Deleted | None:
         takeover = codec.encode_takeover(Takeover(session_id=session_id, by=NOBODY))
         args: list[ScriptArgument] = [tenant, takeover, _DELETED_MARK_S]
         with redis_errors("deleting a session"):
-            epoch = await self._run(DELETE, session_id, session_keys(session_id), args)
-        return None if epoch is None else Epoch(epoch.decode())
+            found = await self._run(DELETE, session_id, session_keys(session_id), args)
+        return None if found is None else Deleted(Epoch(found[0].decode()), ConnectionId(found[1].decode()))
 
     async def ping(self) -> int:
         return await self._connections.ping()

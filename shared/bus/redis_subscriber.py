@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from dataclasses import dataclass
 from typing import Any
 
 from redis.asyncio.connection import AbstractConnection
@@ -22,6 +21,7 @@ from shared.bus.redis_errors import redis_errors
 from shared.errors import BadRequest, BusUnavailable
 from shared.protocol import codec
 from shared.protocol.segments import LoggedResult, Takeover
+from shared.retry import Backoff
 from shared.service.logging import get_logger
 from shared.service.throttled_log import ThrottledLog
 
@@ -33,17 +33,6 @@ _YIELD_EVERY = 64
 
 _log = get_logger(__name__)
 _repeated = ThrottledLog(_log)
-
-
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """Full jitter: the n-th wait is uniform in [0, min(cap, base * 2**n)], seconds."""
-
-    base_s: float = 0.05
-    cap_s: float = 2.0
-
-    def wait_s(self, attempt: int, jitter: random.Random) -> float:
-        return jitter.uniform(0.0, min(self.cap_s, self.base_s * 2.0 ** min(attempt, 16)))
 
 
 class ShardSubscriber:

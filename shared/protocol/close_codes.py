@@ -29,7 +29,11 @@ DRAINING = Close(4001, "draining: reconnect and resume")
 SLOW_CONSUMER = Close(4008, "slow consumer: events were not read in time; reconnect and resume")
 IDLE = Close(4009, "idle: no audio for too long; reconnect to resume")
 STATE_LOST = Close(4010, "session state lost: reconnect, the gap will be stated")
+LAGGING = Close(4010, "lagging: results are too far behind; reconnect to resume")
+"""The code of `STATE_LOST`, too: both say to reconnect, the error before them says why."""
+
 BUS_AWAY = Close(4011, "bus unavailable: reconnect and resume")
+UNRESPONSIVE = Close(4012, "unresponsive: no answer to ping; reconnect and resume")
 NO_CAPACITY = Close(4013, "no capacity: retry later")
 INTERNAL = Close(4014, "internal error: reconnect and resume")
 

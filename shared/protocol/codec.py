@@ -109,11 +109,6 @@ def encode_takeover(takeover: Takeover) -> bytes:
     return _TAKEOVER_MARK + _encoder.encode(takeover)
 
 
-def frame_result(offset: int, encoded_result: bytes) -> bytes:
-    """A committed result as the frame to publish (the commit script does the same)."""
-    return b"%d:%s" % (offset, encoded_result)
-
-
 def decode_delivery(frame: bytes) -> LoggedResult | Takeover:
     """What arrived on a results channel. Raises `BadRequest` for any other bytes."""
     if frame.startswith(_TAKEOVER_MARK):

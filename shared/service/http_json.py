@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from starlette.exceptions import HTTPException
@@ -50,7 +50,7 @@ _STATUS: tuple[tuple[type[RattilError], int], ...] = (
     (Unavailable, 503),
 )
 _HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
-_BodyT = TypeVar("_BodyT", bound=msgspec.Struct)
+_BodyT = TypeVar("_BodyT", bound=msgspec.Struct | dict[str, Any])
 
 
 class Problem(msgspec.Struct, omit_defaults=True):
@@ -121,11 +121,12 @@ async def read_json(request: Request, body_type: type[_BodyT], max_bytes: int) -
         if len(body) > max_bytes:
             raise BadRequest(f"the body is longer than {max_bytes} bytes; send a shorter one")
     try:
-        return msgspec.json.decode(bytes(body), type=body_type)
+        decoded: _BodyT = msgspec.json.decode(bytes(body), type=body_type)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadRequest(f"the body is not the JSON expected here: {error}") from error
     except RecursionError:
         raise BadRequest("the body is not the JSON expected here: it is nested too deeply") from None
+    return decoded
 
 
 def whole_number(text: str, name: str, least: int, most: int) -> int:

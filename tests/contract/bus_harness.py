@@ -36,6 +36,10 @@ class Bus(Protocol):
     def queue(self, worker: str = "w1") -> WorkQueue: ...
     async def break_feeds(self) -> None: ...
     async def wipe(self) -> None: ...
+    async def readers_waiting(self) -> int:
+        """Claims that wait for work at this moment."""
+        ...
+
     async def save(self) -> object: ...
     async def roll_back(self, saved: Any) -> None: ...
     async def dead(self) -> list[dict[str, str]]: ...
@@ -61,6 +65,9 @@ class MemoryHarness:
 
     async def wipe(self) -> None:
         self.bus.wipe()
+
+    async def readers_waiting(self) -> int:
+        return self.bus.readers_waiting
 
     async def save(self) -> dict[SessionId, StoredSession]:
         return self.bus.save()
@@ -103,6 +110,9 @@ class RedisHarness:
     async def wipe(self) -> None:
         for client in self.clients:
             await command(client, "FLUSHALL")
+
+    async def readers_waiting(self) -> int:
+        return sum([int((await client.info("clients"))["blocked_clients"]) for client in self.clients])
 
     async def save(self) -> list[dict[bytes, tuple[int, bytes]]]:
         """Every key of every shard, with its life in ms."""

@@ -262,6 +262,48 @@ async def test_who_takes_the_session_over_holds_its_lease_from_then_on(world: Wo
     assert await _release(world, "session-1", OTHER)
 
 
+async def test_a_renewal_that_arrives_after_the_release_does_not_bring_the_slot_back(world: World) -> None:
+    await world.heartbeat("w1", 1)
+    await world.registry.refresh(force=True)
+    await _ask(world, "session-1")
+    await _release(world, "session-1")
+    late = await world.registry.renew([_held("session-1")])
+    assert (late.leases, late.restored, late.taken) == ((), (), ("session-1",))
+    assert (await _pool(world)).active == 0
+    assert await _ask(world, "session-2"), "its slot is free"
+    await _release(world, "session-2")
+    # The same client again, in a new connection or (asked a second time) in the same one.
+    assert await _ask(world, "session-1", holder=OTHER)
+    await _release(world, "session-1", OTHER)
+    assert await _ask(world, "session-1")
+    assert len((await world.registry.renew([_held("session-1")])).leases) == 1
+
+
+async def test_no_former_holder_brings_the_slot_back(world: World) -> None:
+    await world.heartbeat("w1", 1)
+    await world.registry.refresh(force=True)
+    await _ask(world, "session-1")
+    await _ask(world, "session-1", holder=OTHER, takes_over=True)
+    await _release(world, "session-1", OTHER)
+    for holder in (HOLDER, OTHER):
+        assert (await world.registry.renew([_held("session-1", holder)])).taken == ("session-1",)
+    assert (await _pool(world)).active == 0
+    # One that still owns its session says so with its next renewal.
+    assert (await world.registry.renew([_held("session-1", takes_over=True)])).restored == ("session-1",)
+    assert (await world.registry.renew([_held("session-1")])).restored == ()
+
+
+async def test_a_kept_slot_that_is_given_up_stays_free(world: World) -> None:
+    """Its client left, then had the session deleted; a renewal from before both is still on its way."""
+    await world.heartbeat("w1", 1)
+    await world.registry.refresh(force=True)
+    await _ask(world, "session-1")
+    assert await _release(world, "session-1", keep_s=20)
+    assert await _release(world, "session-1")
+    assert (await world.registry.renew([_held("session-1")])).taken == ("session-1",)
+    assert await _ask(world, "session-2")
+
+
 async def test_another_tenant_never_gets_a_lease(world: World) -> None:
     await world.heartbeat("w1", 1)
     await world.registry.refresh(force=True)

@@ -7,7 +7,15 @@ import asyncio
 import msgspec
 import pytest
 
-from shared.bus.ports import TAKE_OVER_S, AlreadyOpen, AudioChunk, HighWater, SessionRecord, SessionStore
+from shared.bus.ports import (
+    TAKE_OVER_S,
+    AlreadyOpen,
+    AudioChunk,
+    Deleted,
+    HighWater,
+    SessionRecord,
+    SessionStore,
+)
 from shared.errors import BusUnavailable, Fenced, StateLost
 from shared.ids import ConnectionId, Epoch, SessionId
 from tests.contract.bus_harness import Bus, RecordingSink, a_record, a_result, a_segment, claim_all
@@ -203,7 +211,8 @@ async def test_a_deleted_session_is_gone_and_its_owner_is_told(bus: Bus) -> None
     await feed.subscribe(record.session_id, record.connection_id, sink)
     await store.push(record, a_segment(record, 0), AudioChunk(0, bytes(20)))
     assert await store.delete(record.session_id, "another-tenant") is None
-    assert await store.delete(record.session_id, record.tenant) == record.epoch
+    deleted = Deleted(record.epoch, record.connection_id)
+    assert await store.delete(record.session_id, record.tenant) == deleted
     assert await store.delete(record.session_id, record.tenant) is None
     await sink.until(lambda seen: len(seen.takeovers) == 1)
     assert await store.audio_from(record.session_id, 0) == ()

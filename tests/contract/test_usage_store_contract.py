@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway.usage.store import MemoryUsage, RedisUsage, UsageBatch, UsageKey, UsageStore, Used
+from gateway.usage.store import RedisUsage, UsageBatch, UsageKey, UsageStore, Used
 from shared.bus.redis_connections import open_client
+from tests.memory.usage import MemoryUsage
 
 MONDAY, TUESDAY = dt.date(2026, 11, 23), dt.date(2026, 11, 24)
 ACME, OTHER = UsageKey("acme", "default"), UsageKey("other", "default")

@@ -272,8 +272,10 @@ async def test_a_waiting_reader_survives_a_wipe(bus: Bus) -> None:
     await queue.start()
     await pushed(store, [0])
     await claim_all(queue)
-    waiting = asyncio.create_task(queue.claim(0, 10, block_ms=300))
-    await asyncio.sleep(0.05)
+    waiting = asyncio.create_task(queue.claim(0, 10, block_ms=NEVER_MS))
+    async with asyncio.timeout(WAIT_S):
+        while not await bus.readers_waiting():  # noqa: ASYNC110 (a blocked reader has no event)
+            await asyncio.sleep(0)
     await bus.wipe()
     await pushed(store, [7])
     claims = [*await waiting, *await claim_all(queue), *await claim_all(queue)]

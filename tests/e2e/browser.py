@@ -1,4 +1,7 @@
-"""A headless Chromium for one test, driven by Playwright. Playwright's own browsers are not needed."""
+"""A headless Chromium, driven by Playwright. Playwright's own browsers are not needed.
+
+A test has a browser of its own, or shares those of its module (`shared_browsers`) with a profile of its own.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,20 @@ import asyncio
 import json
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import BrowserContext, ConsoleMessage, Error, Page, async_playwright
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Error,
+    Page,
+    Playwright,
+    async_playwright,
+)
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _POLL_S = 0.05
@@ -97,32 +108,76 @@ async def tab(
     offline_page: bool = False,
     **options: Any,
 ) -> AsyncIterator[Tab]:
-    """A fresh browser with the page open and its text drawn.
+    """The page, open in a profile of its own, with its text drawn.
 
     `microphone`: a WAV that it hears, silence-free beeps without one. `allowed`: whether pages may use it.
     `offline_page`: lets the page keep itself for offline use, which other tests do without.
     """
-    program = chromium()
-    assert program is not None, "ask chromium() first"
-    arguments = ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"]
-    arguments.append("--use-fake-device-for-media-stream")
-    if microphone is not None:
-        arguments.append(f"--use-file-for-fake-audio-capture={microphone}%noloop")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=program, args=arguments)
+    async with AsyncExitStack() as stack:
+        shared = _shared.get(asyncio.get_running_loop())
+        if shared is None:
+            playwright = await stack.enter_async_context(async_playwright())
+            browser = await launch(playwright, microphone)
+            stack.push_async_callback(browser.close)
+        else:
+            browser = await shared.hearing(microphone)
         context = await browser.new_context(
             viewport={"width": size[0], "height": size[1]},
             permissions=["microphone"] if allowed else [],
             service_workers="allow" if offline_page else "block",
             **options,
         )
+        stack.push_async_callback(context.close)
         page = await context.new_page()
         opened = Tab(page, context)
         page.on("console", opened.note)
         page.on("pageerror", opened.failed)
-        try:
-            await page.goto(url)
-            await page.wait_for_selector(".word, #notice:not([hidden])")
-            yield opened
-        finally:
+        await page.goto(url)
+        await page.wait_for_selector(".word, #notice:not([hidden])")
+        yield opened
+
+
+async def launch(playwright: Playwright, microphone: Path | None) -> Browser:
+    """A Chromium whose microphone hears this WAV, beeps without one."""
+    program = chromium()
+    assert program is not None, "ask chromium() first"
+    arguments = ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"]
+    arguments.append("--use-fake-device-for-media-stream")
+    if microphone is not None:
+        arguments.append(f"--use-file-for-fake-audio-capture={microphone}%noloop")
+    return await playwright.chromium.launch(executable_path=program, args=arguments)
+
+
+class _Browsers:
+    """One Chromium for each sound that microphones hear, as long as the tests of a module run."""
+
+    def __init__(self, playwright: Playwright) -> None:
+        self._playwright = playwright
+        self._launched: dict[Path | None, asyncio.Task[Browser]] = {}
+
+    async def hearing(self, microphone: Path | None) -> Browser:
+        if microphone not in self._launched:
+            started = launch(self._playwright, microphone)
+            self._launched[microphone] = asyncio.create_task(started, name=f"launch {microphone}")
+        return await asyncio.shield(self._launched[microphone])
+
+    async def close(self) -> None:
+        for browser in await asyncio.gather(*self._launched.values()):
             await browser.close()
+
+
+_shared: dict[asyncio.AbstractEventLoop, _Browsers] = {}
+"""Playwright's browsers belong to the loop that they were launched in."""
+
+
+@asynccontextmanager
+async def shared_browsers() -> AsyncIterator[None]:
+    """Every `tab` of this event loop takes its browser from here."""
+    loop = asyncio.get_running_loop()
+    async with async_playwright() as playwright:
+        browsers = _shared[loop] = _Browsers(playwright)
+        try:
+            yield
+        finally:
+            del _shared[loop]
+            await browsers.close()

@@ -62,6 +62,8 @@ class Reciter:
         self._done = False
         self.socket: ClientConnection | None = None
         """The connection in use, None between two."""
+        self.may_end: asyncio.Event | None = None
+        """The last frame is not sent before it is set: the recital lasts as long as something else does."""
         self._started_s = 0.0
         self._turn = random.Random(name).randrange(len(urls))
 
@@ -144,6 +146,8 @@ class Reciter:
             due_s = self._started_s + (position + step) / SAMPLE_RATE / recital.pace
             await asyncio.sleep(max(0.0, due_s - loop.time()))
             end = min(position + step, recital.samples)
+            if end == recital.samples and self.may_end is not None:
+                await self.may_end.wait()
             await socket.send(recital.pcm[2 * position : 2 * end])
             position = end
             self._sent = max(self._sent, position)

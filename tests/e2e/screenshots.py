@@ -23,7 +23,7 @@ PAST: Final = """(async () => {
   const {fetchText} = await import('/passage/verses.js');
   const passage = {surah: 112, ayah: 1, to: 4};
   const printed = await fetchText(passage);
-  const mistakes = [[2, 5, 8, 12], [5, 8, 12], [5, 12], [5, 8], [12], [5], [12], []];
+  const mistakes = [[2, 3, 5, 8, 12], [5, 8, 9, 12], [3, 5, 12], [5, 8, 12], [5, 12], [8, 12], [5, 8], [12]];
   for (const [turn, wrong] of mistakes.entries()) {
     const words = printed.words.map((_, index) => ({
       status: wrong.includes(index) ? (index % 2 ? 'wrong' : 'missing') : 'correct',

@@ -157,6 +157,14 @@ class Connection:
 Script = Callable[[Connection], Awaitable[None]]
 
 
+async def ready_and_pong(connection: Connection) -> None:
+    """A script: four words are right, then nothing but answers to pings."""
+    await connection.ready()
+    await connection.heard(0.5)
+    await connection.partial(0, "cccc", pointer=4)
+    await connection.pong()
+
+
 class ScriptedService:
     """Runs one script for each connection of the page, the last one again and again."""
 

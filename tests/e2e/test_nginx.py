@@ -32,7 +32,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180 + IDLE_S)]
 
 async def test_nginx_carries_sessions(tmp_path: Path) -> None:
     program = needs("nginx")
-    environment = ENV | {"WS_IDLE_TIMEOUT": str(IDLE_S + 60)}
+    patience = str(IDLE_S + 60)
+    environment = ENV | {"WS_IDLE_TIMEOUT": patience, "WS_FIRST_AUDIO_TIMEOUT": patience}
     async with system(gateways=2, env=environment) as running, nginx(program, running, tmp_path) as edge:
         idle = asyncio.create_task(recites_after_a_pause(edge.ws_url))
         calm = await reciter(edge.ws_url).recite()

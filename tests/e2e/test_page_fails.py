@@ -5,42 +5,24 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from tests.e2e.browser import Tab, chromium, tab
-from tests.e2e.microphones import RATE, voice, write_wav
-from tests.e2e.scripted_service import RATE as SAMPLE_RATE
-from tests.e2e.scripted_service import Connection, Script, scripted
+from tests.e2e.browser import chromium, tab
+from tests.e2e.scripted_service import Connection, Script, ready_and_pong, scripted
+from tests.e2e.sizes import at_every_size
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine"),
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.usefixtures("browsers"),
 ]
 
-CATCH_SOUND = """
-  const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-  navigator.mediaDevices.getUserMedia = async (wanted) => (window.heard = await open(wanted));
-  const Real = window.AudioContext;
-  window.AudioContext = class extends Real {
-    constructor(...given) { super(...given); window.sound = this; }
-    resume() { return window.locked ? Promise.resolve() : super.resume(); }
-  };
-  true
-"""
-"""Test access to the page's microphone stream and audio context."""
 
-
-@pytest.fixture
-def microphone(tmp_path: Path) -> Path:
-    return write_wav(voice(), tmp_path / "voice.wav")
-
-
-async def ready_and_pong(connection: Connection) -> None:
+async def ready_and_pong_once(connection: Connection) -> None:
     await connection.ready()
     await connection.heard(0.5)
     await connection.partial(0, "cccc", pointer=4)
-    await connection.pong()
 
 
 def refusing(code: str, close: int) -> Script:
@@ -51,10 +33,10 @@ def refusing(code: str, close: int) -> Script:
     return script
 
 
-# -- the connection -----------------------------------------------------------------------------------
-
-
-async def test_a_connection_that_goes_silent_is_left_and_resumed(microphone: Path) -> None:
+@at_every_size
+async def test_a_connection_that_goes_silent_is_left_and_resumed(
+    microphone: Path, size: tuple[int, int]
+) -> None:
     async def silent(connection: Connection) -> None:
         await connection.ready()
         await connection.heard(0.5)
@@ -67,7 +49,7 @@ async def test_a_connection_that_goes_silent_is_left_and_resumed(microphone: Pat
 
     async with (
         scripted(silent, resumed) as service,
-        tab(f"{service.url}?verses=112", microphone=microphone) as page,
+        tab(f"{service.url}?verses=112", size=size, microphone=microphone) as page,
     ):
         await page.recite(4)
         began = time.monotonic()
@@ -81,17 +63,21 @@ async def test_a_connection_that_goes_silent_is_left_and_resumed(microphone: Pat
     assert took < 20
 
 
-async def test_a_quiet_connection_that_answers_pings_is_kept(microphone: Path) -> None:
+@at_every_size
+async def test_a_quiet_connection_that_answers_pings_is_kept(microphone: Path, size: tuple[int, int]) -> None:
     async with (
         scripted(ready_and_pong) as service,
-        tab(f"{service.url}?verses=112", microphone=microphone) as page,
+        tab(f"{service.url}?verses=112", size=size, microphone=microphone) as page,
     ):
         await page.recite(4)
         await service.connections[0].heard(7)
     assert len(service.connections) == 1
 
 
-async def test_words_of_before_a_lost_state_stay_and_the_gap_is_not_judged(microphone: Path) -> None:
+@at_every_size
+async def test_words_of_before_a_lost_state_stay_and_the_gap_is_not_judged(
+    microphone: Path, size: tuple[int, int]
+) -> None:
     async def first(connection: Connection) -> None:
         await connection.ready()
         await connection.heard(0.5)
@@ -109,7 +95,7 @@ async def test_words_of_before_a_lost_state_stay_and_the_gap_is_not_judged(micro
 
     async with (
         scripted(first, second) as service,
-        tab(f"{service.url}?verses=112", microphone=microphone) as page,
+        tab(f"{service.url}?verses=112", size=size, microphone=microphone) as page,
     ):
         await page.recite(9)
         told = await page.told()
@@ -123,10 +109,11 @@ async def test_words_of_before_a_lost_state_stay_and_the_gap_is_not_judged(micro
     assert "could not be listened to a second time" in result
 
 
-async def test_a_result_that_does_not_come_can_be_cancelled(microphone: Path) -> None:
+@at_every_size
+async def test_a_result_that_does_not_come_can_be_cancelled(microphone: Path, size: tuple[int, int]) -> None:
     async with (
         scripted(ready_and_pong) as service,
-        tab(f"{service.url}?verses=112", microphone=microphone) as page,
+        tab(f"{service.url}?verses=112", size=size, microphone=microphone) as page,
     ):
         await page.recite(4)
         await page.page.click("#main[data-act=stop]")
@@ -139,10 +126,11 @@ async def test_a_result_that_does_not_come_can_be_cancelled(microphone: Path) ->
     assert "judged while you recited" in how
 
 
-async def test_no_network_is_told_and_reciting_waits_for_it(microphone: Path) -> None:
+@at_every_size
+async def test_no_network_is_told_and_reciting_waits_for_it(microphone: Path, size: tuple[int, int]) -> None:
     async with (
         scripted(ready_and_pong) as service,
-        tab(f"{service.url}?verses=112", microphone=microphone) as page,
+        tab(f"{service.url}?verses=112", size=size, microphone=microphone) as page,
     ):
         await page.context.set_offline(True)
         await page.status("No network")
@@ -154,39 +142,43 @@ async def test_no_network_is_told_and_reciting_waits_for_it(microphone: Path) ->
     assert tried == 0
 
 
-@pytest.mark.parametrize(
-    ("code", "close", "sentence", "way"),
-    [
-        ("unauthorised", 4502, "access key", "Enter the key"),
-        ("passage_too_long", 1008, "Choose fewer verses", "Choose the passage"),
-        ("unknown_verse", 1008, "no such verse", "Choose the passage"),
-        ("superseded", 4501, "another window", ""),
-        ("session_too_long", 4503, "cannot be longer", "Try again"),
-    ],
-)
+REFUSALS = [
+    ("unauthorised", 4502, "access key", ["Enter the key"]),
+    ("passage_too_long", 1008, "Choose fewer verses", ["Choose the passage"]),
+    ("unknown_verse", 1008, "no such verse", ["Choose the passage"]),
+    ("superseded", 4501, "another window", []),
+    ("session_too_long", 4503, "cannot be longer", ["Try again"]),
+]
+
+
+@at_every_size
 async def test_a_refusal_is_told_in_a_sentence_with_a_way_out(
-    microphone: Path, code: str, close: int, sentence: str, way: str
+    microphone: Path, size: tuple[int, int]
 ) -> None:
     async with (
-        scripted(refusing(code, close)) as service,
-        tab(f"{service.url}?verses=112", microphone=microphone) as page,
+        scripted(*(refusing(code, close) for code, close, _, _ in REFUSALS)) as service,
+        tab(f"{service.url}?verses=112", size=size, microphone=microphone) as page,
     ):
-        await page.page.click("#main")
-        await page.page.wait_for_selector("#main[data-act=recite]")
-        told = await page.told()
-        button = await page.page.locator("#notice-action:visible").all_inner_texts()
-    assert sentence in told
-    assert button == ([way] if way else [])
+        for code, _, sentence, way in REFUSALS:
+            await page.page.click("#main[data-act=recite]")
+            await page.told(sentence)
+            await page.page.wait_for_selector("#main[data-act=recite]")
+            assert await page.page.locator("#notice-action:visible").all_inner_texts() == way, code
+            await page.page.click("#notice-close")
+    assert len(service.connections) == len(REFUSALS)
 
 
-async def test_a_full_service_is_told_with_the_time_to_wait_and_can_be_left(microphone: Path) -> None:
+@at_every_size
+async def test_a_full_service_is_told_with_the_time_to_wait_and_can_be_left(
+    microphone: Path, size: tuple[int, int]
+) -> None:
     async def full(connection: Connection) -> None:
         await connection.error("no_capacity", retry_after_s=30)
         await connection.close(4013)
 
     async with (
         scripted(full) as service,
-        tab(f"{service.url}?verses=112", microphone=microphone) as page,
+        tab(f"{service.url}?verses=112", size=size, microphone=microphone) as page,
     ):
         await page.page.click("#main")
         await page.until("/again in (29|30|31) s/.test(document.getElementById('status').textContent)")
@@ -200,7 +192,53 @@ async def test_a_full_service_is_told_with_the_time_to_wait_and_can_be_left(micr
     assert len(service.connections) == 1
 
 
-async def test_another_passage_is_told_and_gets_no_score(microphone: Path) -> None:
+@at_every_size
+async def test_a_place_that_is_lost_meanwhile_is_waited_for_or_the_recitation_ends_here(
+    microphone: Path, size: tuple[int, int]
+) -> None:
+    async def loses(connection: Connection) -> None:
+        await ready_and_pong_once(connection)
+        await connection.error("no_capacity", retry_after_s=60)
+        await connection.close(4013)
+
+    async with (
+        scripted(loses) as service,
+        tab(f"{service.url}?verses=112", size=size, microphone=microphone) as page,
+    ):
+        await page.recite(4)
+        await page.status("All places are taken")
+        acts = await page.page.get_attribute("#main", "data-act")
+        name = await page.page.inner_text("#main-name")
+        await page.page.click("#main")
+        await page.page.wait_for_selector("#result[open]")
+        head = await page.page.inner_text("#result-head")
+    # To finish would wait for a place, too: nothing is offered that does nothing.
+    assert (acts, name) == ("cancel", "End here")
+    assert head == "4 of 4 words right"
+
+
+@at_every_size
+async def test_a_discarded_recitation_leaves_nothing(microphone: Path, size: tuple[int, int]) -> None:
+    async with (
+        scripted(ready_and_pong) as service,
+        tab(f"{service.url}?verses=112", size=size, microphone=microphone) as page,
+    ):
+        await page.recite(4)
+        await page.page.click("#cancel")
+        asked = await page.page.inner_text("#cancel")
+        going_on = await page.page.get_attribute("#main", "data-act")
+        await page.page.click("#cancel")
+        await page.status("Discarded")
+        states = await page.states()
+        await page.page.click("#history-open")
+        history = await page.page.inner_text("#history-body")
+    assert (asked, going_on) == ("Touch again: nothing is kept", "stop")
+    assert states == "p" * 15
+    assert history.startswith("Nothing yet")
+
+
+@at_every_size
+async def test_another_passage_is_told_and_gets_no_score(microphone: Path, size: tuple[int, int]) -> None:
     notice_of_service = {"code": "not_this_passage", "message": "said by the service"}
 
     async def script(connection: Connection) -> None:
@@ -212,7 +250,7 @@ async def test_another_passage_is_told_and_gets_no_score(microphone: Path) -> No
 
     async with (
         scripted(script) as service,
-        tab(f"{service.url}?verses=112", microphone=microphone) as page,
+        tab(f"{service.url}?verses=112", size=size, microphone=microphone) as page,
     ):
         await page.page.click("#main")
         told = await page.told()
@@ -223,228 +261,9 @@ async def test_another_passage_is_told_and_gets_no_score(microphone: Path) -> No
     assert "words right" not in result
 
 
-# -- the sound ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("kind", "sentence"),
-    [("nothing", "No sound at all"), ("weak", "Too quiet"), ("cut off", "Too loud")],
-)
-async def test_sound_that_cannot_be_judged_is_told_within_three_seconds(
-    tmp_path: Path, kind: str, sentence: str
-) -> None:
-    samples = {
-        "nothing": np.zeros(30 * RATE),
-        "weak": voice(30, level=0.0005),
-        "cut off": voice(30, level=3.0),
-    }[kind]
-    heard = write_wav(samples, tmp_path / "microphone.wav")
-    async with (
-        scripted(ready_and_pong) as service,
-        tab(f"{service.url}?verses=112", microphone=heard) as page,
-    ):
-        await page.page.click("#main")
-        await page.page.wait_for_selector("#main[data-act=stop]")
-        told = await page.told(within_s=3.0)
-    assert sentence in told
-
-
-async def test_a_voice_of_ordinary_level_is_not_complained_about(microphone: Path) -> None:
-    async with (
-        scripted(ready_and_pong) as service,
-        tab(f"{service.url}?verses=112", microphone=microphone) as page,
-    ):
-        await page.recite(4)
-        await service.connections[0].heard(6)
-        told = await page.page.text_content("#notice-text")
-    assert told == ""
-
-
-@pytest.mark.parametrize(
-    ("locale", "noise", "unknown"),
-    [
-        ("en", "too poor to judge: there is much noise", "too poor to judge."),
-        ("ar", "لا يصلح للتقييم: فيه ضجيج", "لا يصلح للتقييم."),
-    ],
-)
-async def test_poor_sound_is_told_calmly_as_long_as_it_lasts(
-    microphone: Path, locale: str, noise: str, unknown: str
-) -> None:
-    good = {"level": "good", "reason": None}
-
-    def poor(reason: str) -> dict[str, str]:
-        return {"level": "poor", "reason": reason}
-
-    async def script(connection: Connection) -> None:
-        await connection.ready()
-        await connection.heard(0.5)
-        await connection.partial(0, "ccc", pointer=3, audio_quality=poor("noise"))
-        await connection.asked("end")
-        await connection.final("c" * 15, audio_quality=poor("noise"))
-
-    async with (
-        scripted(script) as service,
-        tab(f"{service.url}?verses=112", microphone=microphone, locale=locale) as page,
-    ):
-        await page.recite(3)
-        await page.told(noise)
-        kind = await page.page.get_attribute("#notice", "data-kind")
-        await page.page.click("#notice-close")
-        await service.connections[0].partial(1, "cccc", pointer=4, audio_quality=poor("noise"))
-        await page.judged(4)
-        closed = await page.page.is_hidden("#notice")
-        await service.connections[0].partial(2, "ccccc", pointer=5, audio_quality=poor("wind"))
-        await page.told(unknown)
-        await service.connections[0].partial(3, "cccccc", pointer=6, audio_quality=good)
-        await page.page.wait_for_selector("#notice", state="hidden")
-        await page.stop()
-        result = await page.page.inner_text("#result-how")
-    assert (kind, closed) == ("info", True)
-    assert noise in result
-
-
-async def test_poor_sound_waits_behind_what_is_more_urgent(microphone: Path) -> None:
-    async def script(connection: Connection) -> None:
-        await connection.ready()
-        await connection.heard(0.5)
-        await connection.partial(0, "cccc", pointer=4, audio_quality={"level": "poor", "reason": "noise"})
-        await connection.pong()
-
-    async with (
-        scripted(script) as service,
-        tab(f"{service.url}?verses=112", microphone=microphone) as page,
-    ):
-        await start_with_sound_in_hand(page)
-        await page.page.evaluate("heard.getAudioTracks()[0].dispatchEvent(new Event('mute'))")
-        await page.told("Another program", within_s=3.0)
-        await page.page.click("#notice-close")
-        await page.told("too poor to judge")
-
-
-async def start_with_sound_in_hand(page: Tab) -> None:
-    await page.page.evaluate(CATCH_SOUND)
-    await page.recite(4)
-
-
-async def test_a_microphone_that_another_program_takes_is_told_and_comes_back(microphone: Path) -> None:
-    async with (
-        scripted(ready_and_pong) as service,
-        tab(f"{service.url}?verses=112", microphone=microphone) as page,
-    ):
-        await start_with_sound_in_hand(page)
-        await page.page.evaluate("heard.getAudioTracks()[0].dispatchEvent(new Event('mute'))")
-        taken = await page.told(within_s=3.0)
-        await page.page.evaluate("heard.getAudioTracks()[0].dispatchEvent(new Event('unmute'))")
-        await page.told("could not listen", within_s=3.0)
-    assert "Another program has taken the microphone" in taken
-
-
-async def test_a_headset_that_goes_away_is_replaced(microphone: Path) -> None:
-    async with (
-        scripted(ready_and_pong) as service,
-        tab(f"{service.url}?verses=112", microphone=microphone) as page,
-    ):
-        await start_with_sound_in_hand(page)
-        await page.page.evaluate(
-            "{const [track] = heard.getAudioTracks(); track.stop(); track.dispatchEvent(new Event('ended'))}"
-        )
-        await page.told("could not listen", within_s=3.0)
-        before = service.connections[0].samples
-        await service.connections[0].heard(1)
-    assert service.connections[0].samples > before
-
-
-async def test_a_locked_screen_is_told_and_what_was_missed_is_not_judged(microphone: Path) -> None:
-    async def script(connection: Connection) -> None:
-        await connection.ready()
-        await connection.heard(2)
-        await connection.partial(0, "cccc", pointer=4)
-        await connection.asked("flush")
-
-    async with (
-        scripted(script) as service,
-        tab(f"{service.url}?verses=112", microphone=microphone) as page,
-    ):
-        await start_with_sound_in_hand(page)
-        await page.page.evaluate("{window.locked = true; sound.suspend()}")
-        locked = await page.told(within_s=3.0)
-        await page.page.evaluate("{window.locked = false; sound.resume()}")
-        await page.told("could not listen", within_s=3.0)
-        await service.connections[0].partial(1, "ccccxxccc", pointer=9)
-        await page.judged(9)
-        statuses = await page.statuses()
-    assert "interrupted" in locked
-    assert statuses[4:6] == ["not_judged", "not_judged"]
-
-
-@pytest.mark.parametrize("rate", [8_000, 22_050, 44_100, 96_000])
-async def test_sound_of_any_rate_arrives_as_it_was(tmp_path: Path, rate: int) -> None:
-    pitch = 440
-    tone = 0.2 * np.sin(2 * np.pi * pitch * np.arange(20 * RATE) / RATE)
-    heard = write_wav(tone, tmp_path / "tone.wav")
-    of_rate = f"""{{
-      const Real = window.AudioContext;
-      window.AudioContext = class extends Real {{ constructor() {{ super({{sampleRate: {rate}}}); }} }};
-    }} true"""
-    async with (
-        scripted(ready_and_pong) as service,
-        tab(f"{service.url}?verses=112", microphone=heard) as page,
-    ):
-        await page.page.evaluate(of_rate)
-        await page.recite(4)
-        await service.connections[0].heard(1.5)
-        sound = np.frombuffer(bytes(service.connections[0].sound), dtype="<i2")[-SAMPLE_RATE:]
-    strength = np.abs(np.fft.rfft(sound * np.hanning(sound.size)))
-    assert abs(int(np.argmax(strength)) - pitch) <= 2  # one bin of this second is one hertz
-
-
-async def test_the_screen_stays_on_while_somebody_recites(microphone: Path) -> None:
-    watch = """{
-      window.asked = [];
-      navigator.wakeLock.request = async (kind) => {
-        asked.push(kind);
-        return {release: async () => { asked.push('released'); }};
-      };
-    } true"""
-    async with (
-        scripted(ready_and_pong) as service,
-        tab(f"{service.url}?verses=112", microphone=microphone) as page,
-    ):
-        await page.page.evaluate(watch)
-        await page.recite(4)
-        reciting = await page.page.evaluate("asked")
-        await page.page.click("#cancel")
-        await page.page.wait_for_selector("#main[data-act=recite]")
-        after = await page.page.evaluate("asked")
-    assert reciting == ["screen"]
-    assert after == ["screen", "released"]
-
-
-async def test_a_refused_microphone_is_told_with_what_to_do() -> None:
-    async with scripted(ready_and_pong) as service, tab(f"{service.url}?verses=112", allowed=False) as page:
-        await page.page.click("#main")
-        told = await page.told()
-        again = await page.page.inner_text("#notice-action")
-    assert "Allow it" in told
-    assert again == "Try again"
-    assert service.connections == []
-
-
-async def test_a_missing_microphone_is_told() -> None:
-    absent = """navigator.mediaDevices.getUserMedia = async () => {
-      throw new DOMException('none', 'NotFoundError');
-    }; true"""
-    async with scripted(ready_and_pong) as service, tab(f"{service.url}?verses=112") as page:
-        await page.page.evaluate(absent)
-        await page.page.click("#main")
-        told = await page.told()
-        act = await page.page.get_attribute("#main", "data-act")
-    assert "No microphone was found" in told
-    assert act == "recite"
-
-
-async def test_text_that_cannot_be_fetched_is_told() -> None:
-    async with scripted() as service, tab(f"{service.url}?verses=112") as page:
+@at_every_size
+async def test_text_that_cannot_be_fetched_is_told(size: tuple[int, int]) -> None:
+    async with scripted() as service, tab(f"{service.url}?verses=112", size=size) as page:
         await page.context.set_offline(True)
         await page.page.click("#choose")
         await page.page.fill("#search", "113")

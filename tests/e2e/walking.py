@@ -20,13 +20,16 @@ WATCH = """
     const word = document.querySelector('.word[aria-current]');
     if (word) {
       const place = word.getBoundingClientRect();
+      const cover = document.getElementById('last-line');
       const top = document.querySelector('.top').getBoundingClientRect().bottom;
       const bar = document.querySelector('.bar').getBoundingClientRect();
       const main = document.getElementById('main').getBoundingClientRect();
       const under = document.elementFromPoint(main.x + main.width / 2, main.y + main.height / 2);
       const middle = (place.top + place.bottom) / 2;
       seen.frames += 1;
-      seen.inView += Number(middle > top && middle < (bar.top > top ? bar.top : innerHeight));
+      const edge = bar.top > top ? bar.top : innerHeight;
+      const bottom = cover.hidden ? edge : cover.getBoundingClientRect().top;
+      seen.inView += Number(middle > top && middle < bottom);
       seen.reachable += Number(Boolean(under?.closest('#main')));
     }
     requestAnimationFrame(look);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -301,6 +302,63 @@ class CommittedLines:
         return last == "# draining: this gateway is going away; connect again"
 
 
+@dataclass
+class Base64Socket(Socket):
+    """Sound goes into JSON; every second piece as a binary frame, which is understood, too."""
+
+    pieces: int = 0
+
+    async def send(self, frame: str | bytes) -> None:
+        if isinstance(frame, bytes):
+            self.pieces += 1
+            if self.pieces % 2:
+                data = {"audio": base64.b64encode(frame).decode(), "metadata": {"sample_rate": 16_000}}
+                frame = json.dumps({"type": "audio", "data": data, "timestamp": 0.2 * self.pieces})
+        await super().send(frame)
+
+
+class Stream:
+    """A recitation. Its finals are the words of the passage that are settled as correct."""
+
+    name = "stream"
+    end = '{"type":"end","data":{},"timestamp":1}'
+    texts = (
+        '{"type":"audio","data":{"audio":"AAAA","metadata":{"device":"phone"}},"timestamp":1}',
+        '{"type":"metadata","data":{"sample_rate":16000}}',
+        '{"type":"flush"}',
+        '{"type":"ping"}',
+        '{"type":"pong","timestamp":0}',
+    )
+    bad_text: str | None = '{"type":"what"}'
+
+    async def open(self, gateway: Gateway, language: str = "ar") -> Conversation:
+        return await self.open_anyhow(gateway, "surah=1&ayah=1&to=7", "")
+
+    async def open_anyhow(self, gateway: Gateway, query: str, first: str | bytes) -> Conversation:
+        client = Client(gateway.app, f"/ws/stream?{query}")
+        gateway.clients.append(client)
+        return Base64Socket(client)
+
+    def finals(self, events: Sequence[Event]) -> list[Final]:
+        settled: dict[int, Final] = {}
+        for word in [
+            word for event in events if event["type"] == "result" for word in event["data"]["words"]
+        ]:
+            if word["index"] in settled:
+                assert (word["final"], word["status"]) == (True, "correct")
+            elif word["final"] and word["status"] == "correct":
+                settled[word["index"]] = Final(word["start_time"], word["end_time"], word["word"])
+        return [settled[index] for index in sorted(settled)]
+
+    def errors(self, events: Sequence[Event]) -> list[str]:
+        return [
+            event["data"]["message"] for event in events if event["type"] == "error" and event["data"]["code"]
+        ]
+
+    def says_reconnect(self, told: Told) -> bool:
+        return told.code == 4001
+
+
 TRANSCRIBING: tuple[DialectClient, ...] = (
     Transcriptions(),
     Deepgram(),
@@ -308,4 +366,6 @@ TRANSCRIBING: tuple[DialectClient, ...] = (
     CommittedMessages(),
     CommittedLines(),
 )
-ALL: tuple[DialectClient, ...] = (*TRANSCRIBING, Recite())
+RESUMABLE = frozenset({"transcriptions", "recite", "stream"})
+"""Who comes back after a drain instead of being answered to the end."""
+ALL: tuple[DialectClient, ...] = (*TRANSCRIBING, Stream(), Recite())

@@ -87,3 +87,58 @@ async def test_without_keys_a_secret_carries_its_configuration_all_the_same() ->
         issued = (await ask(running, session=SESSION)).json()
         event = await first_event(running, issued["value"])
     assert event["session"]["audio"]["input"]["transcription"]["language"] == "ar"
+
+
+# -- the beta shape ------------------------------------------------------------------------------------------
+BETA_PATH = "/v1/realtime/transcription_sessions"
+BETA_SESSION = {
+    "input_audio_format": "g711_ulaw",
+    "input_audio_transcription": {"model": "whisper-1", "language": "ar", "prompt": "Mecca"},
+    "turn_detection": {"type": "server_vad", "threshold": 0.7, "silence_duration_ms": 900},
+    "client_secret": {"expires_after": {"anchor": "created_at", "seconds": 30}},
+}
+
+
+async def ask_beta(running: Edge, body: Any) -> httpx.Response:
+    return await running.http.post(BETA_PATH, json=body, headers=BEARER)
+
+
+async def test_a_beta_session_is_opened_by_its_secret_as_it_was_configured() -> None:
+    async with edge(**KEYS) as running:
+        issued = (await ask_beta(running, BETA_SESSION)).json()
+        secret = issued.pop("client_secret")
+        client = Client(
+            running.app,
+            "/v1/realtime?intent=transcription",
+            [("Authorization", f"Bearer {secret['value']}"), ("OpenAI-Beta", "realtime=v1")],
+        )
+        event = await client.receive()
+        await client.leave()
+    assert event["type"] == "transcription_session.created"
+    assert {name: value for name, value in event["session"].items() if name != "id"} == {
+        name: value for name, value in issued.items() if name != "id"
+    }
+    assert issued["input_audio_format"] == "g711_ulaw"
+    assert issued["input_audio_transcription"] == BETA_SESSION["input_audio_transcription"]
+    assert (issued["turn_detection"]["threshold"], issued["turn_detection"]["silence_duration_ms"]) == (
+        0.7,
+        900,
+    )
+    assert secret["expires_at"] > 1_700_000_000
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"input_audio_format": "mp3"}, "unsupported_value"),
+        ({"turn_detection": {"type": "other"}}, "invalid_value"),
+        ({"client_secret": {"expires_after": {"seconds": 1}}}, "invalid_value"),
+        ([], "bad_request"),
+    ],
+)
+async def test_what_no_beta_session_is_made_for(body: Any, code: str) -> None:
+    async with edge(**KEYS) as running:
+        response = await ask_beta(running, body)
+        unknown = await running.http.post(BETA_PATH, json={})
+    assert (response.status_code, response.json()["error"]["code"]) == (400, code)
+    assert (unknown.status_code, unknown.json()["error"]["code"]) == (401, "invalid_api_key")

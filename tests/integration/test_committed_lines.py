@@ -80,7 +80,7 @@ async def test_a_client_that_vanishes_is_noticed() -> None:
 
 async def test_a_full_gateway_says_so_in_a_line() -> None:
     async with world() as w:
-        gateway = w.gateway(stream_enabled=True, stream_port=0, max_connections=1)
+        gateway = w.gateway(stream_enabled=True, stream_port=0, ws_max_connections=1)
         async with serving(gateway.ports) as port:
             _, holding = await asyncio.open_connection("127.0.0.1", port)
             await eventually(lambda: gateway.ports.connections.count == 1)

@@ -19,6 +19,7 @@ from tests.unit.gateway.description.test_asyncapi import closed
 DOCUMENT = openapi()
 COMPONENTS = {"schemas": {name: closed(one) for name, one in DOCUMENT["components"]["schemas"].items()}}
 SECRETS = "/v1/realtime/client_secrets"
+SESSIONS = "/v1/realtime/transcription_sessions"
 FAULTS = [DecodeFailed("no"), Unavailable("later")]
 
 
@@ -91,6 +92,16 @@ async def test_models_and_secrets() -> None:
         check(response, "/v1/models/{model}", "get")
     for response in (secret, wrong, text):
         check(response, SECRETS)
+
+
+async def test_beta_sessions() -> None:
+    async with edge() as running:
+        session = await running.http.post(SESSIONS, json={"turn_detection": None})
+        wrong = await running.http.post(SESSIONS, json={"input_audio_format": "mp3"})
+        text = await running.http.post(SESSIONS, content=b"{}", headers={"content-type": "text/plain"})
+    assert [response.status_code for response in (session, wrong, text)] == [200, 400, 415]
+    for response in (session, wrong, text):
+        check(response, SESSIONS)
 
 
 async def test_refusals() -> None:

@@ -19,7 +19,15 @@ import pytest
 
 from gateway.connection.connection import Connection
 from shared.protocol.segments import Segment, SegmentResult
-from tests.integration.dialect_clients import ALL, TRANSCRIBING, Conversation, DialectClient, Gone, Told
+from tests.integration.dialect_clients import (
+    ALL,
+    RESUMABLE,
+    TRANSCRIBING,
+    Conversation,
+    DialectClient,
+    Gone,
+    Told,
+)
 from tests.unit.gateway import speech
 from tests.unit.gateway.harness import Gateway, World, eventually, world
 
@@ -34,6 +42,9 @@ FUZZ = int(os.environ.get("DIALECT_FUZZ", "300"))
 MOST_GROWTH_BYTES = 80_000_000
 
 each_transcribing = pytest.mark.parametrize("dialect", TRANSCRIBING, ids=lambda one: one.name)
+each_with_finals = pytest.mark.parametrize(
+    "dialect", [one for one in ALL if one.name != "recite"], ids=lambda one: one.name
+)
 each = pytest.mark.parametrize("dialect", ALL, ids=lambda one: one.name)
 
 
@@ -70,7 +81,7 @@ def words(dialect: DialectClient, told: Told) -> list[str]:
     return [word for final in dialect.finals(told.events) for word in final.text.split()]
 
 
-@each_transcribing
+@each_with_finals
 async def test_the_end_answers_everything_that_came(dialect: DialectClient) -> None:
     async with gateway() as (_, made):
         told = await transcribe(dialect, made)
@@ -79,7 +90,9 @@ async def test_the_end_answers_everything_that_came(dialect: DialectClient) -> N
     assert told.code in (1000, -1)
 
 
-@pytest.mark.parametrize("dialect", [one for one in TRANSCRIBING if one.end], ids=lambda one: one.name)
+@pytest.mark.parametrize(
+    "dialect", [one for one in ALL if one.end and one.name != "recite"], ids=lambda one: one.name
+)
 async def test_what_comes_after_the_end_changes_nothing(dialect: DialectClient) -> None:
     async with gateway() as (w, made):
         w.worker.working.clear()
@@ -190,7 +203,7 @@ def has_ended(made: Gateway) -> bool:
 
 
 @pytest.mark.parametrize(
-    "dialect", [one for one in TRANSCRIBING if one.name != "transcriptions"], ids=lambda one: one.name
+    "dialect", [one for one in TRANSCRIBING if one.name not in RESUMABLE], ids=lambda one: one.name
 )
 async def test_who_has_ended_and_cannot_resume_is_answered_to_the_end_in_a_drain(
     dialect: DialectClient,
@@ -213,7 +226,7 @@ async def test_who_has_ended_and_cannot_resume_is_answered_to_the_end_in_a_drain
 
 @each
 async def test_a_service_without_room_says_so(dialect: DialectClient) -> None:
-    async with gateway(max_connections=1) as (_, made):
+    async with gateway(ws_max_connections=1) as (_, made):
         holding = await dialect.open(made)
         await speak(holding, speech.recite([0]))
         await eventually(lambda: made.ports.connections.count == 1)

@@ -63,7 +63,7 @@ async def served(**overrides: Any) -> AsyncIterator[Served]:
                 stop=stop,
                 ws_max_size=2 * gateway.ports.settings.max_frame_bytes,
                 send_buffer_bytes=gateway.ports.settings.send_buffer_bytes,
-                limits=gateway.ports.settings.http_limits(gateway.ports.settings.max_connections),
+                limits=gateway.ports.settings.http_limits(gateway.ports.settings.ws_max_connections),
                 registry=gateway.ports.metrics.registry,
                 websockets=frame_protocol(gateway.ports.settings, gateway.ports.metrics),
             )

@@ -21,6 +21,8 @@ WORKERS = [f"w{number}" for number in range(4)]
 SESSIONS = [SessionId(f"session-{number:02}") for number in range(24)]
 STEPS = 120
 HOLDER = "connection-1"
+LEASE_TTL_S = 600.0
+"""Longer than a history takes: leases end only where it says so."""
 
 
 @pytest.fixture
@@ -36,9 +38,11 @@ class History:
     def __init__(self, redis: Redis, seed: int) -> None:
         self._redis = redis
         self._random = random.Random(seed)
-        self._routers = [RedisRegistry(redis, 1000), RedisRegistry(redis, 1000)]
+        self._routers = [RedisRegistry(redis, 1000, LEASE_TTL_S), RedisRegistry(redis, 1000, LEASE_TTL_S)]
         self.capacity: dict[str, int] = {}
         self.held: set[SessionId] = set()
+        self.given_up: set[SessionId] = set()
+        """Sessions whose lease their holder gave back, or left to be kept, and has not asked for since."""
 
     @property
     def router(self) -> RedisRegistry:
@@ -62,15 +66,18 @@ class History:
         session = self._random.choice(SESSIONS)
         if isinstance(await self.router.lease(LeaseRequest(session, POOL, POOL, HOLDER)), Lease):
             self.held.add(session)
+            self.given_up.discard(session)
 
     async def release(self) -> None:
         session = self._random.choice(SESSIONS)
         assert await self.router.release(session, HOLDER) == (session in self.held)
+        self.given_up |= self.held & {session}
         self.held.discard(session)
 
     async def keep(self) -> None:
         session = self._random.choice(SESSIONS)
         assert await self.router.release(session, HOLDER, 600) == (session in self.held)
+        self.given_up |= self.held & {session}
 
     async def refresh(self) -> None:
         await self.router.refresh(force=True)
@@ -99,7 +106,8 @@ class History:
         reply = await self.router.renew([HeldLease(name, "stranger", POOL, POOL) for name in self.held])
         assert set(reply.taken) == self.held
         reply = await self.router.renew([HeldLease(name, HOLDER, POOL, POOL) for name in chosen])
-        assert set(reply.restored) == set(chosen) - self.held
+        assert set(reply.restored) == set(chosen) - self.held - self.given_up
+        assert set(reply.taken) == self.given_up.intersection(chosen)
         self.held |= set(reply.restored)
 
     async def report(self, worker: str, status: WorkerStatus) -> None:
@@ -162,6 +170,7 @@ async def test_any_history_keeps_the_books(redis: Redis, seed: int) -> None:
         keys.POOLS,
         keys.REFRESHED,
         keys.EXPIRY,
+        keys.FORMER_HOLDERS,
         keys.free_slots(POOL),
     }
     assert left == always | {keys.worker(WorkerId(worker)) for worker in WORKERS}

@@ -12,6 +12,7 @@ from shared.bus.ports import (
     AlreadyOpen,
     AudioChunk,
     CommitOutcome,
+    Deleted,
     HighWater,
     ResultPage,
     ResultSink,
@@ -140,7 +141,7 @@ class MemorySessionStore:
         stored.keep_s = keep_s
         stored.expires_s = self._bus.expiry(keep_s)
 
-    async def delete(self, session_id: SessionId, tenant: str) -> Epoch | None:
+    async def delete(self, session_id: SessionId, tenant: str) -> Deleted | None:
         self._check(session_id)
         stored = self._bus.session(session_id)
         if stored is None or stored.record.tenant != tenant:
@@ -148,7 +149,7 @@ class MemorySessionStore:
         self._bus.deleted[session_id] = max(self._bus.now_us(), stored.record.generation + 1)
         del self._bus.sessions[session_id]
         self._tell_former(stored.record, ConnectionId(""))
-        return stored.record.epoch
+        return Deleted(stored.record.epoch, stored.record.connection_id)
 
     async def ping(self) -> int:
         away = 0

@@ -60,6 +60,7 @@ class MemoryBus:
         self.sinks: dict[ConnectionId, ResultSink] = {}
         self.dead: list[dict[str, str | int]] = []
         self.arrivals = asyncio.Condition()
+        self.readers_waiting = 0
         self._down: set[int] = set()
         self._next_entry = 0
 

@@ -45,6 +45,8 @@ class _State:
     slots: dict[WorkerId, int] = field(default_factory=dict)
     held: dict[SessionId, _Held] = field(default_factory=dict)
     pools: set[PoolName] = field(default_factory=set)
+    former: dict[tuple[SessionId, str], float] = field(default_factory=dict)
+    """Who held a lease once, until when that is remembered (s)."""
     seen_s: float | None = None
     paused_until_s: float = 0.0
 
@@ -72,7 +74,7 @@ class MemoryRegistry:
         session_id = request.session_id
         held = self._state.held.get(session_id)
         if held is not None:
-            if not held.lease.may_be_taken(request):
+            if not _may_be_taken(held.lease, request):
                 raise held_by_another(session_id)
             if request.requested_pool not in (held.lease.pool, held.lease.requested_pool):
                 raise in_another_pool(session_id, held.lease.pool, request.requested_pool)
@@ -85,9 +87,7 @@ class MemoryRegistry:
             lease = StoredLease(worker_id, request.pool, request.requested_pool)
             held = self._state.held[session_id] = _Held(lease, until)
         held.until_s = until
-        held.lease = msgspec.structs.replace(
-            held.lease, holder=request.holder, tenant=request.tenant, parked=False
-        )
+        self._hold(session_id, held, request.holder, request.tenant)
         return held.lease.granted(session_id, self._ttl_s)
 
     async def renew(self, held: Sequence[HeldLease]) -> RenewReply:
@@ -95,7 +95,10 @@ class MemoryRegistry:
         for asked in held:
             session_id = asked.session_id
             found = self._state.held.get(session_id)
-            if found is not None and not found.lease.may_be_renewed(asked):
+            if found is not None and not _may_be_renewed(found.lease, asked):
+                taken.append(session_id)
+                continue
+            if found is None and self._is_former(asked) and not asked.takes_over:
                 taken.append(session_id)
                 continue
             if found is None:
@@ -105,14 +108,10 @@ class MemoryRegistry:
                     self._take_slot(asked.pool) or ORPHANED,
                     asked.pool,
                     asked.requested_pool,
-                    asked.holder,
-                    asked.tenant,
                 )
                 found = self._state.held[session_id] = _Held(lease, 0.0)
             found.until_s = self._clock.monotonic() + self._ttl_s
-            found.lease = msgspec.structs.replace(
-                found.lease, holder=asked.holder, tenant=asked.tenant, parked=False
-            )
+            self._hold(session_id, found, asked.holder, asked.tenant)
             leases.append(found.lease.granted(session_id, self._ttl_s))
         return RenewReply(tuple(leases), tuple(restored), tuple(taken))
 
@@ -120,6 +119,7 @@ class MemoryRegistry:
         held = self._state.held.get(session_id)
         if held is None or held.lease.holder != holder:
             return False
+        self._state.former[session_id, holder] = self._clock.monotonic() + keep_s + self._ttl_s
         if keep_s:
             held.lease = msgspec.structs.replace(held.lease, parked=True)
             held.until_s = self._clock.monotonic() + keep_s
@@ -198,6 +198,15 @@ class MemoryRegistry:
                 held.lease = msgspec.structs.replace(held.lease, worker_id=taker)
         return moved, orphaned
 
+    def _hold(self, session_id: SessionId, held: _Held, holder: str, tenant: str) -> None:
+        if held.lease.holder not in ("", holder):
+            self._state.former[session_id, held.lease.holder] = self._clock.monotonic() + self._ttl_s
+        self._state.former.pop((session_id, holder), None)
+        held.lease = msgspec.structs.replace(held.lease, holder=holder, tenant=tenant, parked=False)
+
+    def _is_former(self, asked: HeldLease) -> bool:
+        return self._state.former.get((asked.session_id, asked.holder), 0.0) > self._clock.monotonic()
+
     def _forget(self, session_id: SessionId) -> None:
         lease = self._state.held.pop(session_id).lease
         if lease.worker_id in self._state.slots:
@@ -264,3 +273,15 @@ class MemoryRegistry:
             tenant=held.lease.tenant or "",
             expires_in_ms=int((held.until_s - self._clock.monotonic()) * 1000),
         )
+
+
+def _may_be_taken(lease: StoredLease, request: LeaseRequest) -> bool:
+    """Whether the holder of `request` may have this lease from now on."""
+    free = lease.parked or request.takes_over or lease.holder == request.holder
+    return free and lease.tenant in (None, request.tenant)
+
+
+def _may_be_renewed(lease: StoredLease, held: HeldLease) -> bool:
+    """Whether it is this holder's, or becomes it."""
+    own = held.takes_over or (lease.holder == held.holder and not lease.parked)
+    return own and lease.tenant in (None, held.tenant)

@@ -34,11 +34,14 @@ class MemoryWorkQueue:
         found = self._take(shard, max_items)
         if found or block_ms <= 0:
             return found
+        self._bus.readers_waiting += 1
         try:
             async with asyncio.timeout(block_ms / 1000), self._bus.arrivals:
                 await self._bus.arrivals.wait_for(lambda: self._has_new(shard))
         except TimeoutError:
             return []
+        finally:
+            self._bus.readers_waiting -= 1
         self._bus.check(shard)
         return self._take(shard, max_items)
 

@@ -15,10 +15,9 @@ from gateway.connection.end_reason import EndReason
 from gateway.connection.serve import serve_session
 from gateway.connection.session_plan import SessionRequest
 from gateway.dependencies import GatewayPorts
-from gateway.dialects.committed_lines.lines import CommittedLines
+from gateway.dialects.committed_lines.lines import CommittedLines, Fault, Line
 from gateway.interpreters.transcription.plan import TranscriptionPlan
-from gateway.session.events import Event, FinishFailed, Heard, Notice, SegmentFailed, Trouble
-from gateway.session.interpreter import Finding
+from gateway.session.events import Event
 from gateway.session.options import SessionOptions
 from gateway.transport.tcp import END_OF_STREAM, TcpTransport
 from shared.ids import new_session_id
@@ -42,18 +41,13 @@ class CommittedLinesDialect:
         return (Command.END,) if frame == END_OF_STREAM else ()
 
     def write(self, event: Event) -> Sequence[Frame]:
-        if isinstance(event, Heard):
-            return self._line(event.finding)
-        if isinstance(event, SegmentFailed):
-            failed = _comment(event.code or event.outcome, event.message)
-            return (failed, *self._line(event.finding))
-        if isinstance(event, Trouble | FinishFailed | Notice):
-            return (_comment(event.code, event.message),)
-        return ()
+        return [_written(said) for said in self._lines.of(event)]
 
-    def _line(self, finding: Finding | None) -> Sequence[Frame]:
-        line = self._lines.of(finding) if finding is not None else None
-        return () if line is None else (f"{line.begin_ms} {line.end_ms} {line.text}\n".encode(),)
+
+def _written(said: Line | Fault) -> bytes:
+    if isinstance(said, Fault):
+        return _comment(*said)
+    return f"{said.begin_ms} {said.end_ms} {said.text}\n".encode()
 
 
 def _comment(code: str, message: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Which words stand that have not been written yet, and where they were said. Pure."""
+"""What an event has to say in committed lines, whatever carries them: words and faults. Pure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from gateway.interpreters.transcription.interpreter import UtteranceHeard
+from gateway.session.events import Event, FinishFailed, Heard, Notice, SegmentFailed, Trouble
 from gateway.session.interpreter import Finding
 from shared.hearing import HeardWord
 from shared.transcription.utterances import text_of
@@ -19,6 +20,13 @@ class Line(NamedTuple):
     text: str
 
 
+class Fault(NamedTuple):
+    """What went wrong: its code and a sentence."""
+
+    code: str
+    message: str
+
+
 class CommittedLines:
     """Remembers which words of one session were given out."""
 
@@ -27,8 +35,21 @@ class CommittedLines:
         self._written = 0
         self._last_ms = 0
 
-    def of(self, finding: Finding) -> Line | None:
-        """What stands since the last line, None if nothing does."""
+    def of(self, event: Event) -> Sequence[Line | Fault]:
+        """What is to be written of this event, in order."""
+        if isinstance(event, Heard):
+            return self._fresh(event.finding)
+        if isinstance(event, SegmentFailed):
+            fault = Fault(event.code or event.outcome, event.message)
+            return (fault, *self._fresh(event.finding))
+        if isinstance(event, Trouble | FinishFailed | Notice):
+            return (Fault(event.code, event.message),)
+        return ()
+
+    def _fresh(self, finding: Finding | None) -> Sequence[Line]:
+        """The line of what stands since the last one, if anything does."""
+        if finding is None:
+            return ()
         assert isinstance(finding, UtteranceHeard)
         utterance = finding.utterance
         if utterance.number != self._utterance:
@@ -37,8 +58,8 @@ class CommittedLines:
         self._written = 0 if utterance.ended else len(utterance.words)
         self._utterance += utterance.ended and bool(utterance.words)
         if not fresh:
-            return None
-        return Line(*self._extent(fresh, utterance.start_ms, utterance.end_ms), text_of(fresh))
+            return ()
+        return (Line(*self._extent(fresh, utterance.start_ms, utterance.end_ms), text_of(fresh)),)
 
     def _extent(self, words: Sequence[HeardWord], start_ms: int, end_ms: int) -> tuple[int, int]:
         """Where these words were said. Lines never go back in time, whatever the model says of words."""

@@ -13,20 +13,10 @@ from gateway.connection.session_plan import SessionRequest
 from gateway.dependencies import GatewayPorts
 from gateway.description.codes import ErrorCode
 from gateway.dialects.committed_lines.dialect import stream_request
-from gateway.dialects.committed_lines.lines import CommittedLines
+from gateway.dialects.committed_lines.lines import CommittedLines, Line
 from gateway.dialects.query import Query
 from gateway.dialects.recite.commands import BadMessage
-from gateway.session.events import (
-    Event,
-    FinishFailed,
-    Flushed,
-    Heard,
-    Notice,
-    Opened,
-    SegmentFailed,
-    Trouble,
-)
-from gateway.session.interpreter import Finding
+from gateway.session.events import Event, Flushed, Opened
 from gateway.transport.websocket_endpoint import serve_websocket
 from shared.audio.formats import SAMPLE_RATE
 
@@ -92,21 +82,11 @@ class CommittedMessagesDialect:
         return [encode(message) for message in self._messages(event)]
 
     def _messages(self, event: Event) -> Sequence[ServerMessage]:
-        if isinstance(event, Heard):
-            return self._final(event.finding)
-        if isinstance(event, SegmentFailed):
-            return (Error(event.code or event.outcome, event.message), *self._final(event.finding))
         if isinstance(event, Opened):
             return (Ready(),)
         if isinstance(event, Flushed):
             return (FlushDone(),)
-        if isinstance(event, Trouble | FinishFailed | Notice):
-            return (Error(event.code, event.message),)
-        return ()
-
-    def _final(self, finding: Finding | None) -> Sequence[Final]:
-        line = self._lines.of(finding) if finding is not None else None
-        return () if line is None else (Final(*line),)
+        return [Final(*said) if isinstance(said, Line) else Error(*said) for said in self._lines.of(event)]
 
 
 def routes(ports: GatewayPorts) -> list[WebSocketRoute]:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 from msgspec import UNSET, UnsetType
-from prometheus_client import Counter
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -90,12 +89,7 @@ class RecordingEndpoint:
     def __init__(self, ports: GatewayPorts, uploads: Uploads) -> None:
         self._ports = ports
         self._uploads = uploads
-        self._outcomes = Counter(
-            "rattil_gateway_listen_recordings_total",
-            "POST /v1/listen requests, by outcome code.",
-            ["code"],
-            registry=ports.metrics.registry,
-        )
+        self._outcomes = ports.metrics.recordings
 
     async def answer(self, request: Request) -> Response:
         try:

@@ -12,7 +12,7 @@ from gateway.dialects.openai.answers import Transcription, VerboseTranscription
 from gateway.dialects.openai.errors import ErrorBody
 from gateway.dialects.openai.models import Model, ModelList
 from gateway.dialects.openai.realtime import secrets
-from gateway.dialects.openai.realtime.session_fields import Session
+from gateway.dialects.openai.realtime.session_fields import BetaSession, Session
 from gateway.dialects.openai.transcription_form import FORMATS, GRANULARITIES, MAX_PROMPT
 
 _PREFIX = "openai."
@@ -73,6 +73,20 @@ _SECRET: Json = {
         "expires_after": reference(secrets.Expiry, _REALTIME),
         "session": reference(Session, _REALTIME),
     },
+}
+
+_BETA_SECRET: Json = {
+    "allOf": [
+        reference(BetaSession, _REALTIME),
+        {"type": "object", "properties": {"client_secret": reference(secrets.BetaExpiry, _REALTIME)}},
+    ]
+}
+
+_SECRET_REFUSALS = {
+    400: "`bad_request`, `invalid_value`, `unsupported_value` or `model_not_found`.",
+    401: _NO_KEY,
+    405: _METHOD,
+    415: "`bad_content_type`: the body must come as application/json.",
 }
 
 OPERATIONS = (
@@ -136,18 +150,21 @@ OPERATIONS = (
         secrets.PATH,
         "clientSecret",
         "A short-lived secret with which a browser or an app opens `/v1/realtime`.",
-        {200: Answer("The secret.", (secrets.ClientSecret,))}
-        | _refused(
-            {
-                400: "`bad_request`, `invalid_value`, `unsupported_value` or `model_not_found`.",
-                401: _NO_KEY,
-                405: _METHOD,
-                415: "`bad_content_type`: the body must come as application/json.",
-            }
-        ),
+        {200: Answer("The secret.", (secrets.ClientSecret,))} | _refused(_SECRET_REFUSALS),
         body={JSON: {"schema": _SECRET}},
         keyed=True,
         prefix=_REALTIME,
         parts=(secrets.Expiry, Session),
+    ),
+    Operation(
+        "post",
+        secrets.BETA_PATH,
+        "transcriptionSession",
+        "The same in the beta shape: a session, with the secret that opens it.",
+        {200: Answer("The session.", (secrets.TranscriptionSession,))} | _refused(_SECRET_REFUSALS),
+        body={JSON: {"schema": _BETA_SECRET}},
+        keyed=True,
+        prefix=_REALTIME,
+        parts=(secrets.BetaExpiry, BetaSession),
     ),
 )

@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator
 from contextlib import ExitStack, aclosing
 
 import msgspec
-from prometheus_client import Counter
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -55,12 +54,7 @@ class TranscriptionsEndpoint:
     def __init__(self, ports: GatewayPorts, uploads: Uploads) -> None:
         self._ports = ports
         self._uploads = uploads
-        self._outcomes = Counter(
-            "rattil_gateway_transcriptions_total",
-            "POST /v1/audio/transcriptions requests, by outcome code.",
-            ["code"],
-            registry=ports.metrics.registry,
-        )
+        self._outcomes = ports.metrics.transcriptions
 
     async def __call__(self, request: Request) -> Response:
         try:

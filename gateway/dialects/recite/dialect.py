@@ -31,6 +31,7 @@ from gateway.session.events import (
     Heard,
     Notice,
     Opened,
+    Ping,
     Pong,
     SegmentFailed,
     SpeechChanged,
@@ -86,7 +87,7 @@ class ReciteDialect:
         if isinstance(event, Opened):
             assert self._passage is not None
             return (messages.encode_event(_ready(event, self._passage)),)
-        if isinstance(event, SpeechChanged | Flushed):
+        if isinstance(event, SpeechChanged | Flushed | Ping):
             return ()
         if isinstance(event, Finished):
             return (messages.encode_event(_final(event, self._peeked)),)
@@ -118,6 +119,12 @@ def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
 
 def read_plan(ports: GatewayPorts, query: Query, window_bounds_s: tuple[float, float]) -> RecitationPlan:
     """The recitation that the query asks for. Raises `BadRequest` with a sentence for the client."""
+    passage = read_passage(ports, query)
+    return RecitationPlan(ports, passage, _window(query, window_bounds_s))
+
+
+def read_passage(ports: GatewayPorts, query: Query) -> Passage:
+    """The verses that the query asks for, which must not state another rate. Raises `BadRequest`."""
     check_stated_rates(query)
     surah, ayah, to = number(query, "surah"), number(query, "ayah"), number(query, "to")
     if surah is None or ayah is None:
@@ -125,7 +132,7 @@ def read_plan(ports: GatewayPorts, query: Query, window_bounds_s: tuple[float, f
     verses = VerseRange.of(surah, ayah, to)
     check_length(verses, ports.settings.max_passage_words)
     # A long passage takes a while the first time it is asked for.
-    return RecitationPlan(ports, load_passage(verses), _window(query, window_bounds_s))
+    return load_passage(verses)
 
 
 def read_model(ports: GatewayPorts, query: Query) -> str:

@@ -15,6 +15,7 @@ from gateway.dialects.transcriptions.dialect import (
     MOST_ENDPOINT_MS,
     PATH,
 )
+from gateway.settings.transcription import OVERFLOWS
 from shared.audio.formats import ENCODINGS, MAX_CHANNELS, MAX_RATE, MIN_RATE, SAMPLE_RATE
 
 _BOOLEAN = {"type": "boolean"}
@@ -66,6 +67,12 @@ DESCRIPTION = DialectDescription(
             "endpoint_ms",
             {"type": "integer", "minimum": LEAST_ENDPOINT_MS, "maximum": MOST_ENDPOINT_MS},
             "Silence that ends an utterance, ms.",
+        ),
+        Parameter(
+            "overflow",
+            {"enum": list(OVERFLOWS)},
+            "Under load: `degrade` lowers the quality of a new session, `queue` lets audio wait, `reject` "
+            "ends a connection that lags.",
         ),
         *SESSION,
     ),

@@ -13,6 +13,7 @@ from starlette.websockets import WebSocket
 from gateway.admission.pools import ModelCatalogue
 from gateway.admission.quality import Terms
 from gateway.connection.dialect import Command, Frame, Input
+from gateway.connection.lag_watch import LagLimits
 from gateway.connection.session_plan import SessionRequest
 from gateway.dependencies import GatewayPorts
 from gateway.dialects.query import Query, flag, names_session, number, session_id
@@ -31,6 +32,7 @@ from gateway.session.events import (
     Heard,
     Notice,
     Opened,
+    Ping,
     Pong,
     SegmentFailed,
     SpeechChanged,
@@ -39,6 +41,7 @@ from gateway.session.events import (
 from gateway.session.interpreter import Finding
 from gateway.session.options import DEFAULT_OPTIONS, SessionOptions
 from gateway.settings import GatewaySettings
+from gateway.settings.transcription import OVERFLOWS, Overflow
 from gateway.transport.websocket_endpoint import serve_websocket
 from shared.audio.formats import MAX_CHANNELS, SAMPLE_RATE, AudioFormat
 from shared.errors import BadRequest
@@ -116,7 +119,7 @@ class TranscriptionsDialect:
         if isinstance(event, SegmentFailed):
             failed = messages.Error(event.code or event.outcome, event.message, seq=event.seq)
             return (failed, *(self._utterance(event.seq, event.finding) if event.finding else ()))
-        if isinstance(event, Flushed):
+        if isinstance(event, Flushed | Ping):
             return ()
         return (self._other(event),)
 
@@ -175,7 +178,9 @@ def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
         def request(query: Query, tenant: str) -> SessionRequest:
             asked = read_options(query, ports.settings, ports.models)
             # A session that is gone on with keeps what it has.
-            options, lowered = Terms(asked) if names_session(query) else ports.quality.terms(asked)
+            overflow = read_overflow(query, ports.settings)
+            lowers = overflow == "degrade" and not names_session(query)
+            options, lowered = ports.quality.terms(asked) if lowers else Terms(asked)
             dialect.transcribes(options)
             offset = number(query, "offset")
             return SessionRequest(
@@ -188,6 +193,7 @@ def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
                 named=names_session(query),
                 options=options,
                 lowered=tuple(step.name.lower() for step in lowered),
+                lag=lag_limits(overflow, ports.settings),
             )
 
         await serve_websocket(ports, websocket, dialect, request)
@@ -221,6 +227,21 @@ def read_options(query: Query, settings: GatewaySettings, models: ModelCatalogue
         sample_rate=audio.rate,
         channels=audio.channels,
     )
+
+
+def read_overflow(query: Query, settings: GatewaySettings) -> Overflow:
+    """What shall be done when the service is under load. Raises `BadRequest` for another word."""
+    asked = query.get("overflow", "") or settings.overflow
+    for known in OVERFLOWS:
+        if asked == known:
+            return known
+    raise BadRequest(f"overflow must be {', '.join(OVERFLOWS)}, not {asked[:20]!r}")
+
+
+def lag_limits(overflow: Overflow, settings: GatewaySettings) -> LagLimits:
+    """Everybody is warned; only who asked for `reject` is sent away."""
+    longest_s = settings.lag_longest_s if overflow == "reject" else None
+    return LagLimits(settings.lag_warn_s, longest_s, settings.lag_for_s)
 
 
 def _lowered(steps: Sequence[str]) -> Sequence[messages.Warning]:

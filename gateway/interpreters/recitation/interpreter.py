@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -34,11 +35,17 @@ class Follower(Protocol):
 @dataclass(frozen=True, slots=True)
 class WordStates(Finding):
     """The state of every word of the passage after one more result. `text`: what the decoder wrote.
-    `news`: which of the states are new."""
+    `news`: which of the states are new. `before`: the words as they stood before the result.
+    `phones`: the sounds of its window, times in ms of the session; None where the engine hears words only.
+    `start_ms`: where that window begins. `last_look`: nothing that comes later hears the same audio again."""
 
     feedback: Feedback
     text: str
     news: Said = NOTHING_SAID
+    before: Sequence[WordFeedback] = ()
+    phones: tuple[Phone, ...] | None = None
+    start_ms: int = 0
+    last_look: bool = False
 
     @property
     def said(self) -> Said:
@@ -50,9 +57,9 @@ class RecitationInterpreter:
 
     def __init__(self, follower: Follower) -> None:
         self._follower = follower
-        self._text = ""
-        self._seen = SeenWords(follower.feedback().words)
-        self._news = NOTHING_SAID
+        words = follower.feedback().words
+        self._seen = SeenWords(words)
+        self._newest = WordStates(Feedback(words), "", before=words)
 
     @property
     def confirmed(self) -> int:
@@ -60,10 +67,19 @@ class RecitationInterpreter:
         return 0
 
     def hear(self, result: SegmentResult) -> WordStates:
-        self._text = result.text
-        feedback = self._follower.hear(hearing_of(result))
-        self._news = self._seen.look(feedback.words)
-        return WordStates(feedback, result.text, self._news)
+        hearing = hearing_of(result)
+        before = self._newest.feedback.words
+        feedback = self._follower.hear(hearing)
+        self._newest = WordStates(
+            feedback,
+            result.text,
+            self._seen.look(feedback.words),
+            before,
+            hearing.phones,
+            hearing.start_ms,
+            result.priority == "final",
+        )
+        return self._newest
 
     def miss(self, result: SegmentResult) -> None:
         """Words in what no other window hears are not judged."""
@@ -73,10 +89,17 @@ class RecitationInterpreter:
         self._follower.miss(start // _SAMPLES_PER_MS, end // _SAMPLES_PER_MS)
 
     def finish(self) -> WordStates:
+        heard, end = self._newest, self.close()
+        news = Said(heard.news.shown + end.news.shown, heard.news.settled + end.news.settled)
+        self._newest = dataclasses.replace(heard, feedback=end.feedback, news=news)
+        return self._newest
+
+    def close(self) -> WordStates:
+        """What the end alone brings, where no result was known to be the last one."""
+        before = self._newest.feedback.words
         feedback = self._follower.finish()
-        last = self._seen.look(feedback.words)
-        news = Said(self._news.shown + last.shown, self._news.settled + last.settled)
-        return WordStates(feedback, self._text, news)
+        self._newest = WordStates(feedback, "", self._seen.look(feedback.words), before, last_look=True)
+        return self._newest
 
     def snapshot(self) -> bytes:
         return self._follower.snapshot()

@@ -1,14 +1,21 @@
-"""The plan of a recitation: fixed windows, the state of every word of one passage, the report of a worker."""
+"""The plan of a recitation: its windows, the state of every word of one passage, the report of a worker."""
 
 from __future__ import annotations
+
+import dataclasses
+
+import msgspec
 
 from gateway.dependencies import GatewayPorts
 from gateway.interpreters.recitation.interpreter import RecitationInterpreter
 from gateway.interpreters.recitation.report import report_of
 from gateway.session.core import SessionCore
+from gateway.session.endpointer import EndpointPolicy
 from gateway.session.events import Finished, FinishFailed
 from gateway.session.fixed_windows import FixedWindows
-from gateway.session.segmenter import Position, WindowPolicy
+from gateway.session.options import SessionOptions
+from gateway.session.segmenter import Position, Segmenter, WindowPolicy
+from gateway.session.utterances import UtterancePolicy, Utterances
 from shared.audio.formats import SAMPLE_RATE
 from shared.errors import BadRequest, StateLost
 from shared.ids import PoolName
@@ -23,30 +30,70 @@ class PassageMismatch(BadRequest):
     code = "passage_mismatch"
 
 
+class Looks(msgspec.Struct, frozen=True):
+    """How a recitation is listened to where windows follow the voice: seconds of new audio between two looks
+    at the same window, of the longest window, and of what two windows share while the voice goes on."""
+
+    step_s: float = 1.0
+    window_s: float = 5.0
+    overlap_s: float = 0.5
+
+
 class RecitationPlan:
-    """A `SessionPlan` for one passage. `window_s`: length of its windows, None: what the load allows now."""
+    """A `SessionPlan` for one passage. Windows follow the audio alone, or, with `looks`, the voice."""
 
-    max_in_flight: int | None = None
-    detects_speech = False
-    adaptive = True
-
-    def __init__(self, ports: GatewayPorts, passage: Passage, window_s: float | None = None) -> None:
+    def __init__(
+        self,
+        ports: GatewayPorts,
+        passage: Passage,
+        window_s: float | None = None,
+        *,
+        looks: Looks | None = None,
+        options: SessionOptions | None = None,
+    ) -> None:
+        """`window_s`: length of the windows without `looks`, None: what the load allows now. `options`: of
+        the session, as far as they say where speech is."""
         self.passage = passage
         self._ports = ports
         self._window_s = window_s
+        self._looks = looks
+        self._options = options or SessionOptions()
+
+    @property
+    def max_in_flight(self) -> int | None:
+        """While a look is not answered, the next one waits and takes in more."""
+        return None if self._looks is None else 1
+
+    @property
+    def detects_speech(self) -> bool:
+        return self._looks is not None
+
+    @property
+    def adaptive(self) -> bool:
+        return self._looks is None
 
     @property
     def subject(self) -> str:
         return str(self.passage.range)
 
     def first_position(self, pool: PoolName) -> Position:
+        if self._looks is not None:
+            return Position(int(self._looks.step_s * SAMPLE_RATE), int(self._looks.window_s * SAMPLE_RATE))
         window_s = self._window_s or self._ports.quality.of(pool).window_s
         return Position(int(window_s * SAMPLE_RATE), int(self._ports.settings.overlap_s * SAMPLE_RATE))
 
-    def segmenter(self, position: Position, kept_pcm: bytes = b"") -> FixedWindows:
+    def segmenter(self, position: Position, kept_pcm: bytes = b"") -> Segmenter:
         settings = self._ports.settings
+        if self._looks is not None:
+            return Utterances(position, self._utterances(self._looks), kept_pcm)
         policy = WindowPolicy(settings.silence_dbfs, int(settings.min_rest_s * SAMPLE_RATE))
         return FixedWindows(position, policy, kept_pcm)
+
+    def _utterances(self, looks: Looks) -> UtterancePolicy:
+        options = self._options
+        threshold = options.speech_threshold or self._ports.settings.vad_threshold
+        endpoint = EndpointPolicy(threshold, options.endpoint_ms * SAMPLE_RATE // 1000)
+        return UtterancePolicy(options.interim_results, endpoint, int(looks.overlap_s * SAMPLE_RATE))
 
     def interpreter(self) -> RecitationInterpreter:
         return RecitationInterpreter(Follower(self.passage))
@@ -66,4 +113,6 @@ class RecitationPlan:
     async def report(self, core: SessionCore) -> Finished | FinishFailed:
         interpreter = core.interpreter
         assert isinstance(interpreter, RecitationInterpreter)
-        return await report_of(self._ports, core, self.passage, interpreter.finish().feedback)
+        states = interpreter.close()
+        told = await report_of(self._ports, core, self.passage, states.feedback)
+        return dataclasses.replace(told, finding=states)

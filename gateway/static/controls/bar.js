@@ -13,6 +13,7 @@ export class Bar {
   #until = 0;
   #timer = 0;
   #act = 'recite';
+  #name = 'bar.recite';
   #shown = '';
   #loud = -1;
 
@@ -22,9 +23,13 @@ export class Bar {
     onLanguage(() => this.#draw());
   }
 
-  /** @param {'recite' | 'continue' | 'stop' | 'cancel' | 'play' | 'pause'} act what the large button does next */
-  offer(act) {
+  /**
+   * @param {'recite' | 'continue' | 'stop' | 'cancel' | 'play' | 'pause'} act what the large button does next
+   * @param {string} name the sentence on it
+   */
+  offer(act, name = `bar.${act}`) {
     this.#act = act;
+    this.#name = name;
     $('main').dataset.act = act === 'continue' ? 'recite' : act;
     $('main').toggleAttribute('data-live', act === 'stop');
     if (act !== 'stop') this.level(QUIETEST_DB);
@@ -76,7 +81,7 @@ export class Bar {
 
   #draw() {
     say($('status'), this.#status.key, this.#status.values);
-    say($('main-name'), `bar.${this.#act}`);
+    say($('main-name'), this.#name);
   }
 }
 

@@ -136,11 +136,13 @@ export class Chooser {
   }
 }
 
+const ARABIC_DIGITS = '٠١٢٣٤٥٦٧٨٩';
 const range = (count) => Array.from({ length: count }, (_, index) => index + 1);
 const wholeSura = (surah) => ({ surah, ayah: 1, to: sura(surah).verses });
 const holds = (part, surah, ayah) => part.surah === surah && part.ayah <= ayah && ayah <= part.to;
 
-/** For searching: without hamza seats, hyphens and case. */
+/** For searching: without hamza seats, hyphens and case, in one kind of digits. */
 function plain(name) {
-  return name.trim().toLowerCase().replace(/[أإآ]/g, 'ا').replace(/ة/g, 'ه').replace(/ى/g, 'ي').replace(/[-’'\s]/g, '');
+  const digits = name.trim().replace(/[٠-٩]/g, (digit) => String(ARABIC_DIGITS.indexOf(digit)));
+  return digits.toLowerCase().replace(/[أإآ]/g, 'ا').replace(/ة/g, 'ه').replace(/ى/g, 'ي').replace(/[-’'\s]/g, '');
 }

@@ -6,12 +6,12 @@ import { $, element } from './dom.js';
 import { passageName } from './chooser.js';
 import { openSheet } from './sheets.js';
 
-const COUNTED = ['minor_mistake', 'wrong', 'missing', 'not_judged', 'peeked'];
+const COUNTED = ['minor_mistake', 'wrong', 'missing', 'not_judged', 'peeked', 'own'];
 const MOST_WORDS = 60;
 
 /**
  * @typedef {{passage: import('../passage/passage.js').Passage, printed: import('../passage/verses.js').Text,
- *            words: import('../client/judgement.js').Word[], peeked: Set<number>,
+ *            words: import('../client/judgement.js').Word[], peeked: Set<number>, own: Set<number>,
  *            outcome: import('../recitation.js').Outcome}} Recited
  */
 
@@ -26,13 +26,13 @@ export class ResultSheet {
       $('result').close();
       listener.onRetry();
     });
-    onLanguage(() => this.#draw());
+    onLanguage(() => this.draw());
   }
 
   /** @param {Recited} recited */
   show(recited) {
     this.#recited = recited;
-    this.#draw();
+    this.draw();
     $('result-open').hidden = false;
     openSheet('result');
   }
@@ -46,12 +46,13 @@ export class ResultSheet {
     $('result-open').hidden = true;
   }
 
-  #draw() {
+  draw() {
     if (!this.#recited) return;
-    const { passage, words, peeked, outcome } = this.#recited;
+    const { passage, words, peeked, own, outcome } = this.#recited;
     const status = (index) => (peeked.has(index) && words[index].status === 'correct' ? 'peeked' : words[index].status);
     const counts = {};
     words.forEach((_, index) => { counts[status(index)] = (counts[status(index)] ?? 0) + 1; });
+    counts.own = own.size;
     const all = words.length - (counts.pending ?? 0) - (counts.not_judged ?? 0);
     const heard = all - (counts.missing ?? 0);
     const elsewhere = outcome.result?.notices?.some((notice) => notice.code === 'not_this_passage') ?? false;
@@ -89,13 +90,13 @@ export class ResultSheet {
   }
 
   #row(index) {
-    const { words, printed } = this.#recited;
+    const { words, printed, own } = this.#recited;
     const { text: word, ayah } = printed.words[index];
     const { status } = words[index];
     const button = element(
       'button', { type: 'button', 'data-status': status },
       quranic(word),
-      element('span', { class: 'mark' }), element('span', { class: 'what' }, text(`word.${status}`)),
+      element('span', { class: 'mark' }), element('span', { class: 'what' }, text(`word.${status}`) + (own.has(index) ? ` · ${text('word.own')}` : '')),
       element('span', { class: 'where' }, text('mushaf.verse', { number: ayah })),
     );
     button.addEventListener('click', () => this.listener.onWord(index));

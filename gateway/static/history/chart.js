@@ -1,32 +1,48 @@
 // A calm line: the share of right words, recitation after recitation.
 
 const WIDTH = 320;
-const HEIGHT = 96;
-const EDGE = 8;
-const LEFT = 34; // room for the scale
+const HEIGHT = 132;
+const EDGE = 10;
+const BELOW = 24; // room for the days
+const LEFT = 40; // room for the scale
+const FLOORS = [0.9, 0.75, 0.5, 0]; // the scale begins at the highest of these that lies below all points
 const SVG = 'http://www.w3.org/2000/svg';
 
 /**
- * @param {number[]} shares 0 to 1, oldest first
+ * @typedef {{share: number, at: number}} Point  share: 0 to 1; at: milliseconds since 1970
+ * @param {Point[]} points oldest first
  * @param {string} label what it says, in words
- * @param {(share: number) => string} percent
+ * @param {{percent: (share: number) => string, day: (at: number) => string, rightToLeft: boolean}} written
+ *   rightToLeft: time runs as the language is read
  */
-export function chart(shares, label, percent) {
+export function chart(points, label, { percent, day, rightToLeft }) {
   const svg = make('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img', 'aria-label': label, class: 'chart' });
-  for (const share of [0, 0.5, 1]) {
-    svg.append(make('line', { x1: LEFT, x2: WIDTH - EDGE, y1: y(share), y2: y(share), class: 'grid' }));
-    const scale = make('text', { x: LEFT - 6, y: y(share) + 3, 'text-anchor': 'end', direction: 'ltr', class: 'scale' });
-    scale.textContent = percent(share);
-    svg.append(scale);
+  const lowest = Math.min(...points.map(({ share }) => share));
+  const floor = FLOORS.find((share) => share < lowest) ?? 0;
+  const across = (position) => (rightToLeft ? WIDTH - position : position);
+  const y = (share) => HEIGHT - BELOW - ((share - floor) / (1 - floor)) * (HEIGHT - BELOW - EDGE);
+  const x = (index) => across(points.length < 2 ? WIDTH / 2 : LEFT + (index / (points.length - 1)) * (WIDTH - LEFT - EDGE));
+  const write = (text, at, attributes) => {
+    const said = make('text', { ...at, direction: 'ltr', class: 'scale', ...attributes });
+    said.textContent = text;
+    svg.append(said);
+  };
+  for (const share of [floor, (floor + 1) / 2, 1]) {
+    svg.append(make('line', { x1: across(LEFT), x2: across(WIDTH - EDGE), y1: y(share), y2: y(share), class: 'grid' }));
+    write(percent(share), { x: across(LEFT - 8), y: y(share) + 4 }, { 'text-anchor': rightToLeft ? 'start' : 'end' });
   }
-  const points = shares.map((share, index) => [x(index, shares.length), y(share)]);
-  svg.append(make('polyline', { points: points.map((point) => point.join(',')).join(' '), class: 'line' }));
-  for (const [cx, cy] of points) svg.append(make('circle', { cx, cy, r: 3.2, class: 'dot' }));
+  const places = points.map(({ share }, index) => [x(index), y(share)]);
+  const drawn = places.map((place) => place.join(',')).join(' ');
+  svg.append(make('polygon', { points: `${places[0][0]},${y(floor)} ${drawn} ${places.at(-1)[0]},${y(floor)}`, class: 'area' }));
+  svg.append(make('polyline', { points: drawn, class: 'line' }));
+  places.forEach(([cx, cy], index) => svg.append(make('circle', { cx, cy, r: 3.4, class: index === points.length - 1 ? 'dot last' : 'dot' })));
+  const [first, last] = rightToLeft ? ['end', 'start'] : ['start', 'end'];
+  if (points.length > 1) {
+    write(day(points[0].at), { x: x(0), y: HEIGHT - 5 }, { 'text-anchor': first });
+    write(day(points.at(-1).at), { x: x(points.length - 1), y: HEIGHT - 5 }, { 'text-anchor': last });
+  }
   return svg;
 }
-
-const x = (index, count) => (count < 2 ? WIDTH / 2 : LEFT + (index / (count - 1)) * (WIDTH - LEFT - EDGE));
-const y = (share) => HEIGHT - EDGE - share * (HEIGHT - 2 * EDGE);
 
 function make(tag, attributes) {
   const element = document.createElementNS(SVG, tag);

@@ -9,41 +9,62 @@ const LEARNT_AFTER = 2; // times right in a row since the last mistake
 
 /**
  * @typedef {{id?: number, at: number, passage: string, mode: string, seconds: number, right: number, all: number,
- *            counts: Record<string, number>}} Sitting
+ *            counts: Record<string, number>, own?: string[]}} Sitting  own: keys of words that the reciter says were right
  * @typedef {{key: string, surah: number, ayah: number, position: number, text: string, status: string,
- *            missed: number, streak: number, at: number}} MissedWord
+ *            missed: number, streak: number, at: number, own?: boolean}} MissedWord  own: the reciter says that it was right
  */
 
+const keyOf = (surah, { ayah, position }) => `${surah}:${ayah}:${position}`;
+
 /**
- * Keep one recitation.
+ * Keep one recitation. The reciter's own judgement stands beside the program's and changes nothing in it.
  * @param {{passage: import('../passage/passage.js').Passage, mode: string, seconds: number,
  *          printed: import('../passage/verses.js').Text, words: import('../client/judgement.js').Word[],
- *          peeked: Set<number>, at?: number}} recited
+ *          peeked: Set<number>, own?: Set<number>, at?: number}} recited
+ * @returns {Promise<number | null>} its id; null if nothing was recited
  */
-export async function keep({ passage, mode, seconds, printed, words, peeked, at = Date.now() }) {
+export async function keep({ passage, mode, seconds, printed, words, peeked, own = new Set(), at = Date.now() }) {
   const outcome = (index) => (peeked.has(index) ? 'peeked' : words[index].status);
   const counts = {};
   words.forEach((_, index) => { counts[outcome(index)] = (counts[outcome(index)] ?? 0) + 1; });
   const recited = words.filter(({ status }) => status !== 'pending' && status !== 'not_judged').length;
-  if (!recited) return;
-  await inTransaction('readwrite', async (sittings, missed) => {
-    sittings.add({
+  if (!recited) return null;
+  return inTransaction('readwrite', async (sittings, missed) => {
+    const id = await answer(sittings.add({
       at, passage: writePassage(passage), mode, seconds, right: counts.correct ?? 0, all: recited, counts,
-    });
+      own: [...own].map((index) => keyOf(passage.surah, printed.words[index])),
+    }));
     const known = await answer(sittings.getAllKeys());
     for (const id of known.slice(0, Math.max(0, known.length - KEPT_SITTINGS))) sittings.delete(id);
     const stored = new Map((await answer(missed.getAll())).map((word) => [word.key, word]));
-    printed.words.forEach((word, index) => note(missed, stored, passage.surah, word, outcome(index), at));
+    printed.words.forEach((word, index) => {
+      note(missed, stored, { surah: passage.surah, word, status: outcome(index), at, own: own.has(index) });
+    });
+    return id;
   });
 }
 
-function note(store, stored, surah, word, status, at) {
-  const key = `${surah}:${word.ayah}:${word.position}`;
+/** What the reciter says of a word of a kept recitation: it was right, or it was not. */
+export function judgeOwn(id, surah, word, right) {
+  const key = keyOf(surah, word);
+  return inTransaction('readwrite', async (sittings, missed) => {
+    const sitting = await answer(sittings.get(id));
+    if (sitting) {
+      const others = (sitting.own ?? []).filter((kept) => kept !== key);
+      sittings.put({ ...sitting, own: right ? [...others, key] : others });
+    }
+    const before = await answer(missed.get(key));
+    if (before) missed.put({ ...before, own: right });
+  });
+}
+
+function note(store, stored, { surah, word, status, at, own }) {
+  const key = keyOf(surah, word);
   const before = stored.get(key);
   if (isDeviation(status) || status === 'peeked') {
     const missed = (before?.missed ?? 0) + 1;
     const { ayah, position, text } = word;
-    store.put({ key, surah, ayah, position, text, status, missed, streak: 0, at });
+    store.put({ key, surah, ayah, position, text, status, missed, streak: 0, at, own });
   } else if (before && isJudged(status)) {
     const streak = before.streak + 1;
     if (streak >= LEARNT_AFTER) store.delete(key);
@@ -54,10 +75,20 @@ function note(store, stored, surah, word, status, at) {
 /** @returns {Promise<Sitting[]>} oldest first */
 export const sittings = () => inTransaction('readonly', (store) => answer(store.getAll()));
 
-/** Words to look at again, those missed most often first. @returns {Promise<MissedWord[]>} */
+/** Words to look at again, those missed most often first, those right by the reciter's own judgement last. @returns {Promise<MissedWord[]>} */
 export async function missedWords() {
   const words = await inTransaction('readonly', (_, store) => answer(store.getAll()));
-  return words.sort((one, other) => other.missed - one.missed || other.at - one.at);
+  return words.sort((one, other) => Number(one.own ?? false) - Number(other.own ?? false) || other.missed - one.missed || other.at - one.at);
+}
+
+/** The same by verse, the most often missed first. @param {MissedWord[]} words @returns {{surah: number, ayah: number, missed: number}[]} */
+export function missedVerses(words) {
+  const verses = new Map();
+  for (const { surah, ayah, missed } of words) {
+    const verse = verses.get(`${surah}:${ayah}`) ?? { surah, ayah, missed: 0 };
+    verses.set(`${surah}:${ayah}`, { ...verse, missed: verse.missed + missed });
+  }
+  return [...verses.values()].sort((one, other) => other.missed - one.missed || one.surah - other.surah || one.ayah - other.ayah);
 }
 
 /** Everything, to take along. */

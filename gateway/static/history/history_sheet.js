@@ -4,21 +4,25 @@ import { $, element } from '../controls/dom.js';
 import { percent } from '../controls/bar.js';
 import { passageName } from '../controls/chooser.js';
 import { openSheet } from '../controls/sheets.js';
-import { date, quranic, text } from '../language/language.js';
+import { onSecondTouch } from '../controls/sure.js';
+import { date, day, language, quranic, text } from '../language/language.js';
 import { parsePassage } from '../passage/passage.js';
 import { chart } from './chart.js';
-import { erase, everything, missedWords, sittings } from './history.js';
+import { erase, everything, missedVerses, missedWords, sittings } from './history.js';
 
 const CHARTED = 30;
 const LISTED = 20;
 const WORDS_LISTED = 40;
+const VERSES_CHARTED = 6;
 
 /** @param {(passage: import('../passage/passage.js').Passage) => void} onPractise */
 export function prepareHistory(onPractise) {
   $('history-open').addEventListener('click', () => show(onPractise));
   $('history-export').addEventListener('click', save);
-  $('history-erase').addEventListener('click', () => eraseIfSure(onPractise));
-  $('history').addEventListener('close', () => unsure());
+  onSecondTouch($('history-erase'), 'history.erase', async () => {
+    await erase();
+    await show(onPractise);
+  });
 }
 
 async function show(onPractise) {
@@ -40,13 +44,42 @@ function draw({ past, words }, onPractise) {
     $('history-body').replaceChildren(element('p', {}, text('history.empty')));
     return;
   }
-  const shares = past.slice(-CHARTED).map(({ right, all }) => right / all);
-  const label = text('history.chart', { count: shares.length, latest: percent(shares.at(-1)) });
+  const charted = past.slice(-CHARTED);
+  const points = charted.map(({ at, right, all }) => ({ at, share: right / all }));
+  const label = text('history.chart', { count: points.length, latest: percent(points.at(-1).share) });
+  const verses = missedVerses(words).slice(0, VERSES_CHARTED);
   $('history-body').replaceChildren(
-    chart(shares, label, percent), element('p', { class: 'remark' }, label),
+    element('h3', {}, text('history.over_time')), chart(points, label, { percent, day, rightToLeft: language() === 'ar' }),
+    element('p', { class: 'remark' }, label),
     element('h3', {}, text('history.practice')), practice(words, onPractise),
+    ...(verses.length ? [element('h3', {}, text('history.verses')), byVerse(verses, onPractise)] : []),
     element('h3', {}, text('history.sittings')), list(past),
   );
+}
+
+/** How often words of a verse were marked, the most first. */
+function byVerse(verses, onPractise) {
+  const most = verses[0].missed;
+  return element('ul', { class: 'verse-bars' }, ...verses.map(({ surah, ayah, missed }) => {
+    const passage = { surah, ayah, to: ayah };
+    const bar = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
+    bar.setAttribute('viewBox', '0 0 100 8');
+    bar.setAttribute('preserveAspectRatio', 'none');
+    bar.setAttribute('aria-hidden', 'true');
+    const share = document.createElementNS('http://www.w3.org/2000/svg', 'rect');
+    share.setAttribute('width', String((100 * missed) / most));
+    share.setAttribute('height', '8');
+    bar.append(share);
+    const button = element(
+      'button', { type: 'button' }, element('span', { class: 'where' }, passageName(passage)), bar,
+      element('span', { class: 'times' }, text('history.times', { times: missed })),
+    );
+    button.addEventListener('click', () => {
+      $('history').close();
+      onPractise(passage);
+    });
+    return element('li', {}, button);
+  }));
 }
 
 function practice(words, onPractise) {
@@ -56,7 +89,8 @@ function practice(words, onPractise) {
     const button = element(
       'button', { type: 'button', 'data-status': word.status, 'aria-label': text('history.practise', { passage: passageName(passage) }) },
       quranic(word.text), element('span', { class: 'mark' }),
-      element('span', { class: 'what' }, text('history.practice.times', { what: text(`word.${word.status}`), times: word.missed })),
+      element('span', { class: 'what' }, text('history.practice.times', { what: text(`word.${word.status}`), times: word.missed })
+        + (word.own ? ` · ${text('word.own')}` : '')),
       element('span', { class: 'where' }, passageName(passage)),
     );
     button.addEventListener('click', () => {
@@ -83,18 +117,3 @@ async function save() {
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 
-async function eraseIfSure(onPractise) {
-  if (!('sure' in $('history-erase').dataset)) {
-    $('history-erase').dataset.sure = '';
-    $('history-erase').textContent = text('history.erase.sure');
-    return;
-  }
-  unsure();
-  await erase();
-  await show(onPractise);
-}
-
-function unsure() {
-  delete $('history-erase').dataset.sure;
-  $('history-erase').textContent = text('history.erase');
-}

@@ -46,6 +46,11 @@ export function date(at) {
   return new Intl.DateTimeFormat(current.numbers, { dateStyle: 'medium', timeStyle: 'short' }).format(at);
 }
 
+/** The day alone. @param {number} at milliseconds since 1970 */
+export function day(at) {
+  return new Intl.DateTimeFormat(current.numbers, { day: 'numeric', month: 'short' }).format(at);
+}
+
 /** Digits as verse ends carry them in the print. @param {number} value */
 export const arabicDigits = (value) => String(value).replace(/\d/g, (digit) => '٠١٢٣٤٥٦٧٨٩'[Number(digit)]);
 

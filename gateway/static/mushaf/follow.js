@@ -13,11 +13,13 @@ export class Follower {
   /**
    * @param {(index: number) => HTMLElement | undefined} wordAt
    * @param {() => {top: number, bottom: number}} freeArea what bars leave of the window, in pixels
+   * @param {() => {first: number, height: number} | null} lines of the text, in pixels of the window
    * @param {(away: boolean) => void} onAway the reader has scrolled away from the reciter's place, or is back
    */
-  constructor(wordAt, freeArea, onAway) {
+  constructor(wordAt, freeArea, lines, onAway) {
     this.wordAt = wordAt;
     this.freeArea = freeArea;
+    this.lines = lines;
     this.onAway = onAway;
     for (const gesture of ['wheel', 'touchmove']) {
       window.addEventListener(gesture, () => this.#ownMove(), { passive: true });
@@ -50,10 +52,17 @@ export class Follower {
     const free = bottom - top;
     const middle = (place.top + place.bottom) / 2;
     if (!always && middle > top + TOP_SHARE * free && middle < top + BOTTOM_SHARE * free) return;
-    const by = middle - (top + REST_SHARE * free);
+    const by = this.#wholeLines(top, middle - (top + REST_SHARE * free));
     const calm = matchMedia('(prefers-reduced-motion: reduce)').matches;
     this.#ours = performance.now();
     window.scrollBy({ top: by, behavior: calm ? 'instant' : 'smooth' });
+  }
+
+  /** The nearest way that leaves no half line at the upper edge. */
+  #wholeLines(top, by) {
+    const lines = this.lines();
+    if (!lines) return by;
+    return by - remainder(top - lines.first + by, lines.height);
   }
 
   #ownMove() {
@@ -81,3 +90,6 @@ export class Follower {
     this.onAway(away);
   }
 }
+
+/** What is left of `value` beside the nearest multiple of `step`. */
+const remainder = (value, step) => value - step * Math.round(value / step);

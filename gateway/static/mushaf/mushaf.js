@@ -3,9 +3,12 @@
 import { arabicDigits, onLanguage, say, text } from '../language/language.js';
 import { isOpening } from '../passage/passage.js';
 import { sura } from '../passage/suras.js';
+import { inkBelow } from './ink.js';
 
 const VERSE_END = '\u06dd'; // the sign of a verse's end; the digits after it are set inside it
 const NO_BREAK_SPACE = '\u00a0';
+const MARKED = new Set(['minor_mistake', 'wrong', 'missing', 'not_judged']);
+const BELOW_EM = 0.5; // from the border of two lines down to where the marks of the upper one end
 const STOP_MARKS = /( [\u06d6-\u06dc](?: [\u06d6-\u06dc])*)$/;
 
 /** @typedef {import('../client/judgement.js').Word} Shown */
@@ -35,6 +38,16 @@ export class Mushaf {
     return this.#text;
   }
 
+  /** Where the lines of the text stand in the window, marks included; null without a text. */
+  get lines() {
+    const verses = this.root.querySelector('.verses');
+    if (!verses) return null;
+    const { fontSize, lineHeight } = getComputedStyle(verses);
+    const { top, bottom } = verses.getBoundingClientRect();
+    const below = BELOW_EM * parseFloat(fontSize);
+    return { first: top + below, height: parseFloat(lineHeight), last: bottom + below };
+  }
+
   /** @param {number} index @returns {HTMLElement | undefined} */
   element(index) {
     return this.#words[index];
@@ -62,8 +75,12 @@ export class Mushaf {
     this.#name();
   }
 
-  /** Show how words stand. @param {number[]} indexes @param {Shown[]} words @param {Set<number>} peeked */
-  paint(indexes, words, peeked) {
+  /**
+   * Show how words stand.
+   * @param {number[]} indexes @param {Shown[]} words @param {Set<number>} peeked
+   * @param {Set<number>} own words that are right by the reciter's own judgement
+   */
+  paint(indexes, words, peeked, own) {
     for (const index of indexes) {
       const target = this.#words[index];
       if (!target) continue;
@@ -71,6 +88,8 @@ export class Mushaf {
       target.dataset.status = status;
       target.dataset.final = String(final);
       target.toggleAttribute('data-peeked', peeked.has(index));
+      target.toggleAttribute('data-own', own.has(index));
+      if (MARKED.has(status) || peeked.has(index)) this.#makeRoom(index);
       this.#describe(index);
     }
   }
@@ -91,7 +110,9 @@ export class Mushaf {
 
   /** Show a hidden word for good. */
   reveal(index) {
-    this.#words[index]?.setAttribute('data-peeked', '');
+    if (!this.#words[index]) return;
+    this.#words[index].setAttribute('data-peeked', '');
+    this.#makeRoom(index);
     this.#describe(index);
   }
 
@@ -113,6 +134,12 @@ export class Mushaf {
     const { status = 'pending' } = this.#words[index]?.dataset ?? {};
     return this.root.hasAttribute('data-hidden') && status === 'pending'
       && !this.#words[index].hasAttribute('data-peeked');
+  }
+
+  /** For a mark under this word: below its ink. */
+  #makeRoom(index) {
+    const word = this.#words[index];
+    if (!word.style.getPropertyValue('--ink')) word.style.setProperty('--ink', `${inkBelow(word.firstChild.data)}em`);
   }
 
   #verse(verse) {
@@ -165,7 +192,7 @@ export class Mushaf {
     else word.removeAttribute('aria-label');
     const said = word.hasAttribute('data-peeked') && status === 'pending' ? 'peeked' : status;
     if (hidden || said === 'pending' || said === 'correct') word.removeAttribute('aria-describedby');
-    else word.setAttribute('aria-describedby', `state-${said}`);
+    else word.setAttribute('aria-describedby', word.hasAttribute('data-own') ? `state-${said} state-own` : `state-${said}`);
   }
 
   #touched(event) {

@@ -8,7 +8,7 @@ import { plainLetters } from './sounds.js';
 
 /**
  * @typedef {{word: import('../passage/verses.js').Word, surah: number,
- *            state: import('../client/judgement.js').Word, peeked: boolean, hidden: boolean, canRecite: boolean,
+ *            state: import('../client/judgement.js').Word, peeked: boolean, own: boolean | null, hidden: boolean, canRecite: boolean,
  *            play: (() => void) | null, reference: (() => void) | null}} Touched
  */
 
@@ -16,8 +16,17 @@ export class WordSheet {
   /** @type {Touched | null} */
   #shown = null;
 
-  /** @param {{onFrom: (word: any) => void, onPeek: (index: number) => void}} listener */
+  /**
+   * @param {{onFrom: (word: any) => void, onPeek: (index: number) => void,
+   *          onOwn: (index: number, right: boolean) => void}} listener  onOwn: the reciter's own judgement
+   */
   constructor(listener) {
+    $('word-own').addEventListener('click', () => {
+      const own = !this.#shown.own;
+      this.#shown = { ...this.#shown, own };
+      listener.onOwn(this.#shown.word.index, own);
+      this.#drawOwn();
+    });
     $('word-play').addEventListener('click', () => this.#shown?.play?.());
     $('word-reference').addEventListener('click', () => this.#shown?.reference?.());
     $('word-from').addEventListener('click', () => {
@@ -46,11 +55,20 @@ export class WordSheet {
     $('word-state').dataset.status = status;
     say($('word-state-name'), `word.${status}`);
     $('word-why').replaceChildren(has(`word.why.${status}`) ? text(`word.why.${status}`) : '');
+    this.#drawOwn();
     $('word-play').disabled = !play;
     $('word-reference').hidden = !reference;
     $('word-peek').hidden = !hidden;
     $('word-from').hidden = !canRecite;
     this.#drawSounds(state, hidden);
+  }
+
+  /** Null: there is nothing to disagree with. */
+  #drawOwn() {
+    const { own } = this.#shown;
+    $('word-own').hidden = own === null;
+    $('word-own').setAttribute('aria-pressed', String(own === true));
+    $('word-own-why').hidden = !own;
   }
 
   async #drawSounds(state, hidden) {
@@ -62,7 +80,7 @@ export class WordSheet {
     if (!expected) {
       expected = await fetchSounds({ surah: touched.surah, ...touched.word }).catch(() => null);
     }
-    if (touched !== this.#shown) return;
+    if (touched.word !== this.#shown.word) return;
     // What is expected is written as the mushaf writes it; what was heard has no spelling but its sounds.
     const printed = { arabic: touched.word.text, latin: plainLetters(expected)?.latin ?? '' };
     const rows = [['heard', plainLetters(state.heard)], ['expected', printed]];

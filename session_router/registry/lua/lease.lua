@@ -15,7 +15,7 @@ if lease then
     adopt(lease.pool)
     lease = lease_of(session)
   end
-  lease.holder, lease.tenant, lease.parked = holder, tenant, false
+  hold(lease, session, holder, tenant, ttl_ms)
   stored = cjson.encode(lease)
   redis.call('HSET', LEASES, session, stored)
 else
@@ -25,7 +25,9 @@ else
   if not worker then
     return {redis.call('ZCARD', free_key(pool)) == 0 and 'no_worker' or 'full'}
   end
-  stored = bind(session, {pool = pool, requested_pool = requested, holder = holder, tenant = tenant}, worker)
+  lease = {pool = pool, requested_pool = requested}
+  hold(lease, session, holder, tenant, ttl_ms)
+  stored = bind(session, lease, worker)
 end
 redis.call('ZADD', ACTIVE, now_ms() + ttl_ms, session)
 return {'leased', stored}

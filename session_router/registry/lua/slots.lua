@@ -1,7 +1,8 @@
 -- Put before every script of the registry: what a slot and a lease are.
--- KEYS: 1 workers, 2 active sessions, 3 leases, 4 known workers, 5 pools, 6 expiry
+-- KEYS: 1 workers, 2 active sessions, 3 leases, 4 known workers, 5 pools, 6 expiry, 7 former holders
 -- ARGV: 1-4 key templates (worker, its sessions, free slots, orphans) with <id> for the name; 5.. the script's own
 local WORKERS, ACTIVE, LEASES, KNOWN, POOLS, EXPIRY = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local FORMER = KEYS[7]
 
 local function named(template, name)
   return (string.gsub(template, '<id>', function() return name end))
@@ -72,6 +73,15 @@ end
 -- Leases of an earlier version name no tenant.
 local function of_tenant(lease, tenant)
   return lease.tenant == nil or lease.tenant == tenant
+end
+
+-- Make a lease a holder's; whoever had it before is a former holder for as long as a lease lives.
+local function hold(lease, session, holder, tenant, ttl_ms)
+  if lease.holder and lease.holder ~= holder then
+    redis.call('ZADD', FORMER, now_ms() + ttl_ms, session .. ' ' .. lease.holder)
+  end
+  redis.call('ZREM', FORMER, session .. ' ' .. holder)
+  lease.holder, lease.tenant, lease.parked = holder, tenant, false
 end
 
 -- Forget a session and give its slot back (to an orphan first). False if it had no lease.

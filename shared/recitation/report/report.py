@@ -178,12 +178,17 @@ def _confidence(words: Sequence[WordFeedback]) -> float:
     return round(sum(heard) / len(heard), 3) if heard else 0.0
 
 
+def settled_text(status: WordStatus) -> str | None:
+    """What a reciter is told of a word that stands so; None where there is nothing to say."""
+    return _SETTLED_BY[status]
+
+
 def _analysis(word: WordFeedback) -> WordAnalysis:
     return WordAnalysis(
         word=word.word,
         status=word.status,
         confidence=round(word.confidence, 3),
-        feedback=_SETTLED_BY[word.status],
+        feedback=settled_text(word.status),
         start_time=_seconds(word.start_ms),
         end_time=_seconds(word.end_ms),
         index=word.index,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from faster_whisper.feature_extractor import FeatureExtractor
 
-from shared.audio.features import FeatureConfig, Floats, log_mel, log_mel_batch, mel_bank
+from shared.audio.features import FeatureConfig, Floats, log_mel, mel_bank
 
 
 def tone(seconds: float, seed: int = 0) -> Floats:
@@ -49,14 +49,6 @@ def test_digital_silence_is_flat() -> None:
 def test_tiny_windows_do_not_fail(samples: int) -> None:
     config = FeatureConfig()
     assert log_mel(tone(1.0)[:samples], config).shape == (80, config.frames(samples))
-
-
-def test_a_window_does_not_see_its_batch() -> None:
-    quiet, loud = tone(1.0, 1) * np.float32(0.01), tone(1.5, 2)
-    batch = log_mel_batch([quiet, loud])
-    assert batch.shape[0] == 2
-    np.testing.assert_array_equal(batch[1], log_mel(loud))
-    np.testing.assert_array_equal(batch[0], log_mel(np.pad(quiet, (0, loud.size - quiet.size))))
 
 
 def test_config_is_read_from_a_model_directory(tmp_path: Path) -> None:

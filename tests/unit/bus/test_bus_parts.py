@@ -12,11 +12,11 @@ from shared.bus.records import from_fields, to_fields
 from shared.bus.redis_addresses import parse_urls
 from shared.bus.redis_connections import MAX_BLOCK_MS, ConnectionLimits, RedisConnections
 from shared.bus.redis_errors import redis_errors
-from shared.bus.redis_subscriber import Backoff
 from shared.bus.settings import BusSettings
 from shared.bus.sharding import jump_hash, shard_of
 from shared.errors import BusUnavailable, StateLost
 from shared.ids import ConnectionId, Epoch, PoolName, SessionId, new_session_id
+from shared.retry import Backoff
 
 RECORD = SessionRecord(
     session_id=SessionId("s"),

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from cli.ports import free_port
@@ -100,8 +101,20 @@ async def test_a_child_that_ends_before_it_is_ready_is_told_with_its_last_words(
 
 async def test_a_child_that_is_never_ready_is_told_with_its_last_answer() -> None:
     async with stack() as (running, _):
+        child = await running.spawn(server("gateway-1", 503, ready_within_s=1.0))
+        async with httpx.AsyncClient() as http:
+            while not await answers(http, child.service.ready_url):  # noqa: ASYNC110 (another process)
+                await asyncio.sleep(0.05)
         with pytest.raises(NotReady, match="503 answer"):
-            await running.start([server("gateway-1", 503, ready_within_s=1.0)])
+            await child.ready()
+
+
+async def answers(http: httpx.AsyncClient, url: str) -> bool:
+    try:
+        await http.get(url)
+    except httpx.TransportError:
+        return False
+    return True
 
 
 async def test_a_death_later_is_noticed() -> None:

@@ -107,6 +107,37 @@ def test_keda_takes_what_the_router_computes() -> None:
     assert (trigger["metricType"], trigger["metadata"]["threshold"]) == ("AverageValue", "1")
 
 
+@pytest.mark.parametrize(
+    ("pools", "lowest", "highest"),
+    [
+        ({"default": {}}, None, None),
+        ({"default": {"autoscaling": {"type": "keda", "maxReplicas": 100}}}, None, None),
+        ({"default": {"autoscaling": {"type": "keda", "minReplicas": 0}}}, "0", None),
+        ({"default": {"autoscaling": {"minReplicas": 0, "maxReplicas": 300}}}, None, None),
+        (
+            {
+                "default": {"autoscaling": {"type": "keda", "maxReplicas": 300}},
+                "slow": {"autoscaling": {"type": "keda", "minReplicas": 0, "maxReplicas": 200}},
+            },
+            "0",
+            "300",
+        ),
+    ],
+)
+def test_the_signal_reaches_as_far_as_the_pools(
+    pools: dict[str, Any], lowest: str | None, highest: str | None
+) -> None:
+    router = released({"pools": pools}).variables("router")
+    assert router.get("ROUTER_SCALE_MIN_REPLICAS") == lowest
+    assert router.get("ROUTER_SCALE_MAX_REPLICAS") == highest
+
+
+def test_who_says_how_far_the_signal_reaches_is_heeded() -> None:
+    sleeps = {"default": {"autoscaling": {"type": "keda", "minReplicas": 0}}}
+    router = released({"pools": sleeps, "router": {"config": {"ROUTER_SCALE_MIN_REPLICAS": 2}}})
+    assert router.variables("router")["ROUTER_SCALE_MIN_REPLICAS"] == "2"
+
+
 def test_a_metric_that_is_away_never_takes_workers_away() -> None:
     scaled = released(keda(fallbackReplicas=5)).one("ScaledObject", "worker-default")["spec"]
     assert scaled["fallback"] == {

@@ -38,6 +38,13 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         REDIS | {"poolDefaults": {"autoscaling": {"type": "hpa", "minReplicas": 0}}},
         "scale to 0",
     ),
+    "a pool that only segments could wake": (
+        {
+            "redis": {"shards": ["a:1"]},
+            "poolDefaults": {"autoscaling": {"type": "keda", "trigger": "streamLength", "minReplicas": 0}},
+        },
+        "never wakes it",
+    ),
     "streams nobody can name": (
         REDIS | {"poolDefaults": {"autoscaling": {"type": "keda", "trigger": "streamLength"}}},
         "streamAddresses",

@@ -215,6 +215,19 @@ def test_building_takes_the_pinned_bases(tmp_path: Path, monkeypatch: pytest.Mon
         assert next(word for word in command if word.startswith("registry/rattil/")).endswith(":2.0")
 
 
+def test_pinning_says_what_it_needs_and_leaves_no_half_of_a_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(images, "LOCK", tmp_path / "bases.lock")
+    (tmp_path / "docker").write_text("#!/bin/sh\necho not a digest\n", encoding="utf-8")
+    (tmp_path / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert images.main(["pin"]) == 1
+    assert "not a digest" in (said := capsys.readouterr().err)
+    assert "buildx" in said
+    assert not images.LOCK.exists()
+
+
 def test_without_pinned_bases_nothing_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(images, "LOCK", tmp_path / "bases.lock")
     assert images.main(["build"]) == 1

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 
 import pytest
 
 from cli.metrics_table import PAGE, families, metrics_page, registries
 from shared.service.metrics import exposition
+from tests.integration.edge import edge
 from tests.programs import needs
 
 
 def test_the_page_is_what_the_classes_say() -> None:
     assert PAGE.read_text(encoding="utf-8") == metrics_page(), "run `make settings`"
+
+
+async def test_everything_that_a_gateway_exports_is_on_the_page() -> None:
+    """Also what routes and dialects count: nobody would be told what it says."""
+    async with edge() as running:
+        text = (await running.http.get("/metrics")).text
+    exported = set(re.findall(r"^# TYPE (rattil_\w+) ", text, re.MULTILINE))
+    made = {name for name in exported if not name.endswith("_created")}
+    assert made
+    assert made <= {family.name for family in families(registries()["Gateway"])}
 
 
 @pytest.mark.parametrize("service", registries())

@@ -26,6 +26,7 @@ from gateway.dependencies import GatewayPorts
 from gateway.dialects.deepgram import dialect as deepgram
 from gateway.dialects.openai.realtime import socket as openai_realtime
 from gateway.dialects.recite import dialect as recite
+from gateway.dialects.stream import dialect as stream
 from gateway.dialects.transcriptions import dialect as transcriptions
 from gateway.dialects.whisperlive import dialect as whisperlive
 from gateway.http import health, metrics
@@ -35,7 +36,6 @@ from gateway.session.endpointer import FRAME
 from gateway.settings import GatewaySettings
 from gateway.transport.entry_check import EntryCheck
 from gateway.usage.meter import UsageMeter
-from gateway.usage.store import MemoryUsage
 from gateway.vad.detector import TakeProbabilities
 from shared.bus.ports import Claim, ResultFeed, SessionStore, WorkQueue
 from shared.clock import SystemClock
@@ -49,6 +49,7 @@ from shared.service.tracing import Tracing, Untraced
 from shared.transcription.recording import Stretch
 from tests.memory.bus import MemoryResultFeed, MemorySessionStore
 from tests.memory.bus_state import MemoryBus
+from tests.memory.usage import MemoryUsage
 from tests.memory.work_queue import MemoryWorkQueue
 from tests.unit.gateway import speech
 
@@ -348,9 +349,10 @@ class Gateway:
             quality=Quality(settings, catalogue_of(settings), gateway_metrics),
             metrics=gateway_metrics,
             connections=ConnectionRegistry(
-                settings.max_connections,
+                settings.ws_max_connections,
                 per_address=settings.max_sessions_per_address,
                 per_tenant=settings.max_sessions_per_tenant,
+                per_protocol=settings.connections_by_protocol,
             ),
             workers_ready=admission.workers_ready,
             decoder=open_decoder(settings, gateway_metrics),
@@ -364,6 +366,7 @@ class Gateway:
         app = Starlette(
             routes=[
                 *recite.routes(self.ports),
+                *stream.routes(self.ports),
                 *transcriptions.routes(self.ports),
                 *deepgram.routes(self.ports),
                 *whisperlive.routes(self.ports),
@@ -394,6 +397,13 @@ class Gateway:
         """A client of `/v1/realtime`."""
         asked: dict[str, object] = {"intent": "transcription"} | query
         client = Client(self.app, f"{openai_realtime.PATH}?{urlencode(asked)}", headers)
+        self.clients.append(client)
+        return client
+
+    def stream(self, headers: Sequence[tuple[str, str]] = (), **query: object) -> Client:
+        """A client of `/ws/stream`, by default for al-Fatiha."""
+        asked: dict[str, object] = {"surah": 1, "ayah": 1, "to": 7} | query
+        client = Client(self.app, f"{stream.PATH}?{urlencode(asked)}", headers)
         self.clients.append(client)
         return client
 

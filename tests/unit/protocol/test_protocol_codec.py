@@ -60,9 +60,8 @@ def test_segment_and_result_survive_the_trip() -> None:
 
 
 def test_a_delivery_is_a_result_with_its_offset_or_a_takeover() -> None:
-    assert codec.decode_delivery(codec.frame_result(17, codec.encode_result(RESULT))) == LoggedResult(
-        17, RESULT
-    )
+    published = b"17:" + codec.encode_result(RESULT)  # as the commit script does it
+    assert codec.decode_delivery(published) == LoggedResult(17, RESULT)
     takeover = Takeover(session_id=SEGMENT.session_id, by=ConnectionId("c-2"))
     assert codec.decode_delivery(codec.encode_takeover(takeover)) == takeover
 

@@ -142,37 +142,44 @@ class SessionConfig(msgspec.Struct, frozen=True):
 
     def shown(self, session_id: str, *, beta: bool) -> dict[str, Any]:
         """As `session` of an event."""
-        transcription = {"model": self.model, "language": self.language or None, "prompt": self.prompt}
-        turns = None if self.turns is None else self._shown_turns(self.turns)
         if beta:
             formats = {made: name for name, made in BETA_FORMATS.items()}
             return {
                 "id": session_id,
                 "object": "realtime.transcription_session",
                 "input_audio_format": formats.get((self.encoding, self.rate), "pcm16"),
-                "input_audio_transcription": transcription,
-                "turn_detection": turns,
+                "input_audio_transcription": self._shown_transcription(),
+                "turn_detection": self._shown_turns(),
                 "input_audio_noise_reduction": None,
             }
+        return {"id": session_id, "object": "realtime.transcription_session", **self.fields}
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """As `session` of an update that asks for all of it."""
         names = {encoding: name for name, (encoding, _) in GA_FORMATS.items()}
         shape: dict[str, Any] = {"type": names[self.encoding]}
         if self.encoding == "pcm_s16le":
             shape["rate"] = self.rate
         return {
-            "id": session_id,
             "type": "transcription",
-            "object": "realtime.transcription_session",
             "audio": {
                 "input": {
                     "format": shape,
-                    "transcription": transcription | {"keywords": list(self.keywords)},
+                    "transcription": self._shown_transcription() | {"keywords": list(self.keywords)},
                     "noise_reduction": None,
-                    "turn_detection": turns,
+                    "turn_detection": self._shown_turns(),
                 }
             },
         }
 
-    def _shown_turns(self, turns: TurnDetection) -> dict[str, Any]:
+    def _shown_transcription(self) -> dict[str, Any]:
+        return {"model": self.model, "language": self.language or None, "prompt": self.prompt}
+
+    def _shown_turns(self) -> dict[str, Any] | None:
+        turns = self.turns
+        if turns is None:
+            return None
         if turns.type == "semantic_vad":
             return {"type": "semantic_vad", "eagerness": turns.eagerness or "auto"}
         return {

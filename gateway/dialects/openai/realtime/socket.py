@@ -44,12 +44,14 @@ CLOSES: Mapping[EndReason, Close] = {
     EndReason.DRAINING: Close(1012, "this gateway is going away; connect again"),
     EndReason.SLOW_CONSUMER: Close(1011, "messages were not read in time; connect again"),
     EndReason.IDLE: Close(1000, "no audio for too long; connect again"),
+    EndReason.UNRESPONSIVE: Close(1011, "no answer to pings; connect again"),
     EndReason.STATE_LOST: _SERVER,
     EndReason.BUS_AWAY: _SERVER,
     EndReason.NO_CAPACITY: Close(1013, "no capacity: try again later"),
     EndReason.INTERNAL: _SERVER,
     EndReason.SUPERSEDED: Close(1008, "another connection took this session"),
     EndReason.UNAUTHORISED: Close(1008, "unauthorised"),
+    EndReason.LAGGING: Close(1013, "results are too far behind; connect again"),
     EndReason.TOO_LONG: Close(1000, "the session is as long as it may be; connect again"),
 }
 

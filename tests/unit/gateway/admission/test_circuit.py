@@ -105,6 +105,18 @@ def test_two_gateways_do_not_try_at_the_same_moment() -> None:
     assert len(pauses) > 10
 
 
+def test_it_is_half_open_from_when_the_next_call_is_the_trial() -> None:
+    service = Service()
+    service.open()
+    left_s = service.refused_for_s()
+    service.clock.advance(left_s - 0.01)
+    assert service.state() is CircuitState.OPEN
+    service.clock.advance(0.02)
+    assert service.state() is CircuitState.HALF_OPEN
+    service.fail()
+    assert service.state() is CircuitState.OPEN
+
+
 def test_only_one_call_is_the_trial() -> None:
     service = Service()
     service.open()
@@ -131,7 +143,7 @@ async def test_a_trial_that_tells_nothing_leaves_the_next_call_to_try() -> None:
     assert service.state() is CircuitState.HALF_OPEN
     client.cancel()
     await asyncio.gather(client, return_exceptions=True)
-    assert service.state() is CircuitState.OPEN
+    assert service.state() is CircuitState.HALF_OPEN
     service.ask()
     assert service.state() is CircuitState.CLOSED
 

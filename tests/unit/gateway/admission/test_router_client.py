@@ -76,7 +76,7 @@ async def test_admit_renew_release(admission: HttpAdmission, routers: Routers) -
     assert (await admission.renew([_held(TWO)])).restored == (TWO,)
     await admission.release(ONE, HOLDER)
     await admission.release(ONE, HOLDER)
-    assert (await admission.renew([_held(ONE)])).restored == (ONE,)
+    assert (await admission.renew([_held(ONE)])).taken == (ONE,)
     assert (await admission.renew([])) == RenewReply()
     assert set(routers.asked) == {"a"}
 

@@ -269,7 +269,7 @@ async def test_a_slot_is_kept_for_a_reciter_who_may_come_back_and_freed_after_th
 
 async def test_a_full_gateway_sends_clients_elsewhere() -> None:
     async with world() as w:
-        gateway = w.gateway(max_connections=1)
+        gateway = w.gateway(ws_max_connections=1)
         first = gateway.connect()
         await first.until("ready")
         second = gateway.connect()

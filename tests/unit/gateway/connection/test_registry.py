@@ -117,3 +117,15 @@ async def test_the_last_to_leave_is_not_waited_for_longer_than_it_takes() -> Non
         await asyncio.sleep(0)
         async with asyncio.timeout(60):
             await connections.drain(3600)
+
+
+def test_a_protocol_may_have_fewer_connections_than_all_together() -> None:
+    connections = ConnectionRegistry(10, per_protocol={"few": 1})
+    first, second = SessionId("first"), SessionId("second")
+    with connections.place(first, protocol="few"):
+        with pytest.raises(NoCapacity, match="its 1 connections"), connections.place(second, protocol="few"):
+            pass
+        with connections.place(second, protocol="many"), connections.place(first, protocol="few"):
+            assert connections.count == 3
+    with connections.place(second, protocol="few"):
+        assert connections.count == 1

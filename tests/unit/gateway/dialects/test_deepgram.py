@@ -290,7 +290,7 @@ async def test_a_drain_says_connect_again() -> None:
 
 async def test_a_full_gateway_says_so() -> None:
     async with world() as w:
-        gateway = w.gateway(max_connections=1)
+        gateway = w.gateway(ws_max_connections=1)
         holding = gateway.listen()
         await holding.send('{"type":"KeepAlive"}')
         await eventually(lambda: gateway.ports.connections.count == 1)

@@ -281,3 +281,53 @@ async def test_a_drain_says_come_back() -> None:
         assert (await client.rest()).code == 4001
         await draining
         await eventually(lambda: gateway.ports.connections.count == 0)
+
+
+async def test_results_that_are_late_are_told_and_nothing_is_lost() -> None:
+    async with world() as w:
+        client = w.gateway(lag_warn_s=1.5).transcribe(language="ar")
+        w.worker.working.clear()
+        await client.stream(PCM[: 2 * 16_000 * 4])
+        assert (await client.until("warning"))["code"] == "lagging"
+        w.worker.working.set()
+        await client.stream(PCM[2 * 16_000 * 4 :])
+        await client.send('{"type":"end"}')
+        assert (await client.rest()).code == 1000
+    assert client.events[-1]["transcript"] == " ".join(SPOKEN)
+    assert [event["code"] for event in client.of("warning")].count("lagging") == 1
+
+
+async def test_who_asks_to_be_rejected_is_sent_away_and_may_come_back() -> None:
+    async with world() as w:
+        gateway = w.gateway(lag_warn_s=0.5, lag_longest_s=1.0, lag_for_s=0.0)
+        client = gateway.transcribe(language="ar", overflow="reject")
+        begun = await client.until("session.begin")
+        w.worker.working.clear()
+        await client.stream(PCM)
+        closed = await client.rest()
+        assert (closed.code, client.events[-1]["code"]) == (4010, "lagging")
+        w.worker.working.set()
+        offset = client.of("ack")[-1]["offset"]
+        again = gateway.transcribe(
+            language="ar", overflow="queue", session_id=begun["session_id"], last_seq=-1, offset=offset
+        )
+        await transcribe(again, PCM[2 * offset :])
+    assert again.events[-1]["transcript"] == " ".join(SPOKEN)
+
+
+@pytest.mark.parametrize(("overflow", "lowered"), [("degrade", True), ("queue", False), ("reject", False)])
+async def test_quality_is_lowered_only_for_who_lets_it(overflow: str, lowered: bool) -> None:
+    async with world() as w:
+        gateway = w.gateway(adaptive=True)
+        gateway.ports.quality.note_load(gateway.ports.models.default, 0.96)
+        client = gateway.transcribe(overflow=overflow)
+        await client.send("ping")
+        await client.until("pong")
+    assert ("quality_lowered" in [event["code"] for event in client.of("warning")]) is lowered
+
+
+async def test_an_overflow_that_does_not_exist_is_refused() -> None:
+    async with world() as w:
+        client = w.gateway().transcribe(overflow="shed")
+        assert (await client.rest()).code == 1008
+    assert client.events[-1]["message"] == "overflow must be degrade, queue, reject, not 'shed'"

@@ -111,7 +111,7 @@ async def test_without_voice_detection_the_end_gives_everything() -> None:
 
 async def test_a_full_gateway_says_wait_and_for_how_many_minutes() -> None:
     async with world() as w:
-        gateway = w.gateway(max_connections=1)
+        gateway = w.gateway(ws_max_connections=1)
         holding = await opened(gateway)
         await holding.receive()
         events, code = await rest(await opened(gateway, uid="u2"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -170,3 +172,90 @@ def test_a_resumed_session_goes_on_where_the_last_window_ended(cut_after: int, c
     segmenter.end()
     rest = cut_all(segmenter)
     assert b"".join(window.fresh for window in [*windows, *rest]) == pcm
+
+
+SHARING = UtterancePolicy(endpoint=EndpointPolicy(silence=SAMPLE_RATE // 2), shared=SAMPLE_RATE // 2)
+
+
+def sharing() -> Utterances:
+    return Utterances(Position(STEP, 5 * SAMPLE_RATE), SHARING)
+
+
+def fed(segmenter: Utterances, pcm: bytes, probabilities: list[float]) -> list[Window]:
+    """In pieces of 0.1 s, each judged at once."""
+    windows, judged = [], 0
+    for start in range(0, len(pcm) // 2, 1600):
+        segmenter.feed(pcm[2 * start : 2 * (start + 1600)])
+        ready = (start + 1600) // FRAME
+        segmenter.note_speech(probabilities[judged:ready])
+        judged = ready
+        windows += cut_all(segmenter)
+    return windows
+
+
+def test_windows_that_share_audio_follow_each_other_without_a_hole_while_speech_goes_on() -> None:
+    segmenter = sharing()
+    windows = fed(segmenter, noise(14), speech_at((1.0, 14.0), seconds=14))
+    segmenter.end()
+    looks = [window for window in (*windows, *cut_all(segmenter)) if window.seq is not None]
+    ends = [window.start_sample + len(window.pcm) // 2 for window in looks]
+    assert all(later - earlier <= STEP for earlier, later in itertools.pairwise(ends))
+    finals = [window for window in looks if window.final]
+    assert [len(window.pcm) // 2 for window in finals[:-1]] == [5 * SAMPLE_RATE] * (len(finals) - 1)
+    for earlier, later in itertools.pairwise(finals):
+        assert later.start_sample == earlier.start_sample + 5 * SAMPLE_RATE - SHARING.shared
+    stored = b"".join(window.fresh for window in windows)
+    assert len(stored) // 2 == windows[-1].after.cut
+
+
+def test_a_flush_within_speech_shares_audio_too_and_a_second_one_finds_nothing_new() -> None:
+    segmenter = sharing()
+    fed(segmenter, noise(4), speech_at((0.5, 4.0), seconds=4))
+    segmenter.flush()
+    (last,) = cut_all(segmenter)
+    assert last.final
+    assert last.after.speaking
+    assert last.after.next_start == last.after.cut - SHARING.shared
+    segmenter.flush()
+    assert cut_all(segmenter) == []
+    assert not segmenter.flush_requested
+
+
+def test_nothing_is_shared_across_a_pause() -> None:
+    probabilities = speech_at((0.5, 2.0), (4.0, 6.0), seconds=8)
+    looks = [window for window in fed(sharing(), noise(8), probabilities) if window.seq is not None]
+    first = next(window for window in looks if window.final)
+    second = next(window for window in looks if window.seq == (first.seq or 0) + 1)
+    assert second.start_sample > first.start_sample + len(first.pcm) // 2 + SAMPLE_RATE
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.sampled_from([0.0, 1.0]), min_size=8, max_size=40),
+    st.integers(400, 40_000),
+    st.lists(st.integers(0, 20), max_size=4),
+)
+def test_every_sample_is_stored_once_where_windows_share(
+    blocks: list[float], chunk: int, flushes: list[int]
+) -> None:
+    seconds = len(blocks) / 2
+    pcm = noise(seconds)
+    probabilities = [
+        blocks[min(i * FRAME * 2 // SAMPLE_RATE, len(blocks) - 1)] for i in range(len(pcm) // 2 // FRAME)
+    ]
+    segmenter, windows, judged = sharing(), [], 0
+    for number, start in enumerate(range(0, len(pcm) // 2, chunk)):
+        segmenter.feed(pcm[2 * start : 2 * (start + chunk)])
+        ready = min(start + chunk, len(pcm) // 2) // FRAME
+        segmenter.note_speech(probabilities[judged:ready])
+        judged = max(judged, ready)
+        if number in flushes:
+            segmenter.flush()
+        windows += cut_all(segmenter)
+    segmenter.end()
+    windows += cut_all(segmenter)
+    assert b"".join(window.fresh for window in windows) == pcm
+    assert windows[-1].after.ended
+    assert [window.seq for window in windows if window.seq is not None] == list(
+        range(windows[-1].after.next_seq)
+    )

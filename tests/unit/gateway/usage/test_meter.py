@@ -11,10 +11,11 @@ from prometheus_client import CollectorRegistry
 from gateway.metrics import GatewayMetrics
 from gateway.usage import meter
 from gateway.usage.meter import OTHERS, UsageMeter
-from gateway.usage.store import MemoryUsage, UsageBatch, Used
+from gateway.usage.store import UsageBatch, Used
 from shared.clock import SystemClock
 from shared.errors import BusUnavailable
 from shared.service.metrics import exposition
+from tests.memory.usage import MemoryUsage
 
 
 class Flaky(MemoryUsage):

@@ -314,6 +314,28 @@ async def test_a_pool_without_any_worker_has_a_code_of_its_own(new_bench: NewBen
     assert _code(await bench.admit("session-1")) == "no_worker"
 
 
+@pytest.mark.parametrize(
+    "policy",
+    [
+        {"overflow": "reject"},
+        {"overflow": "queue", "queue_timeout_s": 0.1},
+        {"overflow": "degrade", "degrade_pools": "default:tiny"},
+    ],
+    ids=lambda policy: policy["overflow"],
+)
+async def test_whoever_finds_a_pool_asleep_wakes_it(new_bench: NewBench, policy: dict[str, Any]) -> None:
+    bench = new_bench(scale_min_replicas=0, scale_refused_s=60, **policy)
+    bench.worker("w1", 2, status="draining")
+    bench.worker("w2", 2, pool="tiny")
+    assert (await bench.pool())["desired_replicas"] == 0
+    refused = await bench.admit("session-1")
+    assert refused.status_code == (200 if policy["overflow"] == "degrade" else 503)
+    assert (await bench.pool())["desired_replicas"] == 1
+    bench.clock.advance(60)
+    bench.worker("w1", 2, status="draining")
+    assert (await bench.pool())["desired_replicas"] == 0
+
+
 async def test_a_full_waiting_room_is_429(new_bench: NewBench) -> None:
     bench = new_bench(overflow="queue", queue_timeout_s=60, max_waiting=0)
     refused = await bench.admit("session-1")

@@ -50,6 +50,13 @@ def test_scale_to_zero_only_when_allowed_and_idle() -> None:
     assert desired_replicas(rules, _pool(0, 1), Backlog()) == 1
 
 
+def test_who_found_no_worker_wakes_a_pool_and_asks_for_no_more() -> None:
+    rules = ScalingRules(min_replicas=0)
+    assert desired_replicas(rules, _pool(0, 0), Backlog(), unserved=True) == 1
+    assert desired_replicas(rules, _pool(1, 0), Backlog(), unserved=True) == 1
+    assert desired_replicas(rules, _pool(3, 15), Backlog(), unserved=True) == 3
+
+
 @given(
     workers=st.integers(0, 40),
     active=st.integers(0, 1000),

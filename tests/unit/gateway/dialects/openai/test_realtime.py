@@ -475,7 +475,7 @@ async def test_a_drain_says_connect_again_and_loses_nothing_that_was_committed()
 
 async def test_a_service_without_room_says_so() -> None:
     async with world() as w:
-        gateway = w.gateway(max_connections=1)
+        gateway = w.gateway(ws_max_connections=1)
         first, second = gateway.realtime(), gateway.realtime()
         await say(first, update(), FIRST)
         await eventually(lambda: gateway.ports.connections.count == 1)

@@ -1,0 +1,111 @@
+"""What is chosen on the page: passage, colours, size of the text, language; how it is installed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.e2e.browser import Tab, chromium, tab
+from tests.e2e.scripted_service import scripted
+from tests.e2e.sizes import at_every_size
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine"),
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.usefixtures("browsers"),
+]
+
+CHOSEN = "new URL(location).searchParams.get('verses')"
+
+
+async def opened(page: Tab, passage: str) -> None:
+    await page.page.click("#open")
+    await page.until(f"{CHOSEN} === '{passage}'")
+    await page.page.wait_for_selector(".word")
+
+
+@at_every_size
+async def test_a_passage_is_chosen_by_sura_verses_juz_or_page(size: tuple[int, int]) -> None:
+    async with scripted() as service, tab(f"{service.url}?verses=112", size=size) as page:
+        await page.page.click("#choose")
+        await page.page.fill("#search", "naba")
+        await page.page.click("#choices button")
+        await page.page.fill("#from", "31")
+        await page.page.fill("#to", "99")  # there are 40
+        await opened(page, "78:31-40")
+        await page.page.click("#choose")
+        await page.page.click("#whole")
+        await opened(page, "78:1-40")
+        await page.page.click("#choose")
+        await page.page.check("input[value=juz]")
+        of_juz = await page.page.input_value("#division-number")
+        await page.page.fill("#division-number", "1")
+        parts = await page.page.locator("#choices button .about").all_inner_texts()
+        await page.page.locator("#choices button").nth(0).click()
+        await opened(page, "1:1-7")
+        await page.page.click("#choose")
+        await page.page.check("input[value=page]")
+        await page.page.fill("#division-number", "604")
+        on_page = await page.page.locator("#choices button .place").all_inner_texts()
+        await page.page.locator("#choices button").nth(2).click()
+        await opened(page, "114:1-6")
+        name = await page.page.inner_text("#passage-name")
+    assert of_juz == "30"
+    assert parts == ["verses 1 to 7", "verses 1 to 141"]
+    assert on_page == ["112", "113", "114"]
+    assert name == "an-Nas 1–6"
+
+
+@at_every_size
+async def test_a_sura_is_found_by_its_number_in_either_kind_of_digits(size: tuple[int, int]) -> None:
+    async with (
+        scripted() as service,
+        tab(f"{service.url}?verses=112", size=size, locale="ar") as page,
+    ):
+        await page.page.click("#choose")
+        found = []
+        for wanted in ("36", "\u0663\u0666", "\u064a\u0633"):
+            await page.page.fill("#search", wanted)
+            found.append(await page.page.locator("#choices button .place").first.inner_text())
+    assert found == ["\u0663\u0666"] * 3
+
+
+@at_every_size
+async def test_colours_and_size_are_chosen_and_kept(size: tuple[int, int]) -> None:
+    paper = "getComputedStyle(document.getElementById('mushaf')).backgroundColor"
+    height = "parseFloat(getComputedStyle(document.querySelector('.verses')).fontSize)"
+    async with (
+        scripted() as service,
+        tab(f"{service.url}?verses=112", size=size, color_scheme="dark") as page,
+    ):
+        seen = {"system": await page.page.evaluate(paper)}
+        medium = await page.page.evaluate(height)
+        await page.page.click("#more-open")
+        for theme in ("light", "dark", "sepia"):
+            await page.page.check(f"input[name=theme][value={theme}]")
+            seen[theme] = await page.page.evaluate(paper)
+        await page.page.check("input[name=size][value=large]")
+        await page.page.reload()
+        await page.page.wait_for_selector(".word")
+        kept = await page.page.evaluate(paper)
+        large = await page.page.evaluate(height)
+    assert seen["system"] == seen["dark"]  # as the device has it
+    assert len({seen["light"], seen["dark"], seen["sepia"]}) == 3
+    assert kept == seen["sepia"]
+    assert large > medium
+
+
+async def test_the_page_can_be_installed() -> None:
+    async with scripted() as service, tab(f"{service.url}?verses=112") as page:
+        address = await page.page.evaluate("document.querySelector('link[rel=manifest]').href")
+        manifest = json.loads(await (await page.page.request.get(address)).text())
+        sizes = {}
+        for icon in manifest["icons"]:
+            answer = await page.page.request.get(address.replace("manifest.webmanifest", icon["src"]))
+            sizes[icon["sizes"]] = (answer.status, (answer.headers["content-type"], icon["type"]))
+    assert manifest["display"] == "standalone"
+    assert manifest["start_url"]
+    assert {"192x192", "512x512"} <= sizes.keys()
+    assert all(status == 200 and types[0].startswith(types[1]) for status, types in sizes.values())
