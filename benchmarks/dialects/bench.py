@@ -30,7 +30,13 @@ CONNECT_WITHIN_S = 2.0
 REST_S = 2.0
 MOST_SILENCE_S = 6.0
 """Longer without news is not held, however quick the news is: no pause of the speech is so long."""
-DIALECT_ENV = {"WS_PARTIAL_RESULT_INTERVAL": "0.1", "STREAM_ENABLED": "true", "STREAM_LANGUAGE": "ar"}
+DIALECT_ENV = {
+    "WS_PARTIAL_RESULT_INTERVAL": "0.1",
+    "STREAM_ENABLED": "true",
+    "STREAM_LANGUAGE": "ar",
+    # Further ports count against the open files that a process may have: no more than `MOST` need.
+    "WS_MAX_CONNECTIONS": "2000",
+}
 
 
 class DialectLevel(msgspec.Struct, frozen=True):
