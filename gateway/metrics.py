@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from shared.service.metrics import WORD_BUCKETS_S, latency_histogram
+
+
+class _UsageCounters(NamedTuple):
+    """Of one tenant and pool: counted with every window, so looked up once."""
+
+    audio: Counter
+    sessions: Counter
+    words: Counter
 
 
 class GatewayMetrics:
@@ -173,6 +183,7 @@ class GatewayMetrics:
         self.inference = self.latency.labels("inference")
         self.total = self.latency.labels("total")
         self.results = self.outcomes.labels("result", "")
+        self._usage: dict[tuple[str, str], _UsageCounters] = {}
         self._start_at_zero()
 
     def _start_at_zero(self) -> None:
@@ -192,9 +203,19 @@ class GatewayMetrics:
 
     def count_usage(self, tenant: str, pool: str, audio_s: float, sessions: int, words: int) -> None:
         """What a tenant has used; its bill is made from `gateway.usage`, not from these."""
-        self.usage_audio.labels(tenant, pool).inc(audio_s)
-        self.usage_sessions.labels(tenant, pool).inc(sessions)
-        self.usage_words.labels(tenant, pool).inc(words)
+        counters = self._usage.get((tenant, pool))
+        if counters is None:
+            counters = self._usage[tenant, pool] = _UsageCounters(
+                self.usage_audio.labels(tenant, pool),
+                self.usage_sessions.labels(tenant, pool),
+                self.usage_words.labels(tenant, pool),
+            )
+        if audio_s:
+            counters.audio.inc(audio_s)
+        if sessions:
+            counters.sessions.inc(sessions)
+        if words:
+            counters.words.inc(words)
 
     def count_refused_entry(self, code: str) -> None:
         """One request or socket that was not let in, or was closed for its manner."""

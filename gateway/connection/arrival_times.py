@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 
 from shared.audio.formats import SAMPLE_RATE
 
 _GRAIN = SAMPLE_RATE // 20
-"""One time is kept for each 50 ms of audio; between two of them it passes as audio does."""
+"""Times are known for each 50 ms of audio; between two of them it passes as audio does."""
 _KEPT = 30 * SAMPLE_RATE // _GRAIN
-"""So many of them, the last 30 s: no window is longer. 4.8 kB for each connection."""
+"""So many of them, the last 30 s: no window is longer."""
+_SPARE = 8 * SAMPLE_RATE
+"""Frames are forgotten together, once those of so many samples are of no more use. With those that are, it
+is 24 bytes for each frame of 38 s, at most 18 kB."""
 
 
 class ArrivalTimes:
@@ -21,15 +25,19 @@ class ArrivalTimes:
         self._first = first_sample
         self._received = first_sample
         self._last_s = now_s
-        self._times_s = array("d", bytes(8 * _KEPT))
+        # Of each frame that completed a grain: where it ended, when it came, and when the one before it did.
+        self._ends = array("q")
+        self._came_s = array("d")
+        self._before_s = array("d")
 
     def note(self, received: int, now_s: float) -> None:
         """A frame came: `received` samples of the session are here now."""
-        times_s, earliest_s = self._times_s, self._last_s
-        newest = received // _GRAIN
-        for block in range(max(self._received // _GRAIN, newest - _KEPT) + 1, newest + 1):
-            said_s = now_s - (received - block * _GRAIN) / SAMPLE_RATE
-            times_s[block % _KEPT] = said_s if said_s > earliest_s else earliest_s
+        if received // _GRAIN > self._received // _GRAIN:
+            self._ends.append(received)
+            self._came_s.append(now_s)
+            self._before_s.append(self._last_s)
+            if received - self._ends[0] > _KEPT * _GRAIN + _SPARE:
+                self._forget(received - _KEPT * _GRAIN)
         self._received = received
         self._last_s = now_s
 
@@ -41,6 +49,14 @@ class ArrivalTimes:
             return None
         if block > newest:
             return self._last_s if sample <= self._received else None
-        if block * _GRAIN <= self._first:
+        grain = block * _GRAIN
+        if grain <= self._first:
             return None
-        return self._times_s[block % _KEPT] - (block * _GRAIN - sample) / SAMPLE_RATE
+        frame = bisect_left(self._ends, grain)
+        said_s = self._came_s[frame] - (self._ends[frame] - grain) / SAMPLE_RATE
+        return max(said_s, self._before_s[frame]) - (grain - sample) / SAMPLE_RATE
+
+    def _forget(self, before: int) -> None:
+        """Drop the frames that ended before this sample."""
+        old = bisect_left(self._ends, before)
+        del self._ends[:old], self._came_s[:old], self._before_s[:old]

@@ -44,6 +44,7 @@ seconds; the registry waits a little longer."""
 _LINGER_S = 15.0
 """Longest life of a socket after its close frame, seconds: more than uvicorn's own 10 s for the answer."""
 
+_OUTCOMES = (Heard, SegmentFailed)
 _EXPECTED = (EndConnection, PeerGone, SlowConsumer, RattilError)
 
 _log = get_logger(__name__)
@@ -108,6 +109,8 @@ class Connection:
         self._look_again_s = min(check_s, CHECK_S) if self._lag else check_s
         self._wake = asyncio.Event()
         self._stir = asyncio.Event()
+        self._check: asyncio.TimerHandle | None = None
+        """Wakes the worker when a segment may be overdue."""
 
     # -- from outside ------------------------------------------------------------------------------
     def ask_to_end(self, reason: EndReason) -> None:
@@ -123,6 +126,8 @@ class Connection:
             if self._speech is not None:
                 self._speech.close()
             self._audio.close()
+            if self._check is not None:
+                self._check.cancel()
             self._effects.clear()
             self._traces.close()
             self.may_go_on = self._core.segmenter.received > 0 and not self._reported
@@ -327,15 +332,21 @@ class Connection:
         return 0.0 if oldest is None else (self._now_ms() - oldest[1]) / 1000
 
     async def _rest(self) -> None:
-        """Until woken; while segments are in flight, at most until one may be overdue."""
-        if self._core.oldest_open() is None:
-            await self._wake.wait()
-            return
-        try:
-            async with asyncio.timeout(self._look_again_s):
-                await self._wake.wait()
-        except TimeoutError:
-            return
+        """Until woken; while segments are in flight, at most until one may be overdue or late.
+
+        One timer serves many windows: it is set anew only once it has run out.
+        """
+        if self._check is None and self._core.oldest_open() is not None:
+            check_s = self._ports.settings.segment_check_s
+            left_s = check_s - self._overdue_s()
+            delay_s = min(left_s if left_s > 0 else check_s, self._look_again_s)
+            self._check = asyncio.get_running_loop().call_later(delay_s, self._on_check)
+        await self._wake.wait()
+
+    def _on_check(self) -> None:
+        self._check = None
+        if self._core.oldest_open() is not None:
+            self._wake.set()
 
     def _check_lag(self) -> None:
         if self._lag is not None:
@@ -350,7 +361,7 @@ class Connection:
             self._send_queue.put(frame)
         if isinstance(event, Flushed):
             self._flushed.set()
-        if isinstance(event, Heard | SegmentFailed):
+        if isinstance(event, _OUTCOMES):
             self._measures.told(event, shown=bool(frames))
 
     def _show_last(self, event: Event) -> None:

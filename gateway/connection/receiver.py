@@ -53,7 +53,7 @@ class Receiver:
         self._binary_is_audio = dialect.binary_is_audio
         self._core = core
         self._audio = audio
-        self._words = words
+        self._note_arrival = words.received
         self._speech = speech
         self._do = do
         self._show = show
@@ -147,32 +147,32 @@ class Receiver:
 
     # -- audio -----------------------------------------------------------------------------------------
     def _on_audio(self, data: bytes, now_s: float) -> bool:
-        self._check_size(data)
+        if len(data) > self._max_frame_bytes:
+            raise self._too_big(data)
         return self._accept(self._audio.decode(data), now_s)
 
-    def _check_size(self, data: bytes) -> None:
-        if len(data) > self._max_frame_bytes:
-            raise EndConnection(
-                EndReason.FRAME_TOO_BIG,
-                "frame_too_big",
-                f"a frame of {len(data)} bytes; send at most {self._max_frame_bytes}, 200-500 ms are good",
-            )
+    def _too_big(self, data: bytes) -> EndConnection:
+        return EndConnection(
+            EndReason.FRAME_TOO_BIG,
+            "frame_too_big",
+            f"a frame of {len(data)} bytes; send at most {self._max_frame_bytes}, 200-500 ms are good",
+        )
 
     def _accept(self, pcm: bytes, now_s: float) -> bool:
         """More PCM16 at 16 kHz."""
         if not pcm:
             return self._delay_s <= 0
-        segmenter = self._core.segmenter
-        room = self._longest_samples - segmenter.received
-        over = len(pcm) // 2 > room and not segmenter.end_requested
+        segmenter, samples = self._core.segmenter, len(pcm) // 2
+        room, ended = self._longest_samples - segmenter.received, segmenter.end_requested
+        over = samples > room and not ended
         if over:
             pcm = pcm[: 2 * room]
-        samples = len(pcm) // 2
+            samples = len(pcm) // 2
         self._idle.hear(samples, now_s)
         self._uncounted += samples
-        judged = self._speech if not segmenter.end_requested else None
+        judged = None if ended else self._speech
         effects = self._core.accept_audio(pcm)
-        self._words.received(segmenter.received, now_s)
+        self._note_arrival(segmenter.received, now_s)
         if effects:
             self._do(effects)
             self._count(SAMPLE_RATE)
@@ -183,7 +183,9 @@ class Receiver:
             self._end_early(
                 f"a session holds {longest_s:g} s of audio; it ends here, the report follows; start a new one"
             )
-        self._delay_s = max(self._delay_s, self._rate.take(samples / SAMPLE_RATE, now_s))
+        delay_s = self._rate.take(samples / SAMPLE_RATE, now_s)
+        if delay_s > self._delay_s:
+            self._delay_s = delay_s
         return self._delay_s <= 0 and segmenter.backlog < self._max_backlog
 
     def _count(self, least: int) -> None:
@@ -224,8 +226,8 @@ class Receiver:
     # -- commands --------------------------------------------------------------------------------------
     def _read(self, frame: Frame) -> Sequence[Input]:
         """What a frame says; nothing if it cannot be understood, which is told."""
-        if isinstance(frame, bytes):
-            self._check_size(frame)
+        if isinstance(frame, bytes) and len(frame) > self._max_frame_bytes:
+            raise self._too_big(frame)
         most = self._max_text_bytes
         try:
             if isinstance(frame, str) and bytes_of(frame) > most:

@@ -14,7 +14,9 @@ class TokenBucket:
 
     def take(self, amount: float, now_s: float) -> float:
         """Take `amount`; how long to wait before taking more, seconds (0: not at all)."""
-        self._credit = min(self._burst, self._credit + (now_s - self._then_s) * self._rate)
+        credit = self._credit + (now_s - self._then_s) * self._rate
+        if credit > self._burst:
+            credit = self._burst
         self._then_s = now_s
-        self._credit -= amount
-        return max(0.0, -self._credit / self._rate)
+        self._credit = credit = credit - amount
+        return 0.0 if credit >= 0 else -credit / self._rate

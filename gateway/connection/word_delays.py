@@ -15,13 +15,11 @@ class WordDelays:
 
     def __init__(self, metrics: GatewayMetrics, protocol: str, first_sample: int, now_s: float) -> None:
         self._arrivals = ArrivalTimes(first_sample, now_s)
+        self.received = self._arrivals.note
+        """To be told of every frame: so many samples of the session are here now."""
         self._shown = metrics.word_shown.labels(protocol)
         self._settled = metrics.word_settled.labels(protocol)
         self._waiting = Said()
-
-    def received(self, samples: int, now_s: float) -> None:
-        """So many samples of the session are here now."""
-        self._arrivals.note(samples, now_s)
 
     def told(self, said: Said, written: bool, now_s: float) -> None:
         """A finding was given to the dialect; what it did not write yet counts with what it writes next."""

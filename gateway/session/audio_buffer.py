@@ -21,6 +21,8 @@ class AudioBuffer:
         self._frames: deque[bytes] = deque()
         self._size = 0
         self._start = start_sample
+        self.end = start_sample
+        """The sample after the last complete one; only read from outside. Asked several times a frame."""
 
     @property
     def start(self) -> int:
@@ -28,9 +30,8 @@ class AudioBuffer:
         return self._start
 
     @property
-    def end(self) -> int:
-        """The sample after the last complete one."""
-        return self._start + self._size // BYTES_PER_SAMPLE
+    def size_bytes(self) -> int:
+        return self._size
 
     def append(self, pcm: bytes) -> None:
         if not pcm:
@@ -40,6 +41,7 @@ class AudioBuffer:
         else:
             self._frames.append(pcm)
         self._size += len(pcm)
+        self.end = self._start + self._size // BYTES_PER_SAMPLE
 
     def read(self, start: int, end: int) -> bytes:
         """A copy of samples [start, end). Raises ValueError for samples that are not held."""

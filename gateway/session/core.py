@@ -144,6 +144,8 @@ class SessionCore:
 
     def oldest_open(self) -> tuple[int, int] | None:
         """(seq, `now_ms` of its push) of the segment that waits longest for its result."""
+        if not self._open:
+            return None
         waiting = [(self._flights[seq].pushed_ms, seq) for seq in self._open if self._flights[seq].pushed_ms]
         if not waiting:
             return None

@@ -34,7 +34,8 @@ class PendingAudio:
     @property
     def backlog(self) -> int:
         """Samples received that no window has taken yet."""
-        return max(0, self._buffer.end - self._position.cut)
+        waiting = self._buffer.end - self._position.cut
+        return waiting if waiting > 0 else 0
 
     @property
     def end_requested(self) -> bool:
