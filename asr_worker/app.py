@@ -16,6 +16,7 @@ from asr_worker.engines.engine import Engine
 from asr_worker.http import build_http
 from asr_worker.metrics import WorkerMetrics
 from asr_worker.offline.arq_jobs import JobPolicy, OfflineJobs
+from asr_worker.offline.enhance import Enhancer
 from asr_worker.offline.transcribe import Transcriber
 from asr_worker.offline.uploads import RedisUploads
 from asr_worker.offline.verify import Verifier
@@ -28,6 +29,7 @@ from shared.bus.redis_queue import RedisWorkQueue
 from shared.bus.redis_sessions import RedisSessionStore
 from shared.bus.redis_suitability import require_suitable
 from shared.clock import Clock, SystemClock
+from shared.enhancement.store import open_store
 from shared.ids import PoolName, WorkerId
 from shared.service.garbage_collector import tidied
 from shared.service.http_server import serve
@@ -93,7 +95,11 @@ async def redis_worker(
             verifier = Verifier(executor, store, uploads, clock, settings.job_batch)
             transcriber = Transcriber(executor, uploads, settings.job_batch)
             policy = _job_policy(settings)
-            jobs = OfflineJobs(settings.control_url, verifier, transcriber, policy, metrics, clock)
+            enhancer = None
+            if settings.recordings_url:
+                model = executor.capabilities.model_version
+                enhancer = Enhancer(open_store(settings.recordings_url), transcriber.hear, model, clock)
+            jobs = OfflineJobs(settings.control_url, verifier, transcriber, policy, metrics, clock, enhancer)
         yield Parts(worker, heartbeat, jobs, standing, metrics)
     finally:
         await connections.close()

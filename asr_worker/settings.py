@@ -9,13 +9,14 @@ from pydantic_settings import SettingsConfigDict
 
 from asr_worker.engines.model_files import BUNDLED
 from shared.bus.settings import BusSettings
+from shared.enhancement.settings import RecordingSettings
 from shared.pools import POOL_PATTERN, default_pool, parse_pools
 from shared.service.http_settings import HttpSettings
 from shared.service.logging import LogFormat
 from shared.service.tracing_settings import TracingSettings
 
 
-class WorkerSettings(BusSettings, HttpSettings, TracingSettings):
+class WorkerSettings(RecordingSettings, BusSettings, HttpSettings, TracingSettings):
     """One ASR worker process: its model, its batches, its place in the pool."""
 
     model_config = SettingsConfigDict(extra="ignore", populate_by_name=True, protected_namespaces=())

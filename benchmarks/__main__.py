@@ -97,12 +97,33 @@ def serve(
     model: Model = BUNDLED,
     peers: Annotated[bool, typer.Option("--peers", help="Run the installed peers, too.")] = False,
     device: Annotated[str, typer.Option(envvar="ASR_DEVICE", help="auto, cpu or cuda.")] = "auto",
+    dialect: Annotated[
+        list[str] | None,
+        typer.Option(help="Clients of this dialect (all: each in turn) instead; may be repeated."),
+    ] = None,
 ) -> None:
     """Live reciters served by the whole system at p95 of 500 ms, and its overhead at half load."""
     from benchmarks.serve.bench import run_serve
 
     console = _console()
+    if dialect:
+        _serve_dialects(model, dialect, console, json, quick=quick, peers=peers)
+        return
     publish(run_serve(locate(model), console, quick=quick, peers=peers, device=device), console, json)
+
+
+def _serve_dialects(
+    model: str, asked: list[str], console: Console, json: Path | None, *, quick: bool, peers: bool
+) -> None:
+    from benchmarks.dialects.bench import run_dialects
+    from benchmarks.dialects.wires import WIRES
+
+    names = list(WIRES) if "all" in asked else list(dict.fromkeys(asked))
+    unknown = [name for name in names if name not in WIRES]
+    if unknown:
+        raise typer.BadParameter(f"there is no dialect {unknown[0]}; it is one of all, {', '.join(WIRES)}")
+    shown = Path(model).name
+    publish(run_dialects(locate(model), shown, console, names, quick=quick, peers=peers), console, json)
 
 
 @app.command()
@@ -192,6 +213,9 @@ def words(
     reciters: Annotated[
         list[int] | None, typer.Option(min=1, help="Reciters at a time; may be repeated. Default: 1, 32, 64.")
     ] = None,
+    capacity: Annotated[
+        int, typer.Option(min=0, help="Measure 1, half of this and this many reciters; see `bench serve`.")
+    ] = 0,
     window: Annotated[
         list[float] | None,
         typer.Option(min=0.5, max=5, help="Window length, seconds; may be repeated. Default: 1, 1.5, 2.5."),
@@ -204,7 +228,7 @@ def words(
 ) -> None:
     """How long after a word was said is it shown, and when is its state settled?"""
     from benchmarks.speech import recording_of
-    from benchmarks.words import run_words
+    from benchmarks.words import run_words, shares_of
     from cli.modelling.recordings import Choice, find_recordings
 
     console = _console()
@@ -214,11 +238,35 @@ def words(
         locate(model),
         console,
         quick=quick,
-        reciters=reciters or ((1, 8) if quick else (1, 32, 64)),
+        reciters=reciters or shares_of(capacity) or ((1, 8) if quick else (1, 32, 64)),
         windows_s=window or ((1.0,) if quick else (1.0, 1.5, 2.5)),
         voices=voices,
     )
     publish(report, console, json)
+
+
+@app.command()
+def agreement(
+    quick: Quick = False,
+    json: Json = None,
+    model: Model = BUNDLED,
+    recordings: Annotated[
+        Path | None, typer.Option(help="Folder or manifest of recordings; none: the bundled ones.")
+    ] = None,
+    reciter: Annotated[list[str] | None, typer.Option(help="Only these reciters of it.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many of each reciter.")] = 20,
+) -> None:
+    """Fixed windows, growing windows and utterances: errors, revisions, delays and cost."""
+    from benchmarks.agreement import run_agreement
+    from benchmarks.speech import recording_of
+    from cli.modelling.recordings import Choice, find_recordings
+
+    console = _console()
+    found = find_recordings(recordings, Choice(tuple(reciter or ()), limit)) if recordings else []
+    voices = [recording_of(one.path.stem, one.path, str(one.verses)) for one in found]
+    publish(
+        run_agreement(locate(model), Path(model).name, console, quick=quick, voices=voices), console, json
+    )
 
 
 @app.command()

@@ -46,6 +46,28 @@ SECTIONS: Mapping[str, tuple[str, str]] = {
         "Peers get the same model and speech; they decode a growing buffer again and again, so how late "
         "their text is, is measured from marks in the audio (`benchmarks/peers/streams.py` says how).",
     ),
+    "dialects": (
+        "Every dialect, and the peers with the same model",
+        "Clients of one dialect at a time; router, gateway, worker, Redis and the clients share the cores. "
+        "One rule for all: the delay of a message that has heard further than any before it runs from the "
+        "moment at which the last sample it has heard was sent; where a dialect shows only words that stand, "
+        "the client asks (flush, commit, end of the stream) and the answer is timed. Where a service listens "
+        "for the end of speech, only results before that end are timed: the others wait for the silence.",
+    ),
+    "words": (
+        "From a word said to its colour",
+        "A few reciters are measured while others keep the service as busy as the row says. A word was said "
+        "when the service itself found its end; it is shown with the first event that has a state for it, "
+        "settled with the first in which the state is final.",
+    ),
+    "agreement": (
+        "When a word stands: three ways to cut a live transcription",
+        "The product's own segmenters and interpreters over real recordings, one session, with a clock of "
+        "their own: audio comes at the pace of life, a look takes as long as the engine really took. *fixed* "
+        "cuts windows of 2.5 s with 0.5 s of overlap, and what is heard stands at once; *growing* looks "
+        "again at what does not stand yet, and what two looks agree on stands (LocalAgreement); *utterance* "
+        "does the same from where speech begins to where it ends.",
+    ),
     "overload": (
         "Twice the offered capacity",
         "The workers find out how many reciters they hold at their latency target; so many stream, alone and "
@@ -103,10 +125,16 @@ def page(folder: Path) -> str:
     """The page for the JSON files in `folder`; a benchmark without a file is left out."""
     parts = [INTRODUCTION]
     for name, (title, text) in SECTIONS.items():
-        path = folder / f"{name}.json"
-        if path.is_file():
-            parts.append(_section(title, text, msgspec.json.decode(path.read_bytes())))
+        for number, path in enumerate(_saved(folder, name)):
+            head = f"## {title}\n\n{text}\n" if number == 0 else ""
+            parts.append(head + _section(msgspec.json.decode(path.read_bytes())))
     return "\n".join(parts)
+
+
+def _saved(folder: Path, name: str) -> list[Path]:
+    """`NAME.json`, and `NAME-….json` where a benchmark was saved in several runs."""
+    whole = folder / f"{name}.json"
+    return [*([whole] if whole.is_file() else []), *sorted(folder.glob(f"{name}-*.json"))]
 
 
 def pictures(folder: Path) -> dict[str, str]:
@@ -117,8 +145,8 @@ def pictures(folder: Path) -> dict[str, str]:
     return {"scaling.svg": draw_saved(msgspec.json.decode(path.read_bytes())["figures"])}
 
 
-def _section(title: str, text: str, saved: Mapping[str, Any]) -> str:
-    lines = [f"## {title}", "", text, ""]
+def _section(saved: Mapping[str, Any]) -> str:
+    lines = [""]
     for table in saved["tables"]:
         lines += [f"**{table['title']}**", "", *_table(table["columns"], table["rows"]), ""]
     lines += [f"Note: {note}.\n" for note in saved["notes"]]

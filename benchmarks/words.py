@@ -127,6 +127,11 @@ def run_words(
     )
 
 
+def shares_of(capacity: int) -> tuple[int, ...]:
+    """One reciter, half of the capacity and all of it; nothing for no capacity."""
+    return tuple(sorted({1, max(1, capacity // 2), capacity})) if capacity else ()
+
+
 async def _measure_all(
     model: Path,
     console: Console,
@@ -135,14 +140,18 @@ async def _measure_all(
     windows_s: Sequence[float],
     rounds: int,
 ) -> list[Row]:
-    rows = []
+    rows: list[Row] = []
+    levels = len(windows_s) * len(reciters)
     for window_s in windows_s:
         env = {"ASR_MODEL": str(model), "WS_WINDOW_SECONDS": str(window_s), "WS_WINDOW_MIN": "1.0"}
         async with system(env=env) as running:
             for count in reciters:
-                console.print(f"windows of {window_s:g} s, {count} reciters", style="dim")
-                times = await _one_level(running, spoken, count, rounds)
-                rows.append(_row(window_s, count, times))
+                place = f"{len(rows) + 1} of {levels}: windows of {window_s:g} s, {count} reciters"
+                console.print(place, style="dim", markup=False)
+                row = _row(window_s, count, await _one_level(running, spoken, count, rounds))
+                seen = f"shown p95 {row.shown_p95_ms:.0f} ms, settled p95 {row.settled_p95_ms:.0f} ms"
+                console.print(f"  {row.words} words, {seen}", style="dim", markup=False)
+                rows.append(row)
     return rows
 
 

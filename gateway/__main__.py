@@ -19,6 +19,8 @@ from gateway.connection.ended_connections import EndedConnections, relax_collect
 from gateway.connection.registry import ConnectionRegistry
 from gateway.connection.window_encoder import open_encoder
 from gateway.dependencies import GatewayPorts
+from gateway.enhancement.arq_queue import ArqEnhanceQueue
+from gateway.enhancement.enhancements import Enhancements, Limits
 from gateway.metrics import GatewayMetrics
 from gateway.offline.arq_client import ArqVerifier
 from gateway.offline.arq_transcriber import ArqTranscriber
@@ -36,6 +38,7 @@ from shared.bus.redis_memory import MemoryWatch
 from shared.bus.redis_sessions import RedisSessionStore
 from shared.bus.redis_suitability import SuitabilityWatch, require_suitable
 from shared.clock import SystemClock
+from shared.enhancement.store import open_store
 from shared.errors import UnsuitableRedis
 from shared.service.http_limits import TooFewDescriptors
 from shared.service.http_server import (
@@ -171,6 +174,7 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
         stack.callback(encoder.close)
         usage = UsageMeter(RedisUsage(control, settings.usage_days), SystemClock(), metrics)
         await stack.enter_async_context(running(usage.run(settings.usage_flush_s), "usage"))
+        enhancements = await open_enhancements(settings, metrics, stack)
         tracing = await stack.enter_async_context(open_tracing("gateway", settings))
         speech = SileroDetector()
         stack.push_async_callback(speech.close)
@@ -201,8 +205,26 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
             usage=usage,
             models=models,
             circuits=circuits,
+            enhancements=enhancements,
             tracing=tracing,
         )
+
+
+async def open_enhancements(
+    settings: GatewaySettings, metrics: GatewayMetrics, stack: AsyncExitStack
+) -> Enhancements | None:
+    """Where recordings are kept, swept until `stack` ends; None where they are not."""
+    if not settings.recordings_url:
+        return None
+    queue = ArqEnhanceQueue(settings.control_url, settings.recordings_keep_s)
+    stack.push_async_callback(queue.close)
+    limits = Limits(settings.recordings_keep_s, settings.recordings_max_bytes)
+    store = open_store(settings.recordings_url)
+    enhancements = Enhancements(store, queue, limits, SystemClock(), metrics)
+    await stack.enter_async_context(
+        running(enhancements.run(settings.recordings_sweep_s), "sweep-recordings")
+    )
+    return enhancements
 
 
 def open_admission(settings: GatewaySettings, circuit: Circuit | None = None) -> Admission:

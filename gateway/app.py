@@ -23,6 +23,7 @@ from gateway.dialects.openai.realtime import socket as openai_realtime
 from gateway.dialects.recite import dialect as recite
 from gateway.dialects.stream import dialect as stream
 from gateway.dialects.transcriptions import dialect as transcriptions
+from gateway.dialects.transcriptions import jobs as transcription_jobs
 from gateway.dialects.verify import dialect as verify_ws
 from gateway.dialects.whisperlive import dialect as whisperlive
 from gateway.http import description, health, metrics, page, sessions, usage, verify, verses
@@ -56,6 +57,7 @@ def build_app(ports: GatewayPorts) -> ASGIApp:
         *deepgram.routes(ports),
         *whisperlive.routes(ports),
         *openai_transcriptions.routes(ports, uploads),
+        *transcription_jobs.routes(ports),
         *openai_models.routes(ports),
         *deepgram_recordings.routes(ports, uploads),
         *openai_realtime.routes(ports),

@@ -13,6 +13,7 @@ from gateway.admission.router_client import Admission
 from gateway.auth.api_keys import Authenticator
 from gateway.connection.registry import ConnectionRegistry
 from gateway.connection.window_encoder import PlainEncoder, WindowEncoder
+from gateway.enhancement.enhancements import Enhancements
 from gateway.metrics import GatewayMetrics
 from gateway.offline.arq_client import BatchVerifier
 from gateway.offline.arq_transcriber import BatchTranscriber
@@ -37,6 +38,7 @@ class GatewayPorts:
     `decoder`: decodes uploads. `encoder`: how audio is encoded for the bus. `speech`: where speech is in the
     audio. `usage`: what tenants use. `models`: which models clients may choose, and whose pool each is.
     `circuits`: which services are not asked for a while. `quality`: what new sessions get under load.
+    `enhancements`: sessions that are transcribed once more; None: no recordings are kept.
     `tracing`: where the time of segments goes.
     """
 
@@ -60,4 +62,5 @@ class GatewayPorts:
     expect_storage: Callable[[], None] = lambda: None
     encoder: WindowEncoder = field(default_factory=PlainEncoder)
     speech: SpeechDetector = field(default_factory=SileroDetector)
+    enhancements: Enhancements | None = None
     tracing: Tracing = field(default_factory=Untraced)

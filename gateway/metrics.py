@@ -127,6 +127,12 @@ class GatewayMetrics:
         self.finals = Counter(
             "rattil_gateway_finals_total", "Final reports, by outcome.", ["outcome"], registry=registry
         )
+        self.enhancements = Counter(
+            "rattil_gateway_enhancements_total",
+            "Recordings kept for enhance_on_end: accepted, dropped, expired, deleted by their clients.",
+            ["outcome"],
+            registry=registry,
+        )
         self.latency = latency_histogram(
             registry,
             "rattil_gateway_latency_seconds",

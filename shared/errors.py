@@ -47,6 +47,12 @@ class UnknownSession(BadRequest):
     code = "unknown_session"
 
 
+class UnknownJob(BadRequest):
+    """No such job, or it belongs to another tenant, which is the same to the caller."""
+
+    code = "unknown_job"
+
+
 class BadAudio(BadRequest):
     """The audio is empty, too long, or in a format that cannot be decoded."""
 

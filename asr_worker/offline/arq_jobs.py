@@ -19,12 +19,15 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from asr_worker.metrics import WorkerMetrics
+from asr_worker.offline.enhance import Enhancer, EnhanceReply
 from asr_worker.offline.transcribe import Transcriber
 from asr_worker.offline.verify import Verifier
 from asr_worker.stop_waits import Retry, cancel_all, pause
 from shared.audio.formats import SAMPLE_RATE
 from shared.bus.redis_connections import ConnectionLimits, command, heeding_cancel, open_client
 from shared.clock import Clock
+from shared.enhancement.records import ENHANCE, EnhanceJob
+from shared.enhancement.records import decode as read_record
 from shared.errors import BusUnavailable, RattilError, Unavailable
 from shared.ids import PoolName
 from shared.pools import DEFAULT_POOL
@@ -75,7 +78,7 @@ class JobPolicy:
     pool: PoolName = DEFAULT_POOL
 
 
-_Reply = VerifyReply | TranscribeReply
+_Reply = VerifyReply | TranscribeReply | EnhanceReply
 
 
 class _Work(NamedTuple):
@@ -96,7 +99,10 @@ class OfflineJobs:
         policy: JobPolicy,
         metrics: WorkerMetrics,
         clock: Clock,
+        enhancer: Enhancer | None = None,
     ) -> None:
+        """`enhancer`: where recordings are kept; without it such jobs stay for other workers."""
+        self._enhancer = enhancer
         self._control_url = control_url
         self._verifier = verifier
         self._transcriber = transcriber
@@ -141,6 +147,18 @@ class OfflineJobs:
             return _Work(limit_s, partial(self._transcriber.transcribe, request))
 
         return await self._answer(ctx, read, TranscribeReply)
+
+    async def enhance(self, ctx: dict[str, Any], data: bytes) -> bytes:
+        """The job `ENHANCE`. Its outcome goes to the store; here only its code is answered."""
+        enhancer = self._enhancer
+        assert enhancer is not None  # else it is not registered
+
+        def read() -> _Work:
+            job = read_record(data, EnhanceJob)
+            limit_s = transcribe_time_s(self._policy.timeout_s, job.samples)
+            return _Work(limit_s, partial(enhancer.enhance, job, limit_s))
+
+        return await self._answer(ctx, read, EnhanceReply)
 
     async def _answer(self, ctx: dict[str, Any], read: Callable[[], _Work], failed: type[_Reply]) -> bytes:
         """Expected failures are answers; a bus that is away means "run it again"."""
@@ -203,8 +221,11 @@ class OfflineJobs:
             job_deserializer=load_job,
             default_queue_name=queue,
         )
+        functions = [func(self.verify, name=VERIFY), func(self.transcribe, name=TRANSCRIBE)]
+        if self._enhancer is not None:
+            functions.append(func(self.enhance, name=ENHANCE))
         worker = ArqWorker(
-            [func(self.verify, name=VERIFY), func(self.transcribe, name=TRANSCRIBE)],
+            functions,
             queue_name=queue,
             redis_pool=redis,
             handle_signals=False,

@@ -86,6 +86,18 @@ class Transcriber:
                     await self._uploads.tell(request.upload_id, len(heard), stretch)
         return TranscribeReply(tuple(heard))
 
+    async def hear(self, pcm16: bytes, options: TaskOptions) -> list[Stretch]:
+        """Every stretch with speech of a recording, PCM16 mono 16 kHz. Raises as `transcribe`."""
+        pcm = _checked(pcm16)
+        windows = await asyncio.to_thread(self._windows, pcm)
+        heard: list[Stretch] = []
+        while len(heard) < len(windows):
+            # As long as the language is not known, one at a time: the first one with words says it.
+            known = _with_language(options, heard)
+            many = self._batch if known.language else 1
+            heard += await self._decode(pcm, windows[len(heard) : len(heard) + many], known)
+        return heard
+
     def _windows(self, pcm: Samples) -> list[Chunk]:
         return joined(self._find(pcm, self._longest_s), int(self._longest_s * SAMPLE_RATE))
 

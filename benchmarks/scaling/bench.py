@@ -103,8 +103,8 @@ def run_scaling(
             "lost": run.lost,
             "reports": run.tide.reports + run.last.reports,
             "worker_faults": len(run.faults),
-            "first_waited_s": _first_waited_s(run.tide),
-            "again_waited_s": _first_waited_s(run.last),
+            "longest_waited_s": _longest_waited_s(run.tide),
+            "again_waited_s": _longest_waited_s(run.last),
             "hurry": hurry,
         },
         tables=[_steps_table(run), _sessions_table(run, tide)],
@@ -116,6 +116,8 @@ def run_scaling(
             "faults": run.faults,
             "waited_s": [figures.waited_s for figures in run.crowds],
             "refused": [figures.refused for figures in run.crowds],
+            "failed": [figures.admitted.failed for figures in run.crowds],
+            "closed": [figures.admitted.closed for figures in run.crowds],
             "cores": available_cores(),
         },
         model=f"{card.name} {card.version}".strip(),
@@ -195,9 +197,9 @@ async def recite(running: System, tide: Tide) -> CrowdFigures:
         return await callers.figures()
 
 
-def _first_waited_s(figures: CrowdFigures) -> float:
-    """From the first call to being let in, seconds; NaN if nobody was."""
-    return round(figures.waited_s[0], 1) if figures.waited_s else math.nan
+def _longest_waited_s(figures: CrowdFigures) -> float:
+    """From the first call to being let in, of who waited longest, seconds; NaN if nobody was let in."""
+    return round(max(figures.waited_s), 1) if figures.waited_s else math.nan
 
 
 def _steps_table(run: ScalingRun) -> Table:
@@ -224,7 +226,7 @@ def _sessions_table(run: ScalingRun, tide: Tide) -> Table:
                 name,
                 str(seen.accepted),
                 str(figures.turned_away),
-                f"{_first_waited_s(figures):g}",
+                f"{_longest_waited_s(figures):g}",
                 str(seen.due),
                 str(seen.lost),
                 f"{seen.duplicates} / {seen.disordered}",
@@ -240,7 +242,7 @@ def _sessions_table(run: ScalingRun, tide: Tide) -> Table:
             "",
             "sessions",
             "told to come back",
-            "first waited s",
+            "longest waited s",
             "segments",
             "lost",
             "twice / disordered",

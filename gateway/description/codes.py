@@ -30,7 +30,7 @@ WarningCode = Annotated[
 ]
 """Any of them, or one of `SERVICE_CODES`."""
 
-SERVICE_CODES = ("quality_lowered",)
+SERVICE_CODES = ("enhancement_dropped", "quality_lowered")
 """What the service tells of its own state. Nothing is wrong with the session."""
 
 ERROR_CODES = (
@@ -63,6 +63,7 @@ ERROR_CODES = (
     "passage_too_long",
     "poison",
     "queue_full",
+    "recordings_full",
     "router_unavailable",
     "server_busy",
     "session_busy",
@@ -70,6 +71,7 @@ ERROR_CODES = (
     "session_too_long",
     "state_lost",
     "storage_full",
+    "store_unavailable",
     "superseded",
     "timeout",
     "too_large",
@@ -79,6 +81,7 @@ ERROR_CODES = (
     "too_many_uploads",
     "unauthorised",
     "unavailable",
+    "unknown_job",
     "unknown_model",
     "unknown_session",
     "unknown_verse",

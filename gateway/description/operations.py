@@ -8,12 +8,14 @@ from gateway.description.schemas import Json
 from gateway.dialects.deepgram.operations import OPERATIONS as DEEPGRAM
 from gateway.dialects.openai.operations import OPERATIONS as OPENAI
 from gateway.dialects.recite.description import PASSAGE
+from gateway.dialects.transcriptions.jobs import EnhancementJob
 from gateway.http.health import Health, Readiness
 from gateway.http.metrics import StreamingHealth
 from gateway.http.page import PageInfo
 from gateway.http.usage import UsageReply
 from gateway.http.verify import FIELD, UploadWarnings
 from gateway.http.verses import PrintedVerses, Verse
+from shared.enhancement.records import JOB_ID_PATTERN
 from shared.ids import SESSION_ID_PATTERN
 from shared.recitation.report.report import VerifyReport
 
@@ -26,6 +28,11 @@ _BAD = Answer("`bad_request`: a parameter is missing, no number, or out of bound
 _NO_KEY = Answer("`unauthorised`: no API key, or an unknown one.")
 _NO_VERSE = Answer("`unknown_verse`: no such sura or verse.")
 _BUS_AWAY = Answer("`bus_unavailable`: Redis cannot be used now.")
+_NO_JOB = Answer("`unknown_job`: there is none, or it belongs to somebody else.")
+_STORE_AWAY = Answer("`store_unavailable` or `bus_unavailable`: try again later.")
+_JOB_ID = Parameter(
+    "job_id", {"type": "string", "pattern": f"^{JOB_ID_PATTERN}$"}, "From `session.end`.", True
+)
 _NO_FILE = Answer("There is no such file.", (), ANY)
 _DOCUMENT = Answer("The document.", ())
 _UPLOAD: Json = {
@@ -108,6 +115,29 @@ OPERATIONS: tuple[Operation, ...] = (
             503: _BUS_AWAY,
         },
         (Parameter("session_id", {"type": "string", "pattern": SESSION_ID_PATTERN}, "Its id.", True),),
+        keyed=True,
+    ),
+    Operation(
+        "get",
+        "/v1/audio/transcriptions/{job_id}",
+        "enhancementJob",
+        "How the second transcript of a session with `enhance_on_end=true` is.",
+        {
+            200: Answer("The job; with its transcript when it is done.", (EnhancementJob,)),
+            401: _NO_KEY,
+            404: _NO_JOB,
+            503: _STORE_AWAY,
+        },
+        (_JOB_ID,),
+        keyed=True,
+    ),
+    Operation(
+        "delete",
+        "/v1/audio/transcriptions/{job_id}",
+        "deleteEnhancementJob",
+        "Delete the kept audio of such a job, and its transcript, now.",
+        {204: Answer("They are deleted.", ()), 401: _NO_KEY, 404: _NO_JOB, 503: _STORE_AWAY},
+        (_JOB_ID,),
         keyed=True,
     ),
     Operation(

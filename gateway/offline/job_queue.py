@@ -11,13 +11,13 @@ from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 
 from arq.connections import ArqRedis
-from arq.constants import job_key_prefix, result_key_prefix
+from arq.constants import in_progress_key_prefix, job_key_prefix, result_key_prefix
 from arq.jobs import Job, ResultNotFound, SerializationError
 from redis.exceptions import RedisError
 
 from gateway.offline.job_queues import JobQueues
 from shared.bus import keys
-from shared.bus.redis_connections import ConnectionLimits, heeding_cancel, open_client
+from shared.bus.redis_connections import ConnectionLimits, command, heeding_cancel, open_client
 from shared.errors import BusUnavailable, QueueFull, Unavailable
 from shared.ids import PoolName
 from shared.protocol.jobs import JOB_QUEUE, dump_job, load_job
@@ -93,6 +93,20 @@ class JobQueue:
                 f"no worker finished this recording within {timeout_s:.3g} s; try again later"
             ) from error
 
+    async def add(
+        self, function: str, request: bytes, job_id: str, keep_s: float, pools: Sequence[PoolName]
+    ) -> None:
+        """Hand a job to the workers of these pools alone, and wait for nothing. One that waits, runs, or has
+        just ended is left as it is; one that is not begun within `keep_s` seconds is dropped."""
+        with bus_errors():
+            queues = JobQueues(self.redis, pools, self._max_queued, anyone=False)
+            await self._enqueue(function, request, job_id, await queues.find(job_id), queues, keep_s)
+
+    async def running(self, job_id: str) -> bool:
+        """Whether a worker has the job in work."""
+        with bus_errors():
+            return bool(await command(self.redis, "EXISTS", in_progress_key_prefix + job_id))
+
     @asynccontextmanager
     async def uploaded(self, pcm16: bytes, job_s: float) -> AsyncIterator[str]:
         """The recording beside its job, which takes at most `job_s` seconds; gives its id. Deleted later."""
@@ -120,17 +134,7 @@ class JobQueue:
         losses = 0
         while losses < _MAX_LOSSES:
             queue = await queues.find(job_id)
-            if await queues.length(queue) >= self._max_queued:
-                raise QueueFull(f"{self._max_queued} recordings already wait for a worker; try again later")
-            enqueued = self.redis.enqueue_job(
-                function,
-                request,
-                _job_id=job_id,
-                _queue_name=queue,
-                _defer_until=await self._place_in_queue(),
-                _expires=timeout_s,
-            )
-            await heeding_cancel(enqueued)
+            await self._enqueue(function, request, job_id, queue, queues, timeout_s)
             try:
                 return await self._wait(job_id, queue, queues)
             except _NobodyServes:
@@ -140,6 +144,21 @@ class JobQueue:
                 await asyncio.sleep(random.uniform(0, losses * _LOSS_PAUSE_S))
                 losses += 1
         raise Unavailable("Redis loses the job of this recording again and again; try again later")
+
+    async def _enqueue(
+        self, function: str, request: bytes, job_id: str, queue: str, queues: JobQueues, expires_s: float
+    ) -> None:
+        if await queues.length(queue) >= self._max_queued:
+            raise QueueFull(f"{self._max_queued} recordings already wait for a worker; try again later")
+        enqueued = self.redis.enqueue_job(
+            function,
+            request,
+            _job_id=job_id,
+            _queue_name=queue,
+            _defer_until=await self._place_in_queue(),
+            _expires=expires_s,
+        )
+        await heeding_cancel(enqueued)
 
     async def _place_in_queue(self) -> datetime:
         """The order of jobs, by the clock of Redis: those of gateways may be wrong.

@@ -30,11 +30,6 @@ class AudioBuffer:
         return self._start
 
     @property
-    def end(self) -> int:
-        """The sample after the last complete one."""
-        return self._start + self._size // BYTES_PER_SAMPLE
-
-    @property
     def size_bytes(self) -> int:
         return self._size
 

@@ -14,7 +14,8 @@ class SessionOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     empty: the default one. `prompt`: words that may be said (names, terms). `interim_results`: show what is
     not certain yet. `detect_speech`: find where speech begins and ends. `endpoint_ms`: silence that ends an
     utterance. `speech_threshold`: probability above which a frame is speech, 0: as the service has it.
-    `encoding`, `sample_rate` (Hz), `channels`: the client's audio."""
+    `encoding`, `sample_rate` (Hz), `channels`: the client's audio. `enhance_on_end`: transcribe the whole
+    once more after the end."""
 
     language: str = "ar"
     model: str = ""
@@ -27,6 +28,7 @@ class SessionOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     encoding: Encoding = "pcm_s16le"
     sample_rate: int = SAMPLE_RATE
     channels: int = 1
+    enhance_on_end: bool = False
 
     @property
     def audio_format(self) -> AudioFormat:

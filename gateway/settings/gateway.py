@@ -10,6 +10,7 @@ from pydantic_settings import SettingsConfigDict
 
 from gateway.settings.access import AccessSettings
 from gateway.settings.circuits import CircuitSettings
+from gateway.settings.enhancement import EnhancementSettings
 from gateway.settings.pools import PoolSettings
 from gateway.settings.stream import StreamSettings
 from gateway.settings.transcription import TranscriptionSettings
@@ -28,6 +29,7 @@ class GatewaySettings(
     TranscriptionSettings,
     PoolSettings,
     UploadSettings,
+    EnhancementSettings,
     CircuitSettings,
     AccessSettings,
     HttpSettings,

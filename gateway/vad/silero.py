@@ -35,7 +35,7 @@ MOST_FRAMES = 256
 
 
 @dataclass(slots=True)
-class _Memory:
+class Memory:
     """What the model remembers of one session."""
 
     hidden: Floats = field(default_factory=lambda: np.zeros(_STATE, np.float32))
@@ -57,7 +57,7 @@ class SileroModel:
         path = next(Path(faster_whisper.utils.__file__).parent.glob("assets/silero_vad*.onnx"))
         self._session: Any = onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
 
-    def judge(self, memory: _Memory, pcm: bytes) -> list[float]:
+    def judge(self, memory: Memory, pcm: bytes) -> list[float]:
         """Probabilities of the whole frames of `pcm`, whose length is a multiple of a frame."""
         samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32) / _FULL_SCALE
         frames = samples.reshape(-1, FRAME)
@@ -76,7 +76,7 @@ class SileroStream:
         self._detector = detector
         self._take = take
         self._waiting = bytearray()
-        self.memory = _Memory()
+        self.memory = Memory()
         self.open = True
 
     def feed(self, pcm: bytes) -> None:
@@ -147,7 +147,7 @@ class SileroDetector:
                 if stream.open and stream.has_frames:
                     self._ready[stream] = None
 
-    def _judge(self, work: Sequence[tuple[_Memory, bytes]]) -> list[list[float]]:
+    def _judge(self, work: Sequence[tuple[Memory, bytes]]) -> list[list[float]]:
         if self._model is None:
             self._model = SileroModel()
         return [self._model.judge(memory, pcm) if pcm else [] for memory, pcm in work]

@@ -33,7 +33,7 @@ READY_WITHIN_S: Final = 15.0
 """How long the server may take from the handshake to its first event."""
 RETRYABLE_HTTP: Final = (408, 425, 429, 500, 502, 503, 504)
 """Handshake refusals that mean "later", not "no"."""
-_EVENTS_AHEAD: Final = 256
+EVENTS_AHEAD: Final = 256
 """Events that wait for who iterates `Session.stream`; then the socket is not read."""
 
 
@@ -122,7 +122,7 @@ class Session(Generic[E]):
 
         Raises `Refused`, `GaveUp`, `UnreadableEvent`, or what the audio source raises.
         """
-        self._events = asyncio.Queue(_EVENTS_AHEAD)
+        self._events = asyncio.Queue(EVENTS_AHEAD)
         self._running = asyncio.create_task(self.run(audio), name="client-session")
         try:
             while not (self._running.done() and self._events.empty()):

@@ -17,8 +17,8 @@ from shared.audio.formats import SAMPLE_RATE
 class Gap(msgspec.Struct, frozen=True):
     """Audio whose results are lost, in samples."""
 
-    from_offset: int = 0
-    to_offset: int = 0
+    from_sample: int = 0
+    to_sample: int = 0
 
 
 class SessionBegin(msgspec.Struct, frozen=True, tag="session.begin"):

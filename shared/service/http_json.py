@@ -25,6 +25,7 @@ from shared.errors import (
     TooManyRequests,
     Unauthorised,
     Unavailable,
+    UnknownJob,
     UnknownSession,
     UnknownVerse,
     UploadTooSlow,
@@ -38,6 +39,7 @@ MEDIA_TYPE = "application/json"
 _STATUS: tuple[tuple[type[RattilError], int], ...] = (
     (Unauthorised, 401),
     (UnknownVerse, 404),
+    (UnknownJob, 404),
     (UnknownSession, 404),
     (NotFound, 404),
     (UploadTooSlow, 408),

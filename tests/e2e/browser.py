@@ -106,12 +106,14 @@ async def tab(
     microphone: Path | None = None,
     allowed: bool = True,
     offline_page: bool = False,
+    drawn: str = ".word, #notice:not([hidden])",
     **options: Any,
 ) -> AsyncIterator[Tab]:
     """The page, open in a profile of its own, with its text drawn.
 
     `microphone`: a WAV that it hears, silence-free beeps without one. `allowed`: whether pages may use it.
     `offline_page`: lets the page keep itself for offline use, which other tests do without.
+    `drawn`: a selector of what shows that the page is there.
     """
     async with AsyncExitStack() as stack:
         shared = _shared.get(asyncio.get_running_loop())
@@ -134,7 +136,7 @@ async def tab(
         page.on("console", opened.note)
         page.on("pageerror", opened.failed)
         await page.goto(url)
-        await page.wait_for_selector(".word, #notice:not([hidden])")
+        await page.wait_for_selector(drawn)
         yield opened
 
 

@@ -116,7 +116,7 @@ async def feed_is_dead(url: str, seconds: float) -> None:
 async def back_from_an_old_save(running: System, reciters: list[Reciter]) -> None:
     await asyncio.sleep(3)
     await asyncio.to_thread(running.redis[0].save)
-    await asyncio.sleep(5)
+    await goes_on(reciters, 5)
     running.redis[0].restart_from_save()
     await feed_is_dead(running.redis[0].url, FEED_DEAD_S)
 
@@ -127,7 +127,7 @@ async def back_from_before_the_reconnects(running: System, reciters: list[Recite
     await asyncio.to_thread(running.redis[0].save)
     for reciter in reciters:
         reciter.drop()
-    await asyncio.sleep(4)
+    await goes_on(reciters, 4)
     running.redis[0].restart_from_save()
 
 
@@ -143,6 +143,18 @@ async def back_after_the_end(running: System, reciters: list[Reciter]) -> None:
     finally:
         running.thaw("worker-1")
     await feed_is_dead(running.redis[0].url, FEED_DEAD_S)
+
+
+async def goes_on(reciters: list[Reciter], seconds: float) -> None:
+    """So much time, and more where nobody was answered in it: what is lost then is more than was saved."""
+    before = [len(reciter.history.outcomes) for reciter in reciters]
+    await asyncio.sleep(seconds)
+    await until(
+        lambda: any(
+            len(reciter.history.outcomes) > answered
+            for reciter, answered in zip(reciters, before, strict=True)
+        )
+    )
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -179,7 +191,7 @@ async def test_a_lagging_replica_that_is_promoted_states_what_is_lost() -> None:
                     await command(following, "REPLICAOF", "127.0.0.1", str(primary.port))
                     await asyncio.sleep(4)
                     await command(following, "REPLICAOF", "127.0.0.1", "1")  # it hears no more
-                    await asyncio.sleep(4)
+                    await goes_on(reciters, 4)
                     await command(following, "REPLICAOF", "NO", "ONE")
                     proxy.lead_to(replica.port)
 

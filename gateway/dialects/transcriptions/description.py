@@ -69,6 +69,11 @@ DESCRIPTION = DialectDescription(
             "Silence that ends an utterance, ms.",
         ),
         Parameter(
+            "enhance_on_end",
+            _BOOLEAN | {"default": False},
+            "Keep the audio and transcribe it once more, whole, after the end; where RECORDINGS_URL is set.",
+        ),
+        Parameter(
             "overflow",
             {"enum": list(OVERFLOWS)},
             "Under load: `degrade` lowers the quality of a new session, `queue` lets audio wait, `reject` "

@@ -45,7 +45,6 @@ from gateway.settings.transcription import OVERFLOWS, Overflow
 from gateway.transport.websocket_endpoint import serve_websocket
 from shared.audio.formats import MAX_CHANNELS, SAMPLE_RATE, AudioFormat
 from shared.errors import BadRequest
-from shared.hearing import HeardWord
 
 PATH = "/v1/audio/transcriptions/stream"
 MAX_VOCABULARY = 500
@@ -121,12 +120,11 @@ class TranscriptionsDialect:
             return (failed, *(self._utterance(event.seq, event.finding) if event.finding else ()))
         if isinstance(event, Flushed | Ping):
             return ()
+        if isinstance(event, Finished):
+            return _end(event)
         return (self._other(event),)
 
-    def _other(self, event: Notice | Trouble | Finished | FinishFailed | Pong) -> messages.ServerMessage:
-        if isinstance(event, Finished):
-            assert isinstance(event.report, Transcript)
-            return messages.SessionEnd(event.report.text)
+    def _other(self, event: Notice | Trouble | FinishFailed | Pong) -> messages.ServerMessage:
         if isinstance(event, Pong):
             return messages.Pong()
         if isinstance(event, Notice):
@@ -165,7 +163,9 @@ class TranscriptionsDialect:
             return (partial,)
         if not utterance.words:
             return ()
-        words = tuple(map(_word, utterance.words)) if self._options.word_timestamps else UNSET
+        words = (
+            tuple(map(messages.transcript_word, utterance.words)) if self._options.word_timestamps else UNSET
+        )
         return (messages.TranscriptFinal(seq, utterance.number, utterance.text, start, end, words),)
 
 
@@ -226,7 +226,25 @@ def read_options(query: Query, settings: GatewaySettings, models: ModelCatalogue
         encoding=audio.encoding,
         sample_rate=audio.rate,
         channels=audio.channels,
+        enhance_on_end=_enhance(query, settings),
     )
+
+
+def _enhance(query: Query, settings: GatewaySettings) -> bool:
+    wanted = flag(query, "enhance_on_end", False)
+    if wanted and not settings.recordings_url:
+        raise BadRequest("enhance_on_end=true cannot be used: this service keeps no recordings; leave it out")
+    return wanted
+
+
+def _end(event: Finished) -> Sequence[messages.ServerMessage]:
+    report = event.report
+    assert isinstance(report, Transcript)
+    end = messages.SessionEnd(report.text, report.job_id or UNSET)
+    if not report.dropped:
+        return (end,)
+    why = f"the recording was not kept, so there is no second transcript: {report.dropped}"
+    return (messages.Warning("enhancement_dropped", why), end)
 
 
 def read_overflow(query: Query, settings: GatewaySettings) -> Overflow:
@@ -249,16 +267,6 @@ def _lowered(steps: Sequence[str]) -> Sequence[messages.Warning]:
         return ()
     what = "; ".join(_LOWERED[step] for step in steps)
     return (messages.Warning("quality_lowered", f"the service is under load: {what}"),)
-
-
-def _word(word: HeardWord) -> messages.TranscriptWord:
-    return messages.TranscriptWord(
-        word.text, _seconds(word.start_ms), _seconds(word.end_ms), round(word.confidence, 3)
-    )
-
-
-def _seconds(ms: int | None) -> float | None:
-    return None if ms is None else ms / 1000
 
 
 def _gap(gap: Gap | None) -> messages.GapInfo | UnsetType:

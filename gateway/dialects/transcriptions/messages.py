@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from gateway.description.codes import ErrorCode, WarningCode
+from shared.hearing import HeardWord
 
 
 class GapInfo(msgspec.Struct, frozen=True):
@@ -101,9 +102,12 @@ class Error(msgspec.Struct, frozen=True, tag="error"):
 
 
 class SessionEnd(msgspec.Struct, frozen=True, tag="session.end"):
-    """Everything is answered; the connection closes with 1000 after this."""
+    """Everything is answered; the connection closes with 1000 after this.
+
+    `enhancement_job_id`: with `enhance_on_end=true`, what `GET /v1/audio/transcriptions/{job_id}` takes."""
 
     transcript: str
+    enhancement_job_id: str | UnsetType = UNSET
 
 
 class Pong(msgspec.Struct, frozen=True, tag="pong"):
@@ -128,3 +132,13 @@ _encoder = msgspec.json.Encoder()
 
 def encode(message: ServerMessage) -> str:
     return _encoder.encode(message).decode()
+
+
+def transcript_word(word: HeardWord) -> TranscriptWord:
+    return TranscriptWord(
+        word.text, _seconds(word.start_ms), _seconds(word.end_ms), round(word.confidence, 3)
+    )
+
+
+def _seconds(ms: int | None) -> float | None:
+    return None if ms is None else ms / 1000

@@ -33,3 +33,13 @@ def test_a_section_has_its_tables_headline_and_machine(tmp_path: Path) -> None:
     assert "Note: quick." in written
     assert "commit abc" in written
     assert "## Redis" not in written
+
+
+def test_a_benchmark_that_was_saved_in_several_runs_is_one_section(tmp_path: Path) -> None:
+    for run in ("first", "second"):
+        table = Table(run, ("wire", "sessions"), [[run, "1"]])
+        report = Report("dialects", {run: 1}, [table], {}, "whisper-base", (), MACHINE)
+        (tmp_path / f"dialects-{run}.json").write_bytes(report.as_json())
+    written = page(tmp_path)
+    assert written.count("## Every dialect") == 1
+    assert written.index("**first**") < written.index("**second**")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.words import WordBrief, WordTimes
+from benchmarks.words import WordBrief, WordTimes, shares_of
 
 
 def test_delays_are_from_the_end_of_the_word() -> None:
@@ -19,3 +19,9 @@ def test_a_word_that_was_not_said_has_no_delay() -> None:
     times = WordTimes()
     times.note([WordBrief("missing", final=True), WordBrief("correct", end_time=1.0)], 1.5)
     assert times.delays_ms() == ([500.0], [])
+
+
+def test_a_table_is_of_one_reciter_half_the_capacity_and_all_of_it() -> None:
+    assert shares_of(300) == (1, 150, 300)
+    assert shares_of(1) == (1,)
+    assert shares_of(0) == ()

@@ -28,7 +28,9 @@ from gateway.dialects.openai.realtime import socket as openai_realtime
 from gateway.dialects.recite import dialect as recite
 from gateway.dialects.stream import dialect as stream
 from gateway.dialects.transcriptions import dialect as transcriptions
+from gateway.dialects.transcriptions import jobs as transcription_jobs
 from gateway.dialects.whisperlive import dialect as whisperlive
+from gateway.enhancement.enhancements import Enhancements
 from gateway.http import health, metrics
 from gateway.metrics import GatewayMetrics
 from gateway.offline.upload_decoder import open_decoder
@@ -322,6 +324,7 @@ class Gateway:
         batch: ScriptedBatch,
         admission: Admission,
         tracing: Tracing | None = None,
+        enhancements: Enhancements | None = None,
         **overrides: Any,
     ) -> None:
         defaults: dict[str, Any] = {
@@ -361,6 +364,7 @@ class Gateway:
             usage=UsageMeter(MemoryUsage(), SystemClock(), gateway_metrics),
             models=catalogue_of(settings),
             circuits=Circuits(CircuitPolicy(settings.circuit_failures), SystemClock(), gateway_metrics),
+            enhancements=enhancements,
             tracing=tracing or Untraced(),
         )
         app = Starlette(
@@ -368,6 +372,7 @@ class Gateway:
                 *recite.routes(self.ports),
                 *stream.routes(self.ports),
                 *transcriptions.routes(self.ports),
+                *transcription_jobs.routes(self.ports),
                 *deepgram.routes(self.ports),
                 *whisperlive.routes(self.ports),
                 *openai_realtime.routes(self.ports),

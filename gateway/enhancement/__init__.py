@@ -1,0 +1,1 @@
+"""Sessions whose audio is kept and transcribed once more, whole, after their end."""
