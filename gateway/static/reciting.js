@@ -24,6 +24,7 @@ export class Reciting {
   #peeked = new Set(); // before a recitation begins, or in it
   #own = new OwnJudgement();
   #keptAt = 0;
+  #keepSoon = 0;
   #hesitation = 0;
   #wakeLock = null;
   #waitsForNetwork = false;
@@ -346,10 +347,20 @@ export class Reciting {
     this.bar.status('status.waiting');
   }
 
+  /** Not at every event, but the last one of a row, too: a reload may come in the quiet after it. */
   #keep() {
     const now = performance.now();
-    if (now - this.#keptAt < KEEP_EVERY_MS) return;
-    const { saved } = this.#recitation;
+    const early = this.#keptAt + KEEP_EVERY_MS - now;
+    if (early > 0) {
+      this.#keepSoon ||= setTimeout(() => {
+        this.#keepSoon = 0;
+        this.#keep();
+      }, early);
+      return;
+    }
+    clearTimeout(this.#keepSoon);
+    this.#keepSoon = 0;
+    const saved = this.#recitation?.saved;
     if (!saved) return;
     this.#keptAt = now;
     keepUnfinished({ ...saved, own: [...this.#own.right], passage: writePassage(this.#passage) });

@@ -390,6 +390,7 @@ async def test_a_reload_goes_on_from_the_same_place(microphone: Path, size: tupl
         await connection.heard(1)
         await connection.partial(3, "cccc", pointer=4)
         await connection.send(type="ack", offset=36_000)
+        await connection.pong()  # a slow machine takes more than five seconds until the reload
 
     async def second(connection: Connection) -> None:
         await connection.ready(resumed=True, next_seq=4, offset=40_000)
