@@ -1,4 +1,7 @@
-"""Which engine a worker runs, from its settings; the only place that knows all engines."""
+"""Which engine a worker runs, from its settings; the only place that opens one.
+
+A new engine's name goes into `asr_worker/settings.py`, too.
+"""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class GatewaySettings(
     HttpSettings,
     TracingSettings,
 ):
-    """One gateway process. Every bound of the process is here by name."""
+    """One gateway process: its bounds by name. Those of windows, uploads and access are beside this file."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 

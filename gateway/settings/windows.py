@@ -73,7 +73,8 @@ class WindowSettings(BusSettings):
         validation_alias="WS_SILENCE_DBFS",
         ge=-120,
         le=0,
-        description="A window whose loudest 20 ms stay below it is not decoded; -120 turns the gate off.",
+        description="A window with 20 ms louder than this is always decoded; a quieter one if it stands out "
+        "from the background. -120 turns the gate off.",
     )
     min_rest_s: float = Field(
         default=0.2,
