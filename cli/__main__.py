@@ -63,6 +63,8 @@ def bench(context: typer.Context) -> None:
 
       words: from the end of a word to its colour
 
+      agreement: ways to cut a transcription, compared
+
       recitations: real recordings through the running system
 
     Examples:
