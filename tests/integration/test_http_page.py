@@ -148,6 +148,8 @@ NOT_FOR_RECITERS = {
     "unsupported_version",
     "no_pong",
     "lagging",
+    # Of recordings that the page does not ask to be kept.
+    "recordings_full",
 }
 
 
