@@ -142,6 +142,14 @@ NOT_FOR_RECITERS = {
     "unknown_session",
     "upload_too_slow",
     "too_many_uploads",
+    "unknown_job",
+    "store_unavailable",
+    # Of sockets that the page does not open.
+    "unsupported_version",
+    "no_pong",
+    "lagging",
+    # Of recordings that the page does not ask to be kept.
+    "recordings_full",
 }
 
 
