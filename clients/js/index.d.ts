@@ -359,6 +359,8 @@ export interface TranscriptionError {
 export interface SessionEnd {
   type: 'session.end';
   transcript: string;
+  /** With `enhance_on_end=true`: what `GET /v1/audio/transcriptions/{job_id}` takes. */
+  enhancement_job_id?: string;
 }
 
 export type TranscriptionEvent =

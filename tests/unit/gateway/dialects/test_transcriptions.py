@@ -16,7 +16,7 @@ from shared.hearing import HeardWord
 from shared.protocol.segments import Segment, SegmentResult
 from tests.unit.audio.recordings import wav_file
 from tests.unit.gateway import speech
-from tests.unit.gateway.harness import Client, Gateway, eventually, world
+from tests.unit.gateway.harness import Client, Gateway, eventually, stop, world
 
 WORDS = [0, 1, 2, 3, 4, 5]
 SPOKEN = [speech.FATIHA.words[word].display for word in WORDS]
@@ -303,8 +303,9 @@ async def test_who_asks_to_be_rejected_is_sent_away_and_may_come_back() -> None:
         client = gateway.transcribe(language="ar", overflow="reject")
         begun = await client.until("session.begin")
         w.worker.working.clear()
-        await client.stream(PCM)
+        streaming = asyncio.create_task(client.stream(PCM))  # it is closed in the middle
         closed = await client.rest()
+        await stop([streaming])
         assert (closed.code, client.events[-1]["code"]) == (4010, "lagging")
         w.worker.working.set()
         offset = client.of("ack")[-1]["offset"]
