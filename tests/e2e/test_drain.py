@@ -18,7 +18,7 @@ from tests.e2e.system import System, system
 SESSIONS = 50
 DRAINING = 4001
 PERMANENT = re.compile(
-    rb"asr:segments:.*|asr:dead|router:(known|pools|workers|leases|sessions:active|expiry|pool:.*)|arq:.*"
+    rb"asr:segments:.*|asr:dead|router:(known|pools|workers|leases|sessions:active|expiry|former-holders|pool:.*)|arq:.*"
 )
 """Keys that belong to no session: streams with their groups, the registry, arq's own."""
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
