@@ -99,7 +99,7 @@ class Connection:
             self._end_early,
             request.rules,
         )
-        self._lag = LagWatch(request.lag) if request.lag else None
+        self._lag = LagWatch(request.rules.lag) if request.rules.lag else None
         self._reason_at_end = EndReason.DONE
         self._asked: EndReason | None = None
         self._reported = False

@@ -7,7 +7,6 @@ from typing import Protocol
 import msgspec
 
 from gateway.connection.connection_rules import DEFAULT_RULES, ConnectionRules
-from gateway.connection.lag_watch import LagLimits
 from gateway.session.core import SessionCore
 from gateway.session.events import Finished, FinishFailed
 from gateway.session.interpreter import Interpreter
@@ -70,8 +69,7 @@ class SessionRequest(msgspec.Struct, frozen=True):
     """What a client asks for. `last_seq`, `offset`: the last event and the acked sample it has seen;
     `named`: the client chose the session, which may hold a lease already; `resumable`: it can come back
     to it, because its dialect tells clients how; `lowered`: names of the quality steps
-    for which `options` are less than the client asked for; `rules`: of its dialect; `lag`: what is done when
-    results are late."""
+    for which `options` are less than the client asked for; `rules`: of its dialect."""
 
     protocol: str
     plan: SessionPlan
@@ -83,7 +81,6 @@ class SessionRequest(msgspec.Struct, frozen=True):
     resumable: bool = True
     options: SessionOptions = SessionOptions()
     lowered: tuple[str, ...] = ()
-    lag: LagLimits | None = None
     rules: ConnectionRules = DEFAULT_RULES
 
     @property

@@ -12,6 +12,7 @@ from starlette.websockets import WebSocket
 
 from gateway.admission.pools import ModelCatalogue
 from gateway.admission.quality import Terms
+from gateway.connection.connection_rules import ConnectionRules
 from gateway.connection.dialect import Command, Frame, Input
 from gateway.connection.lag_watch import LagLimits
 from gateway.connection.session_plan import SessionRequest
@@ -193,7 +194,7 @@ def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
                 named=names_session(query),
                 options=options,
                 lowered=tuple(step.name.lower() for step in lowered),
-                lag=lag_limits(overflow, ports.settings),
+                rules=ConnectionRules(lag=lag_limits(overflow, ports.settings)),
             )
 
         await serve_websocket(ports, websocket, dialect, request)
