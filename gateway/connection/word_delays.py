@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from prometheus_client import Histogram
+
 from gateway.connection.arrival_times import ArrivalTimes
 from gateway.metrics import GatewayMetrics
-from gateway.session.interpreter import Said
+from gateway.session.interpreter import NOTHING_SAID, Said
 
 _MOST_WAITING = 200
 """Words that a dialect has not written yet: more than an utterance of 30 s has."""
@@ -19,18 +21,23 @@ class WordDelays:
         """To be told of every frame: so many samples of the session are here now."""
         self._shown = metrics.word_shown.labels(protocol)
         self._settled = metrics.word_settled.labels(protocol)
-        self._waiting = Said()
+        self._waiting = NOTHING_SAID
 
     def told(self, said: Said, written: bool, now_s: float) -> None:
         """A finding was given to the dialect; what it did not write yet counts with what it writes next."""
-        if said.shown or said.settled:
-            shown = (*self._waiting.shown, *said.shown)[-_MOST_WAITING:]
-            self._waiting = Said(shown, (*self._waiting.settled, *said.settled)[-_MOST_WAITING:])
+        if self._waiting is not NOTHING_SAID:
+            said = Said(self._waiting.shown + said.shown, self._waiting.settled + said.settled)
         if not written:
+            self._waiting = Said(said.shown[-_MOST_WAITING:], said.settled[-_MOST_WAITING:])
             return
-        for ends, histogram in ((self._waiting.shown, self._shown), (self._waiting.settled, self._settled)):
-            for sample in ends:
-                said_s = self._arrivals.said_s(sample)
-                if said_s is not None:
-                    histogram.observe(max(0.0, now_s - said_s))
-        self._waiting = Said()
+        self._waiting = NOTHING_SAID
+        if said.shown:
+            self._measure(said.shown, self._shown, now_s)
+        if said.settled:
+            self._measure(said.settled, self._settled, now_s)
+
+    def _measure(self, ends: tuple[int, ...], histogram: Histogram, now_s: float) -> None:
+        for sample in ends:
+            said_s = self._arrivals.said_s(sample)
+            if said_s is not None:
+                histogram.observe(max(0.0, now_s - said_s))

@@ -99,14 +99,12 @@ def _replaced(
     enough: float,
 ) -> Iterator[tuple[list[int], int, int]]:
     """Words without a verdict between recognised visits, where enough was said: with the units said."""
-    jumps = [jump.unit for jump in events.jumps]
-
-    def needed(word: int) -> int:
-        return reference.required[int(reference.starts[word])]
-
     for before, after in pairwise(recognised):
         said = after.first_unit - before.last_unit - 1
-        if not said or any(before.last_unit < unit <= after.first_unit for unit in jumps):
+        # Nearly every pair is of neighbours; no word can be missing between those.
+        if not said or after.word <= before.word + 1:
+            continue
+        if any(before.last_unit < jump.unit <= after.first_unit for jump in events.jumps):
             continue
         indices = reference.word_index[before.word + 1 : after.word]
         words = [index for index in indices if index is not None and index not in judged]
