@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol, TypeVar
@@ -29,7 +30,10 @@ ADMIT_TIMEOUT_S = 15.0
 
 CALL_TIMEOUT_S = 3.0
 CONNECT_TIMEOUT_S = 1.0
-MAX_CONNECTIONS = 64
+ADMIT_CONNECTIONS = 64
+"""Admissions asked at once; each may wait for a slot as long as the router lets it."""
+CALL_CONNECTIONS = 16
+"""Calls for sessions that live, at once: each takes milliseconds."""
 OPEN_LEASE_TTL_S = 30.0
 
 _NO_CAPACITY: dict[str, type[NoCapacity]] = {
@@ -103,6 +107,48 @@ class OpenAdmission:
         return None
 
 
+class _Line:
+    """Calls of one kind, with connections of their own: admissions that wait for a slot never keep a renewal
+    waiting. A call waits here for its connection, not in httpx's pool, which looks at all that wait there
+    whenever one of them comes or goes."""
+
+    def __init__(
+        self,
+        connections: int,
+        timeout_s: float,
+        headers: dict[str, str],
+        transport: httpx.AsyncBaseTransport | None,
+    ) -> None:
+        self._free = asyncio.Semaphore(connections)
+        self._timeout_s = timeout_s
+        self._client = httpx.AsyncClient(
+            timeout=httpx.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S),
+            limits=httpx.Limits(max_connections=connections),
+            headers={"Content-Type": "application/json"} | headers,
+            transport=transport,
+            # A proxy for the world outside must not stand between two of our own services.
+            trust_env=False,
+        )
+
+    async def request(self, method: str, url: str, content: bytes | None) -> httpx.Response:
+        """Raises `httpx.HTTPError`."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._free.acquire()
+        except TimeoutError:
+            raise httpx.PoolTimeout("every connection is in use") from None
+        try:
+            response = await self._client.request(method, url, content=content)
+        finally:
+            self._free.release()
+        # httpx binds a response and its stream to one another: both would wait for the collector.
+        response.stream = httpx.ByteStream(b"")
+        return response
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+
 class HttpAdmission:
     """Session routers over HTTP. They share their state, so any of them can answer anything:
     the one that answered last is asked first, the next one when it fails."""
@@ -125,22 +171,15 @@ class HttpAdmission:
         for url in self._urls:
             if not url.startswith(("http://", "https://")):
                 raise ValueError(f"ROUTER_URL must list http:// or https:// addresses, not {_shown(url)!r}")
-        self._admit_timeout_s = admit_timeout_s
         self._preferred = 0
         self._away = False
-        self._client = httpx.AsyncClient(
-            timeout=httpx.Timeout(call_timeout_s, connect=CONNECT_TIMEOUT_S),
-            limits=httpx.Limits(max_connections=MAX_CONNECTIONS),
-            headers={"Content-Type": "application/json"}
-            | ({"Authorization": f"Bearer {api_key}"} if api_key else {}),
-            transport=transport,
-            # A proxy for the world outside must not stand between two of our own services.
-            trust_env=False,
-        )
+        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._admissions = _Line(ADMIT_CONNECTIONS, admit_timeout_s, headers, transport)
+        self._calls = _Line(CALL_CONNECTIONS, call_timeout_s, headers, transport)
 
     async def admit(self, request: AdmitRequest) -> Lease:
         with self._guard():
-            response = await self._find_answer("POST", "/v1/sessions", request, self._admit_timeout_s)
+            response = await self._find_answer(self._admissions, "POST", "/v1/sessions", request)
         return _read(_checked(response), Lease)
 
     async def renew(self, held: Sequence[HeldLease]) -> RenewReply:
@@ -159,7 +198,8 @@ class HttpAdmission:
         return _read(await self._ask("GET", "/v1/capacity"), _CapacityReply).pools
 
     async def close(self) -> None:
-        await self._client.aclose()
+        await self._admissions.close()
+        await self._calls.close()
 
     def _guard(self) -> AbstractContextManager[None]:
         if self._circuit is None:
@@ -168,30 +208,25 @@ class HttpAdmission:
 
     async def _ask(self, method: str, path: str, body: msgspec.Struct | None = None) -> httpx.Response:
         """For sessions that live, and for whoever looks: the circuit does not hold them back."""
-        response = await self._find_answer(method, path, body)
+        response = await self._find_answer(self._calls, method, path, body)
         if self._circuit is not None:
             self._circuit.succeeded()
         return _checked(response)
 
     async def _find_answer(
-        self, method: str, path: str, body: msgspec.Struct | None = None, timeout_s: float | None = None
+        self, line: _Line, method: str, path: str, body: msgspec.Struct | None = None
     ) -> httpx.Response:
         """The first router's answer that is an answer; every call here may be repeated safely."""
         content = None if body is None else msgspec.json.encode(body)
-        timeout = self._client.timeout
-        if timeout_s is not None:
-            timeout = httpx.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S)
         failures = []
         for turn in range(len(self._urls)):
             index = (self._preferred + turn) % len(self._urls)
             url = self._urls[index]
             try:
-                response = await self._client.request(method, url + path, content=content, timeout=timeout)
+                response = await line.request(method, url + path, content)
             except httpx.HTTPError as error:
                 failures.append(f"{_shown(url)}: {type(error).__name__} {error}".strip())
                 continue
-            # httpx binds a response and its stream to one another: both would wait for the collector.
-            response.stream = httpx.ByteStream(b"")
             if _is_answer(response):
                 self._preferred, self._away = index, False
                 return response

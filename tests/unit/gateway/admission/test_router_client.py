@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import httpx
@@ -9,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.admission.circuit import Circuit, CircuitPolicy, CircuitState
-from gateway.admission.router_client import Admission, HttpAdmission, OpenAdmission
+from gateway.admission.router_client import ADMIT_CONNECTIONS, Admission, HttpAdmission, OpenAdmission
 from session_router.app import Router, build_router
 from session_router.settings import RouterSettings
 from shared.clock import ManualClock
@@ -79,6 +80,36 @@ async def test_admit_renew_release(admission: HttpAdmission, routers: Routers) -
     assert (await admission.renew([_held(ONE)])).taken == (ONE,)
     assert (await admission.renew([])) == RenewReply()
     assert set(routers.asked) == {"a"}
+
+
+async def test_admissions_that_wait_keep_no_renewal_waiting(routers: Routers) -> None:
+    """A full service: more newcomers wait in the router than this gateway has connections for them."""
+    slot_free, line_full, waiting = asyncio.Event(), asyncio.Event(), 0
+
+    class Full(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            nonlocal waiting
+            if request.url.path == "/v1/sessions":
+                waiting += 1
+                if waiting == ADMIT_CONNECTIONS:
+                    line_full.set()
+                await slot_free.wait()
+                waiting -= 1
+            return await routers.handle_async_request(request)
+
+    admission = HttpAdmission(["http://a"], transport=Full())
+    await admission.renew([_held(ONE)])
+    newcomers = [
+        asyncio.create_task(admission.admit(AdmitRequest(SessionId(f"newcomer-{number}"), HOLDER)))
+        for number in range(ADMIT_CONNECTIONS + 20)
+    ]
+    await line_full.wait()
+    assert len((await admission.renew([_held(ONE)])).leases) == 1
+    assert waiting == ADMIT_CONNECTIONS
+    slot_free.set()
+    answers = await asyncio.gather(*newcomers, return_exceptions=True)
+    assert {type(answer) for answer in answers} == {NoCapacity}
+    await admission.close()
 
 
 async def test_an_old_holder_cannot_give_the_slot_away(admission: HttpAdmission) -> None:
