@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from gateway.connection.client_audio import ClientAudio
 from gateway.connection.client_text import for_client
 from gateway.connection.dialect import Dialect
-from gateway.connection.end_reason import End, EndConnection, EndReason, end_for
+from gateway.connection.end_reason import End, EndConnection, EndReason
+from gateway.connection.failures import what_ended
 from gateway.connection.lag_watch import CHECK_S, LagWatch
 from gateway.connection.outcome_measures import OutcomeMeasures
+from gateway.connection.overdue_watch import OverdueWatch
 from gateway.connection.receiver import Receiver
 from gateway.connection.result_inbox import ResultInbox
 from gateway.connection.resume import Opening
@@ -30,7 +32,7 @@ from gateway.dependencies import GatewayPorts
 from gateway.session.effects import Effect, Emit, Finish, Store
 from gateway.session.events import Event, Finished, Flushed, Heard, SegmentFailed, Trouble
 from shared.audio.formats import SAMPLE_RATE
-from shared.errors import BusUnavailable, RattilError
+from shared.errors import BusUnavailable
 from shared.protocol.segments import LoggedResult
 from shared.service.logging import get_logger
 
@@ -45,7 +47,6 @@ _LINGER_S = 15.0
 """Longest life of a socket after its close frame, seconds: more than uvicorn's own 10 s for the answer."""
 
 _OUTCOMES = (Heard, SegmentFailed)
-_EXPECTED = (EndConnection, PeerGone, SlowConsumer, RattilError)
 
 _log = get_logger(__name__)
 
@@ -105,12 +106,11 @@ class Connection:
         self._reported = False
         self.may_go_on = False
         """Once it has ended: whether the session has something to come back to, audio without a report."""
-        check_s = settings.segment_check_s
-        self._look_again_s = min(check_s, CHECK_S) if self._lag else check_s
         self._wake = asyncio.Event()
         self._stir = asyncio.Event()
-        self._check: asyncio.TimerHandle | None = None
-        """Wakes the worker when a segment may be overdue."""
+        check_s = settings.segment_check_s
+        look_again_s = min(check_s, CHECK_S) if self._lag else check_s
+        self._overdue = OverdueWatch(core, ports.clock, check_s, look_again_s, self._wake.set)
 
     # -- from outside ------------------------------------------------------------------------------
     def ask_to_end(self, reason: EndReason) -> None:
@@ -126,8 +126,7 @@ class Connection:
             if self._speech is not None:
                 self._speech.close()
             self._audio.close()
-            if self._check is not None:
-                self._check.cancel()
+            self._overdue.close()
             self._effects.clear()
             self._traces.close()
             self.may_go_on = self._core.segmenter.received > 0 and not self._reported
@@ -170,41 +169,23 @@ class Connection:
         except ExceptionGroup as group:
             # The task group's frame still holds the group, and its traceback that frame (until Python 3.13).
             group.__traceback__ = None
-            return self._why(list(_leaves(group)))
+            return what_ended(group, self._core.identity.session_id)
         return None
 
-    def _why(self, failures: list[Exception]) -> EndConnection | None:
-        """What ended the tasks; None if the client left."""
-        unexpected = [failure for failure in failures if not isinstance(failure, _EXPECTED)]
-        if unexpected:
-            session_id = self._core.identity.session_id
-            _log.error("connection_failed", session_id=session_id, exc_info=unexpected[0])
-            return EndConnection(
-                EndReason.INTERNAL, "internal", "something went wrong here; reconnect to resume"
-            )
-        if any(isinstance(failure, PeerGone) for failure in failures):
-            return None
-        for failure in failures:
-            if isinstance(failure, EndConnection):
-                return failure
-            if isinstance(failure, RattilError):
-                return end_for(failure)
-        return EndConnection(EndReason.SLOW_CONSUMER)
-
     async def _work(self) -> None:
-        settings = self._ports.settings
         while True:
             self._wake.clear()
             for logged in self._inbox.take():
                 self._apply(logged, "feed")
             await self._perform()
-            if self._inbox.must_read_log or self._overdue_s() >= settings.segment_check_s:
+            if self._inbox.must_read_log or self._overdue.overdue:
                 self._inbox.must_read_log = False
                 await self._catch_up()
                 await self._perform()
             self._receiver.make_room()
             self._check_lag()
-            await self._rest()
+            self._overdue.set()
+            await self._wake.wait()
 
     async def _watch(self) -> None:
         settings = self._ports.settings
@@ -314,7 +295,7 @@ class Connection:
             _log.warning("session_not_deleted", connection_id=identity.connection_id, error=error.message)
 
     async def _catch_up(self) -> None:
-        for logged in await self._settlement.missing_results(self._overdue_s()):
+        for logged in await self._settlement.missing_results(self._overdue.waited_s):
             self._apply(logged, "log")
         self._note_loss()
 
@@ -325,28 +306,6 @@ class Connection:
             self._show(trouble)
         for logged in settled:
             self._apply(logged, "settled")
-
-    def _overdue_s(self) -> float:
-        """How long the oldest segment in flight has waited for its result."""
-        oldest = self._core.oldest_open()
-        return 0.0 if oldest is None else (self._now_ms() - oldest[1]) / 1000
-
-    async def _rest(self) -> None:
-        """Until woken; while segments are in flight, at most until one may be overdue or late.
-
-        One timer serves many windows: it is set anew only once it has run out.
-        """
-        if self._check is None and self._core.oldest_open() is not None:
-            check_s = self._ports.settings.segment_check_s
-            left_s = check_s - self._overdue_s()
-            delay_s = min(left_s if left_s > 0 else check_s, self._look_again_s)
-            self._check = asyncio.get_running_loop().call_later(delay_s, self._on_check)
-        await self._wake.wait()
-
-    def _on_check(self) -> None:
-        self._check = None
-        if self._core.oldest_open() is not None:
-            self._wake.set()
 
     def _check_lag(self) -> None:
         if self._lag is not None:
@@ -372,11 +331,3 @@ class Connection:
 
     def _now_ms(self) -> int:
         return int(self._ports.clock.monotonic() * 1000)
-
-
-def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[Exception]:
-    for failure in group.exceptions:
-        if isinstance(failure, BaseExceptionGroup):
-            yield from _leaves(failure)
-        elif isinstance(failure, Exception):
-            yield failure
