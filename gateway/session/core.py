@@ -14,6 +14,7 @@ import msgspec
 
 from gateway.session.effects import Effect, Emit, Finish, Store
 from gateway.session.events import AudioSafe, Flushed, Heard, Latency, Notice, SegmentFailed, SpeechChanged
+from gateway.session.flights import Flights
 from gateway.session.flush_mark import FlushMark
 from gateway.session.interpreter import Interpreter
 from gateway.session.lag import Lag
@@ -88,8 +89,7 @@ class SessionCore:
         self._epoch = epoch
         self._policy = policy
         self._stored = segmenter.position
-        self._flights = {flight.seq: flight for flight in flights}
-        self._open = {flight.seq for flight in flights}
+        self._flights = Flights(flights)
         self._unstored = 0
         self._held_back = False
         self._floor_seq = floor_seq
@@ -144,13 +144,7 @@ class SessionCore:
 
     def oldest_open(self) -> tuple[int, int] | None:
         """(seq, `now_ms` of its push) of the segment that waits longest for its result."""
-        if not self._open:
-            return None
-        waiting = [(self._flights[seq].pushed_ms, seq) for seq in self._open if self._flights[seq].pushed_ms]
-        if not waiting:
-            return None
-        pushed_ms, seq = min(waiting)
-        return seq, pushed_ms
+        return self._flights.oldest_open()
 
     # -- what happens to it ------------------------------------------------------------------------
     def accept_audio(self, pcm: bytes) -> list[Effect]:
@@ -174,9 +168,8 @@ class SessionCore:
         """The bus has taken this window."""
         self._unstored -= 1
         self._stored = window.after
-        if window.seq is not None and window.seq in self._flights:
-            flight = self._flights[window.seq]
-            self._flights[window.seq] = msgspec.structs.replace(flight, pushed_ms=now_ms)
+        if window.seq is not None:
+            self._flights.pushed(window.seq, now_ms)
         safe: list[Effect] = [Emit(AudioSafe(self.safe_sample))]
         return safe + self.advance()
 
@@ -185,12 +178,12 @@ class SessionCore:
         if logged.result.epoch != self._epoch:
             return []
         busy = self.server_busy
-        self._open.discard(logged.result.seq)
+        self._flights.answered(logged.result.seq)
         self._lag.answered(logged.result.seq)
         effects: list[Effect] = []
         for result in self.order.accept(logged):
             effects.append(Emit(self._interpret(result, self._latency(result, now_ms), busy)))
-            self._flights.pop(result.seq, None)
+            self._flights.told(result.seq)
         return effects + self.advance()
 
     def note_speech(self, probabilities: Sequence[float]) -> list[Effect]:
@@ -207,9 +200,7 @@ class SessionCore:
             self._unstored += 1
             self._lag.cut(window.seq, self.segmenter.received)
             if window.seq is not None:
-                samples = len(window.pcm) // 2
-                self._flights[window.seq] = Flight(window.seq, window.start_sample, samples, 0, window.final)
-                self._open.add(window.seq)
+                self._flights.cut(window.seq, window)
             effects.append(Store(window))
             if window.too_quiet:
                 effects.append(Emit(TOO_QUIET))
@@ -226,8 +217,8 @@ class SessionCore:
 
     def resumed(self, now_ms: int) -> None:
         """Segments that an earlier connection pushed are waited for from now on."""
-        for seq in self._open:
-            self._flights[seq] = msgspec.structs.replace(self._flights[seq], pushed_ms=now_ms)
+        for seq in self._flights.open_seqs:
+            self._flights.pushed(seq, now_ms)
             self._lag.cut(seq, self.segmenter.received)
 
     def change_epoch(self, epoch: Epoch) -> list[SegmentResult]:
@@ -244,7 +235,7 @@ class SessionCore:
         self._epoch = epoch
         self._generation += 1
         self.order.start_new_log(first)
-        self._open.update(range(first, end))
+        self._flights.reopen(range(first, end))
         self._floor_seq = first
         self._audio_start = self._stored.cut
         return settled
@@ -260,7 +251,7 @@ class SessionCore:
     # -- what the driver writes --------------------------------------------------------------------
     def dropped(self, seq: int, code: str) -> SegmentResult:
         """The explicit end of a segment whose result does not come."""
-        flight = self._flights.get(seq, Flight(seq, 0, 0))
+        flight = self._flights.get(seq) or Flight(seq, 0, 0)
         return SegmentResult(
             session_id=self.identity.session_id,
             connection_id=self.identity.connection_id,
@@ -300,7 +291,7 @@ class SessionCore:
         position = window.after if window else self._stored
         snapshot = CoreSnapshot(
             position=position,
-            flights=tuple(self._flights[seq] for seq in sorted(self._flights) if seq < position.next_seq),
+            flights=self._flights.saved(position.next_seq),
             log_offset=self.order.replay_from,
             answered_until=self._answered_until,
             floor_seq=self._floor_seq,
@@ -342,7 +333,7 @@ class SessionCore:
         return SegmentFailed(result.seq, result.outcome, result.code, result.message, left)
 
     def _may_cut(self) -> bool:
-        return len(self._open) < self._policy.max_queue and self._unstored < self._policy.max_queue
+        return self._flights.open_count < self._policy.max_queue and self._unstored < self._policy.max_queue
 
     def _safe(self, position: Position) -> int:
         return position.cut if self._policy.stores_audio else position.next_start
