@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from gateway.session.events import Event
 from gateway.session.segmenter import Window
 
 
-@dataclass(frozen=True, slots=True)
-class Store:
+class Store(msgspec.Struct, frozen=True, gc=False):
     """Store the window's audio and the session's state, and queue the segment if it has a seq.
 
     The driver calls `SessionCore.stored(window)` once that is done.
@@ -18,15 +17,13 @@ class Store:
     window: Window
 
 
-@dataclass(frozen=True, slots=True)
-class Emit:
+class Emit(msgspec.Struct, frozen=True, gc=False):
     """Show an event to the client."""
 
     event: Event
 
 
-@dataclass(frozen=True, slots=True)
-class Finish:
+class Finish(msgspec.Struct, frozen=True, gc=False):
     """All audio is in and every segment is answered: make the final report."""
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import msgspec
+
 from gateway.session.interpreter import Finding
 from shared.ids import ConnectionId, Epoch, SessionId
 from shared.protocol.segments import Outcome
@@ -36,15 +38,13 @@ class Opened:
     lowered: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AudioSafe:
+class AudioSafe(msgspec.Struct, frozen=True, gc=False):
     """Audio before `offset` (samples) is stored and will be answered."""
 
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Latency:
+class Latency(msgspec.Struct, frozen=True, gc=False):
     """Where the time of one window went, ms. `buffer_ms`: the window's own length.
 
     `total_ms`: from its push to this event; for a replayed result, what the stages add up to.
@@ -57,8 +57,7 @@ class Latency:
     live: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(msgspec.Struct, frozen=True, gc=False):
     """One segment was decoded: what the session's interpreter makes of it."""
 
     seq: int

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from shared.recitation.alignment.reference_units import ReferenceUnits
 from shared.recitation.alignment.viterbi import Path
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Visit:
+class Visit(msgspec.Struct, frozen=True, gc=False, eq=False):
     """One passing through a word: its matched (position, unit) pairs and the units inserted inside.
 
     `strays` are heard units next to it that fit no word and may be part of what was said instead of it.
@@ -37,8 +37,7 @@ class Visit:
         return slice(min(self.first_unit, self.strays[0]), max(self.last_unit, self.strays[-1]) + 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Jump:
+class Jump(msgspec.Struct, frozen=True, gc=False):
     """At heard unit `unit` the reciter went back from reference word `left` to `resumed`."""
 
     unit: int
@@ -46,8 +45,7 @@ class Jump:
     resumed: int
 
 
-@dataclass(frozen=True, slots=True)
-class PathEvents:
+class PathEvents(msgspec.Struct, frozen=True, gc=False):
     """What happened along a path. `extras` are runs [first, last] of units that belong to no word."""
 
     visits: tuple[Visit, ...]

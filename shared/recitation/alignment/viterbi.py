@@ -7,10 +7,10 @@ are skipped; the reciter may jump back to a word; the end is free.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Generic, NamedTuple, TypeVar
 
+import msgspec
 import numpy as np
 
 from shared.recitation.alignment.reference_units import MoveCosts, ReferenceUnits, Row
@@ -43,8 +43,7 @@ def _step(position: int, matched: bool) -> Step:
     return Step(position, matched)
 
 
-@dataclass(frozen=True, slots=True)
-class Path:
+class Path(msgspec.Struct, frozen=True, gc=False):
     """The best path: one step per heard unit, the position reached, and its cost."""
 
     steps: tuple[Step, ...]

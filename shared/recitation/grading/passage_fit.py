@@ -46,8 +46,7 @@ class Run:
     """Of `units`, those settled before."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fit:
+class Fit(msgspec.Struct, frozen=True, gc=False):
     """How the open units fit, the settled ones considered. `runs`: only the long ones."""
 
     runs: tuple[Run, ...]

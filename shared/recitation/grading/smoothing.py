@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
 
 from shared.recitation.grading.grader import CORRECT, MINOR, WRONG, Verdict
@@ -34,8 +32,7 @@ UNTOUCHED = WordState()
 NOT_JUDGED = WordState("not_judged")
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(msgspec.Struct, frozen=True, gc=False):
     """What the newest window says of one word.
 
     `past`: the reciter has gone on far enough that the word will hardly be revised.

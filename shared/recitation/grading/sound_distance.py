@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import sqrt
 from typing import Final, NamedTuple
 
@@ -28,8 +27,7 @@ _UNSTABLE_SHARE: Final = 0.25
 pause) and a word's first hamza (dropped in connected speech)."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Tally:
+class _Tally(msgspec.Struct, frozen=True, gc=False):
     """What a visit's sounds add up to; 1.0 = one whole consonant."""
 
     weight: float
@@ -39,8 +37,7 @@ class _Tally:
     consonant_error: float
 
 
-@dataclass(frozen=True, slots=True)
-class SoundComparison:
+class SoundComparison(msgspec.Struct, frozen=True, gc=False):
     """A visit's sounds compared with the word's, before anything is known of the voice around it."""
 
     tally: _Tally

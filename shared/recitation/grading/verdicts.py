@@ -7,9 +7,10 @@ recognised, how much was said there tells a replaced word from one left out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, TypeVar
+
+import msgspec
 
 from shared.recitation.alignment.reference_units import ReferenceUnits
 from shared.recitation.alignment.visits import PathEvents, Visit
@@ -19,8 +20,7 @@ from shared.recitation.grading.stray_sounds import assign_strays
 U = TypeVar("U")
 
 
-@dataclass(frozen=True, slots=True)
-class WordVerdict:
+class WordVerdict(msgspec.Struct, frozen=True, gc=False):
     """One word's verdict, and the last heard unit it rests on."""
 
     index: int
@@ -28,8 +28,7 @@ class WordVerdict:
     last_unit: int
 
 
-@dataclass(frozen=True, slots=True)
-class Verdicts:
+class Verdicts(msgspec.Struct, frozen=True, gc=False):
     """All verdicts along one path, and the runs of units that are words after all, not extra."""
 
     entries: tuple[WordVerdict, ...]
@@ -69,7 +68,7 @@ def judge_visits(
     for place, (visit, verdict) in enumerate(zip(visits, verdicts, strict=True)):
         index, last = reference.word_index[visit.word], visit.last_unit
         if verdict is not None and place in owned:
-            whole = replace(visit, strays=owned[place])
+            whole = msgspec.structs.replace(visit, strays=owned[place])
             worse = grader.judge_with_strays(verdict, whole, units, noise)
             if worse is not None:
                 verdict, last = worse, whole.span.stop - 1
