@@ -8,8 +8,9 @@ from asr_worker.engines.engine import EngineCapabilities, EngineItem, EngineOutp
 from shared.audio import flac, mel, opus
 from shared.audio.features import FeatureConfig
 from shared.audio.pcm import to_float
-from shared.audio.sound_facts import sound_facts
+from shared.audio.sound_facts import feature_facts, sound_facts
 from shared.errors import BadAudio, DecodeFailed, RattilError, UnsupportedCodec
+from shared.hearing import SoundFacts
 from shared.ids import WorkerId
 from shared.protocol.segments import Outcome, Segment, SegmentResult, StageTimings
 
@@ -92,8 +93,16 @@ def heard(
         priority=segment.priority,
         traceparent=segment.traceparent,
         confidence_curves=capabilities.confidence_curves,
-        sound=None if item.pcm is None else sound_facts(item.pcm),
+        sound=_sound(item, capabilities),
     )
+
+
+def _sound(item: EngineItem, capabilities: EngineCapabilities) -> SoundFacts | None:
+    if item.pcm is not None:
+        return sound_facts(item.pcm)
+    if item.logs is None or capabilities.features is None:
+        return None
+    return feature_facts(item.logs, capabilities.features)
 
 
 def failed(segment: Segment, error: Exception, stages: Stages, worker_id: WorkerId) -> SegmentResult:

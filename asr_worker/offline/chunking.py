@@ -79,7 +79,7 @@ def audible(pcm16: bytes, chunks: Sequence[Chunk]) -> Audible:
     for chunk in chunks:
         gated = pass_gate(state, pcm16[2 * chunk.start : 2 * chunk.end], SILENT_DBFS)
         state, too_quiet = gated.state, too_quiet or gated.tell
-        if gated.sound == "audible":
+        if gated.sound != "silent":
             heard.append(chunk)
     return Audible(heard, too_quiet)
 

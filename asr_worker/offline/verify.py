@@ -26,6 +26,9 @@ from shared.recitation.report.report import build_report
 from shared.recitation.report.review import review
 
 
+_NOT_JUDGED = ("pending", "not_judged")
+
+
 class Uploads(Protocol):
     """Recordings that wait for their verify job."""
 
@@ -81,7 +84,7 @@ class Verifier:
     def _judge(self, passage: Passage, heard: _Heard, timing_ms: dict[str, int], began_s: float) -> bytes:
         started_s = self._clock.monotonic()
         feedback = review(passage, heard.hearings)
-        if heard.too_quiet and all(word.status == "pending" for word in feedback.words):
+        if heard.too_quiet and all(word.status in _NOT_JUDGED for word in feedback.words):
             feedback = msgspec.structs.replace(feedback, notice="too_quiet")
         ended_s = self._clock.monotonic()
         timing_ms |= {"review_ms": _ms(ended_s - started_s), "total_ms": _ms(ended_s - began_s)}

@@ -94,7 +94,7 @@ class FixedWindows(PendingAudio):
         last = self._end_at is not None and end >= self._end_at
         short = last and end - position.cut < max(self._policy.min_rest, 1)
         gated = pass_gate(position.gate, pcm, self._policy.silence_dbfs)
-        silent = not short and gated.sound != "audible"
+        silent = not short and gated.sound == "silent"
         # The end of what was heard is always a segment: its result settles the last words.
         closing = last and position.next_seq > 0 and len(pcm) > 0
         seq = position.next_seq if closing or not (short or silent) else None

@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from shared.audio.features import FeatureConfig, band_widths, frame_energy
 from shared.audio.formats import SAMPLE_RATE
 from shared.audio.pcm import SILENCE_DBFS, Floats
 from shared.hearing import SoundFacts
@@ -35,7 +36,20 @@ def sound_facts(samples: Floats) -> SoundFacts:
     if top >= _LOUD:
         at_top = np.count_nonzero(samples >= _TOP * top) + np.count_nonzero(samples <= -_TOP * top)
         clipped = round(float(at_top) / samples.size, 3)
-    powers = _powers(samples)
+    return _facts(clipped, _powers(samples))
+
+
+def feature_facts(logs: Floats, config: FeatureConfig) -> SoundFacts:
+    """The facts of a window of which only log-mel powers `[frames, n_mels]` came; whether it is clipped is not
+    to be seen in them."""
+    if not logs.size:
+        return SoundFacts()
+    # The sum of a spectrum's power is that of its samples' squares (Parseval).
+    powers = np.sort((10.0**logs) @ band_widths(config) / frame_energy(config))
+    return _facts(0.0, powers)
+
+
+def _facts(clipped: float, powers: Floats) -> SoundFacts:
     return SoundFacts(
         clipped,
         _dbfs(powers[-1]),

@@ -14,7 +14,8 @@ def add_gap(gaps: Sequence[Gap], gap: Gap, most: int) -> list[Gap]:
     if gap.end_ms <= gap.start_ms:
         return list(gaps)
     if gaps and gap.start_ms <= gaps[-1].end_ms:
-        return [*gaps[:-1], Gap(gaps[-1].start_ms, max(gaps[-1].end_ms, gap.end_ms), gaps[-1].word)]
+        start_ms = min(gaps[-1].start_ms, gap.start_ms)
+        return [*gaps[:-1], Gap(start_ms, max(gaps[-1].end_ms, gap.end_ms), gaps[-1].word)]
     if len(gaps) >= most:
         return [Gap(gaps[0].start_ms, gaps[1].end_ms, gaps[0].word), *gaps[2:], gap]
     return [*gaps, gap]

@@ -35,6 +35,9 @@ _MUCH_CLIPPED: Final = 0.1
 _STEADY_DB: Final = 5.0
 """Sound that is mostly no further above its background is noise; speech has pauses of 10 dB and more."""
 _QUIET_DBFS: Final = -60.0
+_TOO_QUIET_DBFS: Final = -73.0
+"""Speech whose loudest 20 ms stay below it has lost its soft sounds in the rounding of 16-bit samples: the first
+false mistakes come at -74 (docs/models.md)."""
 _UNKNOWN_DBFS: Final = -120.0
 _FIT_UNITS: Final = 20
 _DOUBT_UNITS: Final = 40
@@ -56,6 +59,7 @@ class QualityState(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     `loud_ms`: loud audio; `sounds`, `certainty`: sounds heard, and the sum of their certainties; `clipped`,
     `steady`: means over loud audio. `audible_ms`, `poor_ms`: loud audio in all, and how much of it was poor.
+    `voice_dbfs`: as `loudest_dbfs`, of windows in which sounds were heard: who only breathes is no quieter.
     """
 
     reason: QualityReason | None = None
@@ -69,6 +73,7 @@ class QualityState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     background_dbfs: float = 0.0
     audible_ms: int = 0
     poor_ms: int = 0
+    voice_dbfs: float = _UNKNOWN_DBFS
 
     @property
     def now(self) -> AudioQuality:
@@ -106,7 +111,7 @@ def next_quality(state: QualityState, hearing: Hearing, heard: int, fitting: int
     of the passage. Engines without sounds say nothing of the quality."""
     if hearing.phones is None or hearing.end_ms <= state.end_ms:
         return state
-    new_ms = min(hearing.end_ms - state.end_ms, hearing.end_ms - hearing.start_ms)
+    new_ms = _new_ms(state, hearing)
     state = _with_window(state, hearing, new_ms)
     if not _is_loud(state, hearing):
         return state
@@ -117,6 +122,29 @@ def next_quality(state: QualityState, hearing: Hearing, heard: int, fitting: int
     )
 
 
+def is_too_quiet(state: QualityState, hearing: Hearing) -> bool:
+    """Whether this window, after those of `state`, is too quiet for what is not heard in it to be a mistake.
+
+    Before the first sound the voice is not known: a window in which nothing is heard is as loud as it is."""
+    facts = hearing.sound
+    if facts is None or hearing.phones is None:
+        return False
+    voice = _voice_dbfs(state, hearing, _new_ms(state, hearing))
+    return (facts.loudest_dbfs if voice <= _UNKNOWN_DBFS else voice) < _TOO_QUIET_DBFS
+
+
+def _new_ms(state: QualityState, hearing: Hearing) -> int:
+    """How much of the window is new, ms."""
+    return max(0, min(hearing.end_ms - state.end_ms, hearing.end_ms - hearing.start_ms))
+
+
+def _voice_dbfs(state: QualityState, hearing: Hearing, new_ms: int) -> float:
+    """How loud the voice is after this window."""
+    if hearing.sound is None or not hearing.phones:
+        return state.voice_dbfs
+    return max(hearing.sound.loudest_dbfs, state.voice_dbfs - _FORGET_DB_PER_S * new_ms / 1000)
+
+
 def _with_window(state: QualityState, hearing: Hearing, new_ms: int) -> QualityState:
     facts, phones = hearing.sound, hearing.phones or ()
     loudest, background = state.loudest_dbfs, state.background_dbfs
@@ -124,7 +152,11 @@ def _with_window(state: QualityState, hearing: Hearing, new_ms: int) -> QualityS
         loudest = max(facts.loudest_dbfs, loudest - _FORGET_DB_PER_S * new_ms / 1000)
         background = min(facts.background_dbfs, background + _RISE_DB_PER_S * new_ms / 1000)
     state = msgspec.structs.replace(
-        state, end_ms=hearing.end_ms, loudest_dbfs=loudest, background_dbfs=background
+        state,
+        end_ms=hearing.end_ms,
+        loudest_dbfs=loudest,
+        background_dbfs=background,
+        voice_dbfs=_voice_dbfs(state, hearing, new_ms),
     )
     if not _is_loud(state, hearing):
         return state
@@ -173,7 +205,8 @@ def _reason(state: QualityState, fit: float | None, doubtable: bool) -> QualityR
     sparse = rate < limits.sparse_rate and certainty < limits.sure and not fits
     unsure = certainty < (limits.sure if clipped or steady else limits.guessed)
     foreign = doubtable and fit is not None and fit < limits.fit_share and certainty < limits.foreign
-    if not (silent or sparse or unsure or foreign):
+    too_quiet = _UNKNOWN_DBFS < state.voice_dbfs < _TOO_QUIET_DBFS
+    if not (silent or sparse or unsure or foreign or too_quiet):
         return None
     if state.clipped >= _CLIPPED:
         return "clipping"

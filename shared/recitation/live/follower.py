@@ -19,7 +19,7 @@ from shared.recitation.grading.smoothing import UNTOUCHED
 from shared.recitation.grading.sound_grader import SoundGrader
 from shared.recitation.grading.text_grader import TextGrader
 from shared.recitation.live.audio_gaps import add_gap
-from shared.recitation.live.audio_quality import QualityState, next_quality
+from shared.recitation.live.audio_quality import QualityState, is_too_quiet, next_quality
 from shared.recitation.live.feedback import Feedback, Gap, WordFeedback
 from shared.recitation.live.snapshot import PackedWordTracker, TrackerPacker, unpack
 from shared.recitation.live.transcript import Transcript, TranscriptState
@@ -52,6 +52,7 @@ class _Snapshot(msgspec.Struct, frozen=True, array_like=True):
     missed: list[Gap] = []
     confidence_curves: ConfidenceCurves = UNMEASURED
     quality: QualityState = QualityState()
+    doubted: list[Gap] = []
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -81,6 +82,8 @@ class Follower:
         self._update = _NO_UPDATE
         self._missed: list[Gap] = []
         """Gaps before anything was heard."""
+        self._doubted: list[Gap] = []
+        """Audio that was too quiet, before anything was heard."""
         self._curves = UNMEASURED
         """Of the model that heard the newest window."""
         self._quality = QualityState()
@@ -89,7 +92,12 @@ class Follower:
     def hear(self, hearing: Hearing) -> Feedback:
         """Take the next window (in order, overlapping, session times) and say how every word stands."""
         self._transcript.add(hearing)
+        too_quiet = is_too_quiet(self._quality, hearing)
+        if hearing.phones and not too_quiet:
+            self._doubted = []  # the voice is louder than what came before it, which was none
         tracker = self._tracker_for(hearing)
+        if too_quiet:
+            self._doubt(hearing.start_ms, hearing.end_ms)
         if tracker is not None:
             self._show(tracker, tracker.hear(hearing))
             self._take_curves(tracker, hearing.confidence_curves)
@@ -142,6 +150,13 @@ class Follower:
             began_ms = before.end_ms if before.reason else round(now.end_ms - now.loud_ms)
             tracker.doubt(max(0, began_ms), now.end_ms)
 
+    def _doubt(self, start_ms: int, end_ms: int) -> None:
+        tracker = self._sounds or self._spoken
+        if tracker is None:
+            self._doubted = add_gap(self._doubted, Gap(start_ms, end_ms), self._policy.gaps)
+        else:
+            tracker.doubt(start_ms, end_ms)
+
     def _gaps(self) -> tuple[Gap, ...]:
         tracker = self._sounds or self._spoken
         return tuple(self._missed if tracker is None else tracker.state.gaps)
@@ -150,10 +165,10 @@ class Follower:
         if self._sounds is None and self._spoken is None:
             if hearing.phones:
                 self._sounds = self._sound_tracker(None)
-                self._sounds.state.gaps = self._missed
+                self._sounds.state.gaps, self._sounds.state.poor = self._missed, self._doubted
             elif hearing.phones is None and (hearing.text or hearing.words):
                 self._spoken = self._word_tracker(None)
-                self._spoken.state.gaps = self._missed
+                self._spoken.state.gaps, self._spoken.state.poor = self._missed, self._doubted
         return self._sounds or self._spoken
 
     def _sound_tracker(self, saved: PackedWordTracker[HeardSound] | None) -> WordTracker[HeardSound]:
@@ -209,6 +224,7 @@ class Follower:
             self._missed,
             self._curves,
             self._quality,
+            self._doubted,
         )
         packed = _encoder.encode(state)
         if len(packed) <= _SMALL:
@@ -252,6 +268,7 @@ class Follower:
         follower._missed = saved.missed
         follower._curves = saved.confidence_curves
         follower._quality = saved.quality
+        follower._doubted = saved.doubted
         if saved.sounds is not None:
             follower._sounds = follower._sound_tracker(saved.sounds)
         if saved.words is not None:

@@ -6,9 +6,11 @@ import msgspec
 import numpy as np
 import pytest
 
+from shared.audio import mel
+from shared.audio.features import FeatureConfig
 from shared.audio.formats import SAMPLE_RATE
-from shared.audio.pcm import Floats
-from shared.audio.sound_facts import sound_facts
+from shared.audio.pcm import Floats, to_float, to_pcm16
+from shared.audio.sound_facts import feature_facts, sound_facts
 from shared.hearing import SoundFacts
 
 
@@ -53,3 +55,19 @@ def test_short_sounds_have_facts_too(samples: int) -> None:
 def test_facts_are_plain_numbers_that_can_be_sent(peak: float) -> None:
     facts = sound_facts(np.clip(3 * _voice(peak), -1, 1))
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(facts), type=SoundFacts) == facts
+
+
+FRONT_ENDS = [FeatureConfig(), FeatureConfig(hop_length=160), FeatureConfig(n_mels=128, hop_length=160)]
+
+
+@pytest.mark.parametrize("config", FRONT_ENDS, ids=repr)
+@pytest.mark.parametrize("peak", [0.9, 0.01, 0.0005])
+def test_features_say_how_loud_the_sound_was(config: FeatureConfig, peak: float) -> None:
+    pcm = to_pcm16(_voice(peak))
+    facts = feature_facts(mel.decode(mel.encode(pcm, config), config), config)
+    assert facts.loudest_dbfs == pytest.approx(sound_facts(to_float(pcm)).loudest_dbfs, abs=2)
+    assert facts.loudest_dbfs - facts.background_dbfs > 20
+
+
+def test_features_of_nothing_have_facts_too() -> None:
+    assert feature_facts(np.zeros((0, 80), np.float32), FeatureConfig()) == SoundFacts()

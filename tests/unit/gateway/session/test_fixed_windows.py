@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from gateway.session.fixed_windows import FixedWindows
 from gateway.session.segmenter import Position, Window, WindowPolicy
+from shared.audio.formats import SAMPLE_RATE
 
 WINDOW, OVERLAP, REST = 1000, 200, 80
 NO_GATE = WindowPolicy(silence_dbfs=-120, min_rest=REST)
@@ -153,6 +154,19 @@ def test_silent_windows_take_no_seq() -> None:
         : windows[-1].after.next_seq
     ]
     assert any(window.silent and window.seq is None for window in windows)
+
+
+def test_speech_that_is_too_quiet_is_decoded_and_told() -> None:
+    """What is not heard in it is then not judged; a window that nobody hears would be a pause."""
+    intake = FixedWindows(Position(SAMPLE_RATE, 0), WindowPolicy())
+    steps = np.random.default_rng(1).normal(scale=3e-5 * 32768, size=5 * SAMPLE_RATE)
+    swell = np.maximum(0, np.sin(2 * np.pi * 1.5 * np.arange(steps.size) / SAMPLE_RATE))
+    intake.feed(np.rint(2 * steps * swell).astype("<i2").tobytes())
+    intake.end()
+    windows = drain(intake)
+    assert [window.seq for window in windows] == [0, 1, 2, 3, 4]
+    assert {window.silent for window in windows} == {False}
+    assert [window.too_quiet for window in windows].count(True) == 1
 
 
 def test_audio_after_the_end_is_ignored() -> None:

@@ -24,6 +24,8 @@ SPEECH = SoundFacts(0.0, -15.0, -25.0, -50.0)
 NOISE = SoundFacts(0.0, -19.0, -20.0, -21.0)
 CLIPPED = SoundFacts(0.4, 0.0, -3.0, -20.0)
 QUIET = SoundFacts(0.0, -70.0, -78.0, -85.0)
+TOO_QUIET = SoundFacts(0.0, -76.0, -89.0, -110.0)
+BREATH = SoundFacts(0.0, -78.0, -90.0, -110.0)
 PAUSE = SoundFacts(0.0, -55.0, -57.0, -58.0)
 
 
@@ -184,3 +186,63 @@ def test_windows_that_overlap_count_once() -> None:
     assert state.audible_ms == 20_500
     assert 1000 * state.sounds / state.loud_ms == pytest.approx(5, abs=0.1)
     assert msgspec.convert(msgspec.to_builtins(state), QualityState) == state
+
+
+def _without(*words: int) -> list[str]:
+    """The recitation with these words left out."""
+    return [sound for word in FATIHA.words if word.index not in words for sound in word.phones]
+
+
+def _statuses(hearings: Sequence[Hearing] | Iterator[Hearing]) -> list[str]:
+    follower = Follower(FATIHA)
+    for hearing in hearings:
+        follower.hear(hearing)
+    return [word.status for word in follower.finish().words]
+
+
+@pytest.mark.parametrize("left_out", [(1,), (5, 6), (12,), (20, 21, 22)])
+def test_what_is_not_heard_of_a_voice_that_is_too_quiet_is_not_judged(left_out: tuple[int, ...]) -> None:
+    loud = _statuses(_windows(_without(*left_out), 0.95, SPEECH))
+    quiet = _statuses(_windows(_without(*left_out), 0.95, TOO_QUIET))
+    assert {loud[index] for index in left_out} == {"missing"}
+    assert {quiet[index] for index in left_out} == {"not_judged"}
+    assert quiet.count("correct") == loud.count("correct") == len(FATIHA.words) - len(left_out)
+
+
+def test_words_before_the_first_that_is_heard_of_a_voice_that_is_too_quiet_are_not_judged() -> None:
+    said = _without(0, 1)
+    hearings = [*_empty(2, TOO_QUIET), *_windows(said, 0.95, TOO_QUIET, start_ms=4000)]
+    assert _statuses(hearings)[:3] == ["not_judged", "not_judged", "correct"]
+    moved = Follower(FATIHA)
+    for hearing in hearings:
+        moved = Follower.restore(FATIHA, DEFAULT, moved.snapshot())
+        moved.hear(hearing)
+    assert [word.status for word in moved.finish().words] == _statuses(hearings)
+
+
+@pytest.mark.parametrize("breaths", [1, 5, 40])
+def test_who_only_breathes_is_not_too_quiet(breaths: int) -> None:
+    """Before the recitation and in a pause of it: what is left out there is missing."""
+    waits = [
+        *_empty(breaths, BREATH),
+        *_windows(_without(0, 1), 0.95, SPEECH, start_ms=2000 * breaths),
+    ]
+    assert _statuses(waits)[:3] == ["missing", "missing", "correct"]
+    first = [sound for word in FATIHA.words[:12] for sound in word.phones]
+    rest = [sound for word in FATIHA.words[13:] for sound in word.phones]
+    before = list(_windows(first, 0.95, SPEECH))
+    pause_ms = before[-1].end_ms
+    pauses = [
+        *before,
+        *_empty(breaths, BREATH, pause_ms),
+        *_windows(rest, 0.95, SPEECH, start_ms=pause_ms + 2000 * breaths),
+    ]
+    assert _statuses(pauses)[11:14] == ["correct", "missing", "correct"]
+
+
+def test_a_voice_that_is_too_quiet_is_told_so_and_one_that_becomes_louder_is_good() -> None:
+    quiet = list(_windows(SOUNDS, 0.95, TOO_QUIET))
+    louder = _windows(SOUNDS, 0.95, SPEECH, start_ms=quiet[-1].end_ms)
+    qualities = _qualities([*quiet, *louder])
+    assert qualities[len(quiet) - 1] == AudioQuality("poor", "quiet")
+    assert qualities[-1] == GOOD
