@@ -25,7 +25,6 @@ from shared.recitation.reference.passage import Passage, VerseRange, load_passag
 from shared.recitation.report.report import build_report
 from shared.recitation.report.review import review
 
-
 _NOT_JUDGED = ("pending", "not_judged")
 
 

@@ -133,9 +133,6 @@ class ConnectionRegistry:
             del self._live[connection_id]
             self._on_ended(len(self._live))
 
-    def stop_accepting(self) -> None:
-        self._draining = True
-
     async def drain(self, seconds: float) -> None:
         """Ask all connections to move, evenly spread over `seconds`, and wait until they have left."""
         self._draining = True

@@ -30,10 +30,6 @@ class SendQueue:
         self._filled = asyncio.Event()
         self._transport: Transport | None = None
 
-    @property
-    def waiting_bytes(self) -> int:
-        return self._bytes
-
     def put(self, frame: Frame) -> None:
         """Send or queue one frame. Raises `SlowConsumer` at the bound (one frame always fits)."""
         if not self._waiting and self._transport is not None and self._transport.send_now(frame):

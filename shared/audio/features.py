@@ -80,16 +80,16 @@ def mel_bank(config: FeatureConfig) -> Floats:
 
 @lru_cache(maxsize=8)
 def band_widths(config: FeatureConfig) -> Floats:
-    """What a band's power counts for in the power of its frame, ``[n_mels]``: half the width of its triangle, which
-    overlaps with both neighbours."""
+    """What a band's power counts for in the power of its frame, ``[n_mels]``: half the width of its triangle,
+    which overlaps with both neighbours."""
     edges = _mel_to_hertz(np.linspace(0.0, MAX_MEL, config.n_mels + 2))
     widths: Floats = ((edges[2:] - edges[:-2]) / 2).astype(np.float32)
     return widths
 
 
 def frame_energy(config: FeatureConfig) -> float:
-    """The power of a frame's one-sided spectrum for each unit of its mean square: the length of the transform times
-    the energy of its Hann window, 3/8 of that, and half of it for the side that is left out."""
+    """The power of a frame's one-sided spectrum for each unit of its mean square: the length of the transform
+    times the energy of its Hann window, 3/8 of that, and half of it for the side that is left out."""
     return config.n_fft * config.n_fft * 3 / 8 / 2
 
 

@@ -22,8 +22,8 @@ GATE_OFF_DBFS: Final = -120.0
 """At this level nothing is silent."""
 
 JUDGEABLE_DBFS: Final = -79.0
-"""Speech whose loudest 20 ms stay below it is too quiet to be judged, and the speaker is told. Measured on the
-recitations that come with the command line, turned down in steps: 16-bit samples hold little more (docs/models.md)."""
+"""Speech whose loudest 20 ms stay below it is too quiet to be judged, and the speaker is told: 16-bit samples
+hold little more. Measured on the bundled recitations, turned down in steps (docs/models.md)."""
 STILL_JUDGEABLE_DBFS: Final = -84.0
 """The same for a session that was audible before: its quieter phrases belong to what was heard."""
 
@@ -59,8 +59,8 @@ class GateState(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Heard(NamedTuple):
-    """What the gate says of a window. What is too quiet is no silence: there may be words in it that nobody hears,
-    and that must not be taken for left out. `tell`: the speaker has just been too quiet for `TELL_AFTER_S`."""
+    """What the gate says of a window. What is too quiet is no silence: words in it that nobody hears must not
+    be taken for left out. `tell`: the speaker has just been too quiet for `TELL_AFTER_S`."""
 
     sound: Sound
     state: GateState

@@ -40,8 +40,8 @@ def sound_facts(samples: Floats) -> SoundFacts:
 
 
 def feature_facts(logs: Floats, config: FeatureConfig) -> SoundFacts:
-    """The facts of a window of which only log-mel powers `[frames, n_mels]` came; whether it is clipped is not
-    to be seen in them."""
+    """The facts of a window of which only log-mel powers `[frames, n_mels]` came; they do not show whether it
+    is clipped."""
     if not logs.size:
         return SoundFacts()
     # The sum of a spectrum's power is that of its samples' squares (Parseval).

@@ -139,10 +139,6 @@ def decode_request(data: bytes) -> VerifyRequest:
     return request
 
 
-def encode_reply(reply: VerifyReply) -> bytes:
-    return msgspec.msgpack.encode(reply)
-
-
 def decode_reply(data: object) -> VerifyReply:
     """Raises `BadRequest` when a job of another version (or of somebody else) answered."""
     if not isinstance(data, bytes):

@@ -30,6 +30,7 @@ from shared.errors import (
     UnknownVerse,
     UploadTooSlow,
 )
+from shared.unreadable import UNREADABLE, why_unreadable
 
 RETRY_AFTER_S = 5.0
 """What `Retry-After` says where the error itself does not know."""
@@ -124,10 +125,8 @@ async def read_json(request: Request, body_type: type[_BodyT], max_bytes: int) -
             raise BadRequest(f"the body is longer than {max_bytes} bytes; send a shorter one")
     try:
         decoded: _BodyT = msgspec.json.decode(bytes(body), type=body_type)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadRequest(f"the body is not the JSON expected here: {error}") from error
-    except RecursionError:
-        raise BadRequest("the body is not the JSON expected here: it is nested too deeply") from None
+    except UNREADABLE as error:
+        raise BadRequest(f"the body is not the JSON expected here: {why_unreadable(error)}") from error
     return decoded
 
 

@@ -118,8 +118,8 @@ def test_clear_recitation_is_never_poor(
 def test_quiet_recitation_is_judged_or_not_judged_but_never_called_wrong(
     engine: CTranslate2Engine, name: str, verses: str, window_s: float, quieter_db: float
 ) -> None:
-    """Whatever the gate and the rounding of 16-bit samples leave of it; real mistakes stay as long as they can
-    be told from that."""
+    """Whatever the gate and the rounding of 16-bit samples leave of it; real mistakes stay as long as they
+    can be told from that."""
     loud, _ = _followed(engine, _sample(name), verses, window_s)
     sound = np.float32(10 ** (-quieter_db / 20)) * _sample(name)
     quiet, _ = _followed(engine, sound, verses, window_s)

@@ -84,7 +84,7 @@ async def test_a_browser_s_key_comes_as_a_subprotocol_and_is_not_sent_back() -> 
 
 async def test_who_comes_while_the_gateway_drains_gets_a_503() -> None:
     async with served() as s:
-        s.gateway.ports.connections.stop_accepting()
+        await s.gateway.ports.connections.drain(0)
         status, headers, body = await refusal(f"ws://127.0.0.1:{s.port}/v1/listen?{RAW}")
     assert (status, body["err_code"], headers["dg-error"]) == (503, "SERVICE_UNAVAILABLE", "draining")
     assert int(headers["retry-after"]) >= 1

@@ -191,7 +191,7 @@ async def test_health_readiness_and_metrics() -> None:
         streaming = (await http.get(s.url("/metrics/streaming"))).json()
         text = (await http.get(s.url("/metrics"))).text
         assert (health.status_code, ready.status_code) == (200, 200)
-        s.gateway.ports.connections.stop_accepting()
+        await s.gateway.ports.connections.drain(0)
         assert (await http.get(s.url("/ready"))).status_code == 503
     assert set(streaming) == {
         "active_connections",

@@ -32,7 +32,6 @@ from shared.protocol.jobs import (
     VerifyUpload,
     decode_request,
     dump_job,
-    encode_reply,
     job_queue,
     load_job,
 )
@@ -57,7 +56,7 @@ class ScriptedJob:
         if isinstance(request, VerifyUpload):
             self.uploads.append(await self.redis.get(keys.upload(request.upload_id)) or b"")
         report = msgspec.msgpack.encode(report_on(request.passage))
-        return encode_reply(self.reply or VerifyReply(report=report))
+        return msgspec.msgpack.encode(self.reply or VerifyReply(report=report))
 
 
 @asynccontextmanager

@@ -36,6 +36,7 @@ from gateway.session.interpreter import Finding
 from gateway.transport.websocket_endpoint import Checked, SocketRules, serve_websocket
 from shared.audio.formats import SAMPLE_RATE
 from shared.ids import new_connection_id, new_session_id
+from shared.unreadable import UNREADABLE, why_unreadable
 
 PATH = "/v1/listen"
 
@@ -93,9 +94,10 @@ class DeepgramDialect:
         try:
             message = _decoder.decode(frame)
             check_stated_rates(msgspec.json.decode(frame), self._sample_rate)
-        except (msgspec.MsgspecError, RecursionError) as error:
+        except UNREADABLE as error:
             self._unclear = frame[:_SHOWN]
-            raise BadMessage(f'text must be a message such as {{"type": "KeepAlive"}}: {error}') from error
+            why = why_unreadable(error)
+            raise BadMessage(f'text must be a message such as {{"type": "KeepAlive"}}: {why}') from error
         command = COMMANDS.get(message.type)
         if command is None:
             self._unclear = frame[:_SHOWN]

@@ -9,6 +9,7 @@ import msgspec
 from gateway.connection.dialect import Command
 from gateway.dialects.stated_rate import check_stated_rates
 from shared.errors import BadRequest
+from shared.unreadable import UNREADABLE, why_unreadable
 
 
 class BadMessage(BadRequest):
@@ -63,8 +64,8 @@ def _read_json(text: str) -> tuple[str, dict[str, object]]:
     """The word of a command, and the whole message."""
     try:
         message: dict[str, object] = _decoder.decode(text)
-    except (msgspec.DecodeError, RecursionError) as error:  # the latter: brackets in brackets in brackets
-        raise BadMessage(f'text must be a command or {{"type": "end"}}: {error}') from None
+    except UNREADABLE as error:
+        raise BadMessage(f'text must be a command or {{"type": "end"}}: {why_unreadable(error)}') from None
     states_rate = check_stated_rates(message)
     word = message.get("type", "config" if states_rate else None)
     if not isinstance(word, str):

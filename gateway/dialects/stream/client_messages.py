@@ -10,6 +10,7 @@ import msgspec
 from gateway.connection.dialect import Command, Input
 from gateway.dialects.recite.commands import BadMessage
 from gateway.dialects.stated_rate import check_stated_rates
+from shared.unreadable import UNREADABLE, why_unreadable
 
 
 class AudioData(msgspec.Struct, frozen=True):
@@ -57,10 +58,10 @@ def read_message(text: str) -> Sequence[Input]:
     """Raises `BadMessage` or `UnsupportedSampleRate`."""
     try:
         message = _decoder.decode(text)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise BadMessage(
             'a message is JSON such as {"type": "audio", "data": {"audio": "<base64>"}, "timestamp": 0}; '
-            f"other types are metadata, flush, end, ping and pong: {error}"
+            f"other types are metadata, flush, end, ping and pong: {why_unreadable(error)}"
         ) from error
     if isinstance(message, Audio):
         if message.data.metadata is not None:

@@ -46,6 +46,7 @@ from gateway.settings.transcription import OVERFLOWS, Overflow
 from gateway.transport.websocket_endpoint import serve_websocket
 from shared.audio.formats import MAX_CHANNELS, SAMPLE_RATE, AudioFormat
 from shared.errors import BadRequest
+from shared.unreadable import UNREADABLE, why_unreadable
 
 PATH = "/v1/audio/transcriptions/stream"
 MAX_VOCABULARY = 500
@@ -94,8 +95,9 @@ class TranscriptionsDialect:
             try:
                 check_stated_rates(msgspec.json.decode(word), self._options.sample_rate)
                 word = _decoder.decode(word).type
-            except (msgspec.MsgspecError, RecursionError) as error:
-                raise BadMessage(f'text must be a command such as {{"type": "end"}}: {error}') from error
+            except UNREADABLE as error:
+                why = why_unreadable(error)
+                raise BadMessage(f'text must be a command such as {{"type": "end"}}: {why}') from error
         command = COMMANDS.get(word.lower())
         if command is None:
             raise BadMessage(

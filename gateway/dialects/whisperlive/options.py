@@ -11,6 +11,7 @@ from gateway.session.options import SessionOptions
 from gateway.settings import GatewaySettings
 from shared.audio.formats import AudioFormat, Encoding
 from shared.errors import BadRequest
+from shared.unreadable import UNREADABLE, why_unreadable
 
 MAX_TERMS = 500
 """Characters of `hotwords` and `initial_prompt`: about half of what Whisper can be told before its text."""
@@ -30,8 +31,8 @@ def decode_options(frame: str | bytes, most_bytes: int) -> Options:
         raise BadRequest(f"the options hold at most {most_bytes} bytes")
     try:
         options = _decoder.decode(frame)
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise BadRequest(f"the first message must be options in JSON: {error}") from error
+    except UNREADABLE as error:
+        raise BadRequest(f"the first message must be options in JSON: {why_unreadable(error)}") from error
     if len(options.uid) > MOST_UID:
         raise BadRequest(f"uid holds at most {MOST_UID} characters")
     return options

@@ -36,8 +36,8 @@ _STEADY_DB: Final = 5.0
 """Sound that is mostly no further above its background is noise; speech has pauses of 10 dB and more."""
 _QUIET_DBFS: Final = -60.0
 _TOO_QUIET_DBFS: Final = -73.0
-"""Speech whose loudest 20 ms stay below it has lost its soft sounds in the rounding of 16-bit samples: the first
-false mistakes come at -74 (docs/models.md)."""
+"""Speech whose loudest 20 ms stay below it has lost its soft sounds in the rounding of 16-bit samples: the
+first false mistakes come at -74 (docs/models.md)."""
 _UNKNOWN_DBFS: Final = -120.0
 _FIT_UNITS: Final = 20
 _DOUBT_UNITS: Final = 40

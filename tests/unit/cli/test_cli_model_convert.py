@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from asr_worker.engines.ctranslate2 import CTranslate2Engine
 from asr_worker.engines.engine import EngineItem, EngineOutput
 from asr_worker.engines.model_parts import ComputeOptions
-from cli.__main__ import app
+from cli.commands import app
 from cli.modelling import conversion
 from cli.modelling.conversion import CannotConvert, Conversion, convert
 

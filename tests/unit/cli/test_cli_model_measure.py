@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from asr_worker.engines.ctranslate2 import CTranslate2Engine
 from asr_worker.engines.model_files import BUNDLED, ModelNotUsable, locate
 from asr_worker.engines.model_parts import ComputeOptions
-from cli.__main__ import app
+from cli.commands import app
 from cli.modelling.evaluation import evaluate
 from cli.modelling.listening import Listener
 from cli.modelling.measures import Tally, as_reference, joined_sounds

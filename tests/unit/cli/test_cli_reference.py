@@ -10,7 +10,7 @@ from typing import Protocol
 import pytest
 from typer.testing import CliRunner
 
-from cli.__main__ import app
+from cli.commands import app
 from cli.ports import free_port
 from cli.reference import paths_of
 

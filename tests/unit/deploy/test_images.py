@@ -17,7 +17,7 @@ import yaml
 from typer.testing import CliRunner
 
 from cli import settings_table
-from cli.__main__ import app
+from cli.commands import app
 from deploy import images
 from deploy.docker import requirements
 from shared.service.settings_help import setting_rows
@@ -104,7 +104,7 @@ def test_the_edge_image_runs_without_what_it_leaves_out() -> None:
     program = (
         "import sys\n"
         f"for name in {sorted(left_out)!r}: sys.modules[name] = None\n"
-        "import gateway.__main__, session_router.__main__, cli.__main__, cli.recite\n"
+        "import gateway.__main__, session_router.__main__, cli.__main__, cli.commands, cli.recite\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60, cwd=ROOT)
 

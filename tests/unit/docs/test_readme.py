@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmarks.__main__ import app as benchmarks
-from cli.__main__ import app
+from cli.commands import app
 
 ROOT = Path(__file__).parent.parent.parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

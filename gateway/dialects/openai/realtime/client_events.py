@@ -9,6 +9,7 @@ import msgspec
 
 from gateway.dialects.openai.errors import BadParameter
 from shared.errors import BadRequest
+from shared.unreadable import UNREADABLE, why_unreadable
 
 _SHOWN = 60
 """Characters of a client's text that are shown to it again."""
@@ -81,8 +82,8 @@ def read_head(data: bytes) -> Head:
     """Raises `BadEvent`."""
     try:
         return _head.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise BadEvent(f"an event is a JSON object with a type, as text: {error}") from error
+    except UNREADABLE as error:
+        raise BadEvent(f"an event is a JSON object with a type, as text: {why_unreadable(error)}") from error
 
 
 def read_event(head: Head, data: bytes) -> ClientEvent:
@@ -96,8 +97,8 @@ def read_event(head: Head, data: bytes) -> ClientEvent:
     if head.type in _UPDATES:
         try:
             return Update(_session.decode(data).session, _UPDATES[head.type])
-        except (msgspec.MsgspecError, RecursionError) as error:
-            raise BadParameter("session", f"{head.type} needs a session: {error}") from error
+        except UNREADABLE as error:
+            raise BadParameter("session", f"{head.type} needs a session: {why_unreadable(error)}") from error
     raise BadEvent(
         f"{head.type[:_SHOWN]!r} is not understood in a transcription session; send session.update, "
         "input_audio_buffer.append, .commit or .clear"

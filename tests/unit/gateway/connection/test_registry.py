@@ -65,7 +65,7 @@ async def test_a_drain_asks_one_after_the_other(monkeypatch: pytest.MonkeyPatch)
 
 async def test_who_comes_during_a_drain_is_asked_at_once() -> None:
     connections, leaver = ConnectionRegistry(10), Leaver()
-    connections.stop_accepting()
+    await connections.drain(0)
     with connections.live(ConnectionId("c"), leaver):
         assert leaver.asked == [EndReason.DRAINING]
 

@@ -58,7 +58,7 @@ async def test_without_its_redis_it_is_not_ready() -> None:
 async def test_while_it_drains_it_is_not_ready() -> None:
     async with world() as w:
         gateway = w.gateway()
-        gateway.ports.connections.stop_accepting()
+        await gateway.ports.connections.drain(0)
         answer = await _ready(gateway)
     assert (answer.status_code, answer.json()["status"]) == (503, "not_ready")
     assert answer.json()["reasons"] == ["draining: this gateway is going away"]
