@@ -45,7 +45,9 @@ def feature_facts(logs: Floats, config: FeatureConfig) -> SoundFacts:
     if not logs.size:
         return SoundFacts()
     # The sum of a spectrum's power is that of its samples' squares (Parseval).
-    powers = np.sort((10.0**logs) @ band_widths(config) / frame_energy(config))
+    powers: Floats = np.sort(
+        np.power(np.float32(10), logs) @ band_widths(config) / np.float32(frame_energy(config))
+    )
     return _facts(0.0, powers)
 
 
