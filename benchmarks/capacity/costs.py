@@ -23,7 +23,8 @@ class Costs(msgspec.Struct, frozen=True):
 
     The engine decodes a batch of n segments in `batch_s + n * segment_s`. `stored_bytes_per_s`: the
     session's audio in Redis (STORE_AUDIO_CODEC=pcm16), per second of recitation. `stored_tail_s`: what
-    STORE_AUDIO=tail keeps of it, 0: all. `session_ttl_s`: how long an ended session is kept. `result_bytes`:
+    STORE_AUDIO=tail keeps of it, 0: all. `ended_kept_s`: how long an ended session is kept, as
+    SESSION_END_GRACE_S is if nothing is set (one left without `end`: SESSION_TTL_S). `result_bytes`:
     a segment's result in the session's log; `session_bytes`: the rest of a session.
     """
 
@@ -38,7 +39,7 @@ class Costs(msgspec.Struct, frozen=True):
     stored_bytes_per_s: float = 32_000.0
     session_minutes: float = 5.0
     stored_tail_s: float = 0.0
-    session_ttl_s: float = 600.0
+    ended_kept_s: float = 60.0
     result_bytes: float = 700.0
     session_bytes: float = 4_000.0
     source: tuple[str, ...] = ()

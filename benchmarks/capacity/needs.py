@@ -42,11 +42,11 @@ class Needs:
 def stored_bytes(reciters: int, costs: Costs) -> float:
     """What Redis holds with so many live sessions: theirs, on the mean half done, and those that have ended.
 
-    An ended session is kept for `session_ttl_s`, whole. Sessions of length L end `reciters / L` times a
-    second, so that `reciters * session_ttl_s / L` of them are there: two for each live one of five minutes.
+    An ended session is kept for `ended_kept_s`, whole. Sessions of length L end `reciters / L` times a
+    second, so that `reciters * ended_kept_s / L` of them are there: one for five live ones of five minutes.
     """
     length_s = 60 * costs.session_minutes
-    ended = reciters * costs.session_ttl_s / length_s
+    ended = reciters * costs.ended_kept_s / length_s
     live = reciters * _session_bytes(length_s / 2, costs)
     return live + ended * _session_bytes(length_s, costs)
 

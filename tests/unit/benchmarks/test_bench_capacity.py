@@ -10,6 +10,7 @@ import pytest
 from benchmarks.capacity.costs import Costs, read_costs
 from benchmarks.capacity.needs import needs, stored_bytes
 from benchmarks.capacity.simulation import largest, sessions_per_worker, simulate
+from gateway.settings import GatewaySettings
 
 COSTS = Costs(batch_s=0.004, segment_s=0.005, overhead_s=0.01)
 
@@ -56,15 +57,19 @@ def test_what_binds_the_shards_is_named() -> None:
 
 
 def test_redis_holds_ended_sessions_as_well_as_live_ones() -> None:
-    """1,000 reciters, 5 minutes each, 600 s kept: 1,000 half done and 2,000 ended, 32 kB a second."""
+    """1,000 reciters, 5 minutes each, 60 s kept: 1,000 half done and 200 ended, 32 kB a second."""
     audio = msgspec.structs.replace(COSTS, result_bytes=0, session_bytes=0)
-    assert stored_bytes(1_000, audio) == 1_000 * 150 * 32_000 + 2_000 * 300 * 32_000
-    assert needs(1_000, 200, audio).redis_gb == pytest.approx(24.0)
+    assert stored_bytes(1_000, audio) == 1_000 * 150 * 32_000 + 200 * 300 * 32_000
+    assert needs(1_000, 200, audio).redis_gb == pytest.approx(6.72)
+
+
+def test_an_ended_session_is_counted_as_long_as_gateways_keep_it() -> None:
+    assert Costs().ended_kept_s == GatewaySettings.model_fields["session_end_grace_s"].default
 
 
 def test_a_shorter_memory_needs_less_of_it() -> None:
     whole = stored_bytes(1_000, COSTS)
-    assert stored_bytes(1_000, msgspec.structs.replace(COSTS, session_ttl_s=60)) < 0.4 * whole
+    assert stored_bytes(1_000, msgspec.structs.replace(COSTS, ended_kept_s=0)) < 0.75 * whole
     assert stored_bytes(1_000, msgspec.structs.replace(COSTS, stored_tail_s=30)) < 0.2 * whole
     assert stored_bytes(1_000, msgspec.structs.replace(COSTS, stored_tail_s=9_999)) == whole
 

@@ -99,8 +99,8 @@ def test_a_state_without_confidence_curves_is_gone_on_with() -> None:
     """The version before saved none: its words keep the confidence they had."""
     passage = load_passage(VerseRange.of(1, 1, 7))
     follower = _followed(passage, 2)
-    *fields, curves, quality = msgspec.msgpack.decode(follower.snapshot())
-    assert (curves, quality[0]) == ({}, None)
+    *fields, curves, quality, doubted = msgspec.msgpack.decode(follower.snapshot())
+    assert (curves, quality[0], doubted) == ({}, None, [])
     assert (
         Follower.restore(passage, DEFAULT, msgspec.msgpack.encode(fields)).feedback() == follower.feedback()
     )
