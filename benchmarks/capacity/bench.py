@@ -134,5 +134,5 @@ def _needs_table(kind: str, each: float, rows: list[tuple[Needs, float]], costs:
             for found, p95_s in rows
         ],
         f"planned with {100 * (1 - HEADROOM):.0f} % headroom; Redis holds live sessions of 5 minutes "
-        "and those that ended in the last 10",
+        "and those that ended in the last minute (SESSION_END_GRACE_S)",
     )
