@@ -51,7 +51,7 @@ class Hearing(msgspec.Struct, frozen=True, gc=False):
     `start_ms`/`end_ms` are the window's extent. Consecutive windows overlap. `script` names the
     spelling of `text` ("imlai" or "uthmani"). An engine without a phoneme head leaves `phones` None.
     `confidence_curves`: what the confidences of this model are worth. `sound`: None
-    where the samples were not to be had.
+    where neither samples nor features were to be had.
     """
 
     start_ms: int

@@ -1,6 +1,7 @@
 """What the samples of a window say about the sound itself: how loud, how steady, cut off at the top or not.
 
-Taken where the samples are (the worker), so that it travels with what was heard and a replay finds the same.
+Taken where the samples (or their features) are, in the worker: so it travels with what was heard, and a
+replay finds the same.
 """
 
 from __future__ import annotations

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import numpy as np
 import pytest
 
-from asr_worker.batching.outcomes import engine_item
+from asr_worker.batching.outcomes import Stages, engine_item, heard
+from asr_worker.engines.engine import EngineOutput
+from asr_worker.engines.scripted import ScriptedEngine
 from cli.sample_files import load_samples
 from shared.audio import flac, mel, opus
 from shared.audio.decode import decode_file
 from shared.audio.features import FeatureConfig
 from shared.audio.pcm import to_float
 from shared.errors import BadAudio, RattilError, UnsupportedCodec
+from shared.hearing import SoundFacts
+from shared.ids import WorkerId
 from shared.protocol.segments import Segment
 from tests.contract.bus_harness import a_record, a_segment
 from tests.memory.bus_state import MemoryBus
@@ -46,6 +52,22 @@ def test_features_go_to_the_engine_without_samples() -> None:
     assert item.logs is not None
     assert item.samples == to_float(PCM).size
     assert MODEL.frames(item.samples) <= item.logs.shape[0] <= MODEL.frames(item.samples + MODEL.n_fft)
+
+
+def _facts(segment: Segment) -> SoundFacts:
+    taken = replace(ScriptedEngine().capabilities, features=MODEL)
+    result = heard(segment, engine_item(segment, MODEL), EngineOutput(), Stages(0), WorkerId("w"), taken)
+    assert result.sound is not None
+    return result.sound
+
+
+def test_how_loud_a_window_was_is_known_whatever_its_codec() -> None:
+    as_samples = _facts(segment(PCM, "pcm16"))
+    assert as_samples.loudest_dbfs < -10
+    for audio, codec in ((mel.encode(PCM, MODEL), "mel_u8"), (opus.encode(PCM), "opus")):
+        facts = _facts(segment(audio, codec))
+        assert facts.loudest_dbfs == pytest.approx(as_samples.loudest_dbfs, abs=2), codec
+        assert facts.typical_dbfs == pytest.approx(as_samples.typical_dbfs, abs=3), codec
 
 
 @pytest.mark.parametrize(
