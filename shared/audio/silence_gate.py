@@ -32,7 +32,9 @@ _ROUNDING_DBFS: Final = -89.0
 _SPEECH_RANGE_DB: Final = 40.0
 """The loudest 20 ms of a window with speech are no further below those of the session's loudest speech."""
 _STANDS_OUT_DB: Final = 8.0
-"""The loudest 20 ms of speech exceed the background by more; those of steady noise by 2-4 dB."""
+"""The loudest 20 ms of speech exceed the background by more, in a session whose speech is loud."""
+_BARELY_STANDS_OUT_DB: Final = 3.0
+"""The same while all that was heard is quiet: its hiss is near its speech. White noise and hum stay below 2 dB."""
 _QUIET_SHARE: Final = 0.2
 """This quantile of a window's levels is its background."""
 _FORGET_DB_PER_S: Final = 3.0
@@ -80,7 +82,8 @@ def pass_gate(state: GateState, pcm: bytes, below_dbfs: float) -> Heard:
     speech = max(loudest, state.speech_dbfs - _FORGET_DB_PER_S * seconds)
     if loudest >= below_dbfs:
         return Heard("audible", GateState(speech, background))
-    if loudest < max(_ROUNDING_DBFS, background + _STANDS_OUT_DB):
+    stands_out_db = _STANDS_OUT_DB if state.speech_dbfs >= below_dbfs else _BARELY_STANDS_OUT_DB
+    if loudest < max(_ROUNDING_DBFS, background + stands_out_db):
         return Heard("silent", GateState(state.speech_dbfs, background, state.quiet_s))
     if loudest < speech - _SPEECH_RANGE_DB:
         return Heard("silent", GateState(speech, background, state.quiet_s))

@@ -131,6 +131,22 @@ def test_quiet_recitation_is_judged_or_not_judged_but_never_called_wrong(
     assert quieter_db > 60 or "pending" not in open_still
 
 
+@pytest.mark.parametrize("window_s", [1.0, 2.5])
+@pytest.mark.parametrize("above_hiss_db", [16, 11, 8])
+@pytest.mark.parametrize(("name", "verses"), [("fatiha_clean", "1:1-7"), ("ikhlas_clean", "112:1-4")])
+def test_a_quiet_recitation_in_hiss_is_heard_as_a_loud_one_in_as_much_hiss(
+    engine: CTranslate2Engine, name: str, verses: str, above_hiss_db: float, window_s: float
+) -> None:
+    """A microphone that is turned down brings its own noise: no window with words is taken for a pause."""
+    pcm = _sample(name)
+    hiss = np.random.default_rng(1).normal(scale=10 ** ((-17 - above_hiss_db) / 20), size=pcm.size)
+    quiet = (10 ** (-48 / 20) * (pcm + hiss)).astype(np.float32)
+    feedback, _ = _followed(engine, quiet, verses, window_s)
+    statuses = [word.status for word in feedback.words]
+    assert statuses.count("correct") >= len(statuses) - 2
+    assert _mistakes(feedback) <= 2
+
+
 @pytest.mark.parametrize("gain", [10, 30])
 def test_clipped_speech_that_is_still_heard_is_judged(engine: CTranslate2Engine, gain: int) -> None:
     clipped = np.clip(gain * _sample("fatiha_clean"), -1, 1).astype(np.float32)
