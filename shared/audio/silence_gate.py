@@ -34,7 +34,8 @@ _SPEECH_RANGE_DB: Final = 40.0
 _STANDS_OUT_DB: Final = 8.0
 """The loudest 20 ms of speech exceed the background by more, in a session whose speech is loud."""
 _BARELY_STANDS_OUT_DB: Final = 3.0
-"""The same while all that was heard is quiet: its hiss is near its speech. White noise and hum stay below 2 dB."""
+"""The same while all that was heard is quiet: its hiss is near its speech. White noise and hum exceed their
+background by less than 2 dB."""
 _QUIET_SHARE: Final = 0.2
 """This quantile of a window's levels is its background."""
 _FORGET_DB_PER_S: Final = 3.0
