@@ -43,6 +43,8 @@ _NO_CAPACITY: dict[str, type[NoCapacity]] = {
 }
 _NOT_FOR_US = frozenset({"unauthorised", "unknown_host"})
 """This router does not know our key, or its own name as we write it: nothing that a client could mend."""
+_NO_ROUTER = ""
+"""The code of an error that no router wrote: a proxy's on the way, or another service's."""
 
 _log = get_logger(__name__)
 _ReplyT = TypeVar("_ReplyT", bound=msgspec.Struct)
@@ -271,6 +273,8 @@ def _is_answer(response: httpx.Response) -> bool:
     if response.is_success or response.status_code == 404:
         return True
     code = _problem(response).code
+    if code == _NO_ROUTER:
+        return False
     return code in _NO_CAPACITY if response.status_code >= 500 else code not in _NOT_FOR_US
 
 
@@ -284,7 +288,7 @@ def _problem(response: httpx.Response) -> _Problem:
     try:
         return msgspec.json.decode(response.content, type=_ErrorReply).error
     except msgspec.DecodeError:
-        return _Problem(message=f"HTTP {response.status_code}")
+        return _Problem(_NO_ROUTER, f"HTTP {response.status_code}")
 
 
 def _read(response: httpx.Response, reply_type: type[_ReplyT]) -> _ReplyT:

@@ -215,6 +215,20 @@ async def test_an_answer_that_is_not_a_routers(admission: HttpAdmission, routers
         await admission.admit(AdmitRequest(ONE, HOLDER))
 
 
+@pytest.mark.parametrize("status", [302, 400, 401, 403, 413, 429, 500, 502])
+@pytest.mark.parametrize("content", [b"", b"<html>no</html>", b"null", b'{"error":"no"}', b'{"detail":"no"}'])
+async def test_an_error_that_no_router_wrote_is_nobodys_fault(
+    admission: HttpAdmission, routers: Routers, status: int, content: bytes
+) -> None:
+    """Of a proxy on the way: the next router is asked, and the client is told to come back."""
+    routers.broken["a"] = httpx.Response(status, content=content)
+    assert (await admission.admit(AdmitRequest(ONE, HOLDER, PoolName("default"), "t"))).pool == "default"
+    assert routers.asked == ["a", "b"]
+    routers.broken["b"] = httpx.Response(status, content=content)
+    with pytest.raises(RouterUnavailable, match="no session router answers"):
+        await admission.renew([_held(ONE)])
+
+
 async def test_a_refused_request_is_the_callers_fault(admission: HttpAdmission) -> None:
     with pytest.raises(BadRequest, match="session id"):
         await admission.admit(AdmitRequest(SessionId("short"), HOLDER))
