@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from shared.recitation.grading.grader import CORRECT, Verdict
 from shared.recitation.grading.verdicts import Verdicts
@@ -31,24 +31,35 @@ def end_last_gap(gaps: list[Gap], heard_from_ms: int) -> list[Gap]:
     return [*gaps[:-1], Gap(last.start_ms, heard_from_ms, last.word)]
 
 
-def unheard_words(gaps: Sequence[Gap], judged: Collection[int]) -> set[int]:
-    """Words without a verdict between the last one recited before a gap and the first one after it."""
+def unheard_words(gaps: Sequence[Gap], judged: Mapping[int, Verdict]) -> set[int]:
+    """Words without a verdict between the last one recited before a gap and the first one after it.
+
+    The word that a gap names is the furthest judged when it began: words that were heard before the gap are
+    often judged only by what is heard after it.
+    """
     unheard: set[int] = set()
     for gap in gaps:
-        after = min((index for index in judged if index >= gap.word), default=gap.word)
-        unheard.update(range(gap.word, after))
+        after = min((index for index in judged if _is_after(index, judged[index], gap)), default=gap.word)
+        unheard.update(index for index in range(gap.word, after) if index not in judged)
     return unheard
 
 
-def words_in_poor_sound(poor: Sequence[Gap], judged: Mapping[int, Verdict]) -> set[int]:
-    """Words without a verdict between two that have one, if any of what was said between them was poor."""
+def _is_after(index: int, verdict: Verdict, gap: Gap) -> bool:
+    if verdict.start_ms is None:  # of an engine without times
+        return index > gap.word
+    return index >= gap.word and verdict.start_ms >= gap.start_ms
+
+
+def words_between(gaps: Sequence[Gap], judged: Mapping[int, Verdict]) -> set[int]:
+    """Words without a verdict between two that have one, if anything from the end of the first to that of the
+    second was lost or poor: the second may have been cut, and have got what is left of those before it."""
     open_words: set[int] = set()
     before, heard_ms = -1, 0
     for index in sorted(judged):
         start_ms, end_ms = judged[index].start_ms, judged[index].end_ms
         if start_ms is None or end_ms is None:
             continue
-        if index > before + 1 and any(gap.start_ms < start_ms and gap.end_ms > heard_ms for gap in poor):
+        if index > before + 1 and any(gap.start_ms < end_ms and gap.end_ms > heard_ms for gap in gaps):
             open_words.update(range(before + 1, index))
         before, heard_ms = index, end_ms
     return open_words

@@ -26,7 +26,7 @@ from shared.recitation.live.audio_gaps import (
     end_last_gap,
     unheard_words,
     without_cut_words,
-    words_in_poor_sound,
+    words_between,
 )
 from shared.recitation.live.feedback import Gap, NoticeCode, Repeat
 
@@ -204,9 +204,10 @@ class WordTracker(Generic[U]):
 
     def _smooth(self, judged: dict[int, Verdict], reach: int, done: bool, trusted: bool) -> tuple[int, ...]:
         state = self.state
-        unheard = unheard_words(state.gaps, judged.keys() | state.settled.keys()) if state.gaps else set()
-        if state.poor:
-            unheard |= words_in_poor_sound(state.poor, {**state.settled, **judged})
+        unheard: set[int] = set()
+        if state.gaps or state.poor:
+            heard = {**state.settled, **judged}
+            unheard = unheard_words(state.gaps, heard) | words_between([*state.gaps, *state.poor], heard)
         state.furthest = max(state.furthest, reach, *judged, -1)
         open_words = {i for i in range(state.floor, state.furthest + 1) if not self._is_closed(i)}
         changed = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.hearing import Hearing
+from shared.recitation.grading.grader import CORRECT, Verdict
 from shared.recitation.live.audio_gaps import add_gap, end_last_gap, unheard_words
 from shared.recitation.live.feedback import Feedback, Gap
 from shared.recitation.live.follower import DEFAULT, Follower
@@ -111,6 +112,39 @@ def test_gaps_are_bounded_and_touching_ones_are_one() -> None:
     assert end_last_gap([Gap(400, 900)], 300) == []
 
 
-def test_unheard_words_end_at_the_first_one_recited_after_the_gap() -> None:
-    assert unheard_words([Gap(0, 1, 3)], {0, 1, 2, 7, 8}) == {3, 4, 5, 6}
-    assert unheard_words([Gap(0, 1, 3)], {0, 1, 2}) == set()
+def _judged(*words: int, since_ms: int | None = None) -> dict[int, Verdict]:
+    """Words that are recited one a second from `since_ms` on; None: an engine without times."""
+    starts = [None if since_ms is None else since_ms + 1000 * index for index in words]
+    return {
+        index: Verdict(CORRECT, 0, 90, "x", start, None if start is None else start + 900)
+        for index, start in zip(words, starts, strict=True)
+    }
+
+
+@pytest.mark.parametrize("since_ms", [0, None])
+def test_unheard_words_end_at_the_first_one_recited_after_the_gap(since_ms: int | None) -> None:
+    assert unheard_words([Gap(2900, 6900, 3)], _judged(0, 1, 2, 7, 8, since_ms=since_ms)) == {3, 4, 5, 6}
+    assert unheard_words([Gap(2900, 6900, 3)], _judged(0, 1, 2, since_ms=since_ms)) == set()
+
+
+def test_words_that_were_heard_before_the_gap_and_judged_after_it_do_not_end_it() -> None:
+    assert unheard_words([Gap(4900, 7900, 3)], _judged(0, 1, 2, 3, 4, 8, since_ms=0)) == {5, 6, 7}
+    assert unheard_words([Gap(4900, 7900, 3)], _judged(0, 1, 2, 3, 8)) == {4, 5, 6, 7}
+
+
+@pytest.mark.parametrize(
+    ("engine", "window_ms"),
+    [("sounds", 1000), ("sounds", 2500), ("timed words", 1000), ("timed words", 2500), ("words", 2500)],
+)
+def test_wherever_windows_are_lost_no_word_in_them_is_missing(engine: Engine, window_ms: int) -> None:
+    """The words around the loss are often judged only after it, and one that it cut may be placed wrongly."""
+    hearings = windows(place(speak([VERSES])), engine, window_ms, 500)
+    called = {}
+    for first in range(len(hearings)):
+        for length in (2, 3, 5, 8):
+            _, feedback = lost(hearings, first, first + length - 1)
+            missing = [word.index for word in feedback.words if word.status == "missing"]
+            if missing:
+                called[first, length] = missing
+    # Of 148 losses in windows of 1 s, one places a word so wrongly that those before it seem left out.
+    assert len(called) <= (1 if (engine, window_ms) == ("sounds", 1000) else 0), called
