@@ -75,8 +75,9 @@ async def test_a_quiet_connection_that_answers_pings_is_kept(microphone: Path, s
 
 
 @at_every_size
+@pytest.mark.parametrize("unheard", ["x", "n"], ids=["left out", "not judged"])
 async def test_words_of_before_a_lost_state_stay_and_the_gap_is_not_judged(
-    microphone: Path, size: tuple[int, int]
+    microphone: Path, size: tuple[int, int], unheard: str
 ) -> None:
     async def first(connection: Connection) -> None:
         await connection.ready()
@@ -88,8 +89,8 @@ async def test_words_of_before_a_lost_state_stay_and_the_gap_is_not_judged(
         gap = {"from_offset": 32_000, "to_offset": 48_000}
         await connection.ready(resumed=False, epoch="e2", gap=gap)
         await connection.heard(0.3)
-        # The new state knows nothing of what was recited before.
-        await connection.partial(0, "xxxxxxccc", pointer=9)
+        # The new state knows nothing of what was recited before: for it that was left out, or lost.
+        await connection.partial(0, 6 * unheard + "ccc", pointer=9)
         await connection.asked("end")
         await connection.send(type="final_result_error", code="audio_lost", message="", fallback="")
 

@@ -10,6 +10,7 @@
 const UNTOUCHED = Object.freeze({
   status: 'pending', final: false, heard: null, expected: null, start: null, end: null,
 });
+const UNHEARD = new Set(['pending', 'missing', 'not_judged']); // states of a word that nobody judged
 const TOLERANCE_S = 0.6; // a word next to a gap may end a little inside it
 
 export class Judgement {
@@ -61,7 +62,7 @@ export class Judgement {
 
   #read(entry, index) {
     const kept = this.#before[index];
-    if (kept && (entry.status === 'pending' || entry.status === 'missing')) return kept;
+    if (kept && UNHEARD.has(entry.status)) return kept;
     return {
       status: entry.status,
       final: entry.final ?? entry.status !== 'pending',
