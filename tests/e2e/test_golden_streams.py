@@ -53,3 +53,10 @@ def test_differences_are_seen_and_additions_are_not() -> None:
         ".at is 1.1, not 1.0"
     ]
     assert differences(old["events"][0], {"type": "a", "at": 1.0}) == [".status is gone"]
+
+
+def test_decoded_text_may_differ_a_little_and_not_more() -> None:
+    old: Stream = {"type": "partial_result", "partial_transcript": "بسم الله الرحمن الرحيم"}
+    assert differences(old, old | {"partial_transcript": "بسم الله الرحمن الرحي"}) == []
+    assert len(differences(old, old | {"partial_transcript": "الحمد لله رب العالمين"})) == 1
+    assert len(differences(old, old | {"partial_transcript": ""})) == 1
