@@ -98,7 +98,8 @@ async def redis_worker(
             enhancer = None
             if settings.recordings_url:
                 model = executor.capabilities.model_version
-                enhancer = Enhancer(open_store(settings.recordings_url), transcriber.hear, model, clock)
+                kept = open_store(settings.recordings_url)
+                enhancer = Enhancer(kept, transcriber.hear, verifier.judge, model, clock)
             jobs = OfflineJobs(settings.control_url, verifier, transcriber, policy, metrics, clock, enhancer)
         yield Parts(worker, heartbeat, jobs, standing, metrics)
     finally:

@@ -174,7 +174,7 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
         stack.callback(encoder.close)
         usage = UsageMeter(RedisUsage(control, settings.usage_days), SystemClock(), metrics)
         await stack.enter_async_context(running(usage.run(settings.usage_flush_s), "usage"))
-        enhancements = await open_enhancements(settings, metrics, stack)
+        enhancements = await open_enhancements(settings, metrics, usage, stack)
         tracing = await stack.enter_async_context(open_tracing("gateway", settings))
         speech = SileroDetector()
         stack.push_async_callback(speech.close)
@@ -211,7 +211,7 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
 
 
 async def open_enhancements(
-    settings: GatewaySettings, metrics: GatewayMetrics, stack: AsyncExitStack
+    settings: GatewaySettings, metrics: GatewayMetrics, usage: UsageMeter, stack: AsyncExitStack
 ) -> Enhancements | None:
     """Where recordings are kept, swept until `stack` ends; None where they are not."""
     if not settings.recordings_url:
@@ -220,7 +220,7 @@ async def open_enhancements(
     stack.push_async_callback(queue.close)
     limits = Limits(settings.recordings_keep_s, settings.recordings_max_bytes)
     store = open_store(settings.recordings_url)
-    enhancements = Enhancements(store, queue, limits, SystemClock(), metrics)
+    enhancements = Enhancements(store, queue, limits, SystemClock(), metrics, usage)
     await stack.enter_async_context(
         running(enhancements.run(settings.recordings_sweep_s), "sweep-recordings")
     )

@@ -156,6 +156,8 @@ class OfflineJobs:
         def read() -> _Work:
             job = read_record(data, EnhanceJob)
             limit_s = transcribe_time_s(self._policy.timeout_s, job.samples)
+            if job.judged:
+                limit_s += job_time_s(self._policy.timeout_s, job.samples)
             return _Work(limit_s, partial(enhancer.enhance, job, limit_s))
 
         return await self._answer(ctx, read, EnhanceReply)

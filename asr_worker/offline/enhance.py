@@ -1,4 +1,5 @@
-"""A kept recording to a transcript beside it, with the times of words; the audio is deleted after that."""
+"""A kept recording to a transcript with the times of words, and the report of a recitation; the audio is
+deleted after that."""
 
 from __future__ import annotations
 
@@ -13,10 +14,14 @@ from shared.enhancement.records import AUDIO, ORDER, OUTCOME, EnhanceJob, Order,
 from shared.enhancement.store import KeptObjects
 from shared.errors import AudioLost, BusUnavailable, RattilError, Unavailable
 from shared.protocol.segments import TaskOptions
+from shared.recitation.report.report import VerifyReport
 from shared.transcription.recording import Stretch
 
 Hear = Callable[[bytes, TaskOptions], Awaitable[list[Stretch]]]
 """See `Transcriber.hear`."""
+
+Judge = Callable[[bytes, str, str], Awaitable[VerifyReport]]
+"""See `Verifier.judge`."""
 
 
 class EnhanceReply(msgspec.Struct, frozen=True):
@@ -29,10 +34,11 @@ class EnhanceReply(msgspec.Struct, frozen=True):
 class Enhancer:
     """Runs enhancement jobs. Running one twice does no harm."""
 
-    def __init__(self, store: KeptObjects, hear: Hear, model: str, clock: Clock) -> None:
-        """`model`: what `hear` transcribes with."""
+    def __init__(self, store: KeptObjects, hear: Hear, judge: Judge, model: str, clock: Clock) -> None:
+        """`model`: what `hear` and `judge` hear with."""
         self._store = store
         self._hear = hear
+        self._judge = judge
         self._model = model
         self._clock = clock
 
@@ -60,13 +66,16 @@ class Enhancer:
             # A little earlier than the job's own limit, which would leave no outcome.
             async with asyncio.timeout(0.9 * limit_s):
                 heard = await self._hear(pcm16, order.options)
+                report = None
+                if order.passage:
+                    report = await self._judge(pcm16, order.passage, order.options.language)
         except TimeoutError:
             return self._failed("timeout", f"the recording was not transcribed within {limit_s:.0f} s")
         except (BusUnavailable, Unavailable):
             raise
         except RattilError as error:
             return self._failed(error.code, error.for_client)
-        return Outcome(self._clock.wall_ms(), tuple(heard), self._model)
+        return Outcome(self._clock.wall_ms(), tuple(heard), self._model, report=report)
 
     def _failed(self, code: str, message: str) -> Outcome:
         return Outcome(self._clock.wall_ms(), model=self._model, code=code, message=message)

@@ -22,7 +22,7 @@ from shared.hearing import Hearing
 from shared.protocol.jobs import MAX_RECORDING_S, VerifyReply, VerifyRequest, VerifySession
 from shared.protocol.segments import TaskOptions
 from shared.recitation.reference.passage import Passage, VerseRange, load_passage
-from shared.recitation.report.report import build_report
+from shared.recitation.report.report import VerifyReport, build_report
 from shared.recitation.report.review import review
 
 _NOT_JUDGED = ("pending", "not_judged")
@@ -67,9 +67,19 @@ class Verifier:
         began_s = self._clock.monotonic()
         passage = await asyncio.to_thread(load_passage, VerseRange.parse(request.passage))
         pcm16 = await self._audio(request)
+        report = await self._report(passage, pcm16, request.language, began_s)
+        return VerifyReply(report=msgspec.msgpack.encode(report))
+
+    async def judge(self, pcm16: bytes, verses: str, language: str) -> VerifyReport:
+        """The report on a recording that is at hand, PCM16 mono 16 kHz. Raises as `verify`."""
+        began_s = self._clock.monotonic()
+        passage = await asyncio.to_thread(load_passage, VerseRange.parse(verses))
+        return await self._report(passage, pcm16, language, began_s)
+
+    async def _report(self, passage: Passage, pcm16: bytes, language: str, began_s: float) -> VerifyReport:
         _check(pcm16)
         loaded_s = self._clock.monotonic()
-        heard = await self._hear(pcm16, request.language)
+        heard = await self._hear(pcm16, language)
         heard_s = self._clock.monotonic()
         timing_ms = {
             "load_ms": _ms(loaded_s - began_s),
@@ -77,10 +87,11 @@ class Verifier:
             "inference_ms": heard.inference_ms,
             "audio_ms": len(pcm16) // 2 * 1000 // SAMPLE_RATE,
         }
-        report = await asyncio.to_thread(self._judge, passage, heard, timing_ms, began_s)
-        return VerifyReply(report=report)
+        return await asyncio.to_thread(self._reviewed, passage, heard, timing_ms, began_s)
 
-    def _judge(self, passage: Passage, heard: _Heard, timing_ms: dict[str, int], began_s: float) -> bytes:
+    def _reviewed(
+        self, passage: Passage, heard: _Heard, timing_ms: dict[str, int], began_s: float
+    ) -> VerifyReport:
         started_s = self._clock.monotonic()
         feedback = review(passage, heard.hearings)
         if heard.too_quiet and all(word.status in _NOT_JUDGED for word in feedback.words):
@@ -88,7 +99,7 @@ class Verifier:
         ended_s = self._clock.monotonic()
         timing_ms |= {"review_ms": _ms(ended_s - started_s), "total_ms": _ms(ended_s - began_s)}
         model = self._executor.capabilities.model_version
-        return msgspec.msgpack.encode(build_report(passage, feedback, timing_ms, model=model))
+        return build_report(passage, feedback, timing_ms, model=model)
 
     async def _audio(self, request: VerifyRequest) -> bytes:
         if isinstance(request, VerifySession):

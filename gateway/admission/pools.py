@@ -10,7 +10,7 @@ import msgspec
 from gateway.settings import GatewaySettings
 from shared.errors import BadRequest
 from shared.ids import PoolName
-from shared.pools import DEFAULT_POOL, FAST_POOL, PoolModel
+from shared.pools import ACCURATE_POOL, DEFAULT_POOL, FAST_POOL, PoolModel
 
 
 class UnknownModel(BadRequest):
@@ -118,6 +118,14 @@ class ModelCatalogue:
     def judges(self, pool: PoolName) -> tuple[PoolName, ...]:
         """The pools that judge a whole recording of a session in `pool`: the first one that is ready does."""
         return tuple(dict.fromkeys(one for one in (self._judge, pool) if one is not None))
+
+    def accurate(self, pool: PoolName, *, recitation: bool) -> PoolName:
+        """The pool whose model hears a recording of a session in `pool` once more: that of the name
+        `accurate`, where there is one that can; else the session's own, and of recitations the judge."""
+        for one in self._served:
+            if one.pool == ACCURATE_POOL and (one.recitation or not recitation):
+                return one.pool
+        return self.judges(pool)[0] if recitation else pool
 
     async def listed(self, reports: PoolReports) -> tuple[ServedModel, ...]:
         """Every choice, with the workers and versions that the routers know. Raises `RouterUnavailable`."""

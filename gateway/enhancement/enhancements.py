@@ -11,6 +11,7 @@ import hashlib
 from typing import Literal, NamedTuple, Protocol
 
 from gateway.metrics import GatewayMetrics
+from gateway.usage.meter import UsageMeter
 from shared.clock import Clock
 from shared.enhancement import records
 from shared.enhancement.records import (
@@ -79,8 +80,16 @@ class Enhancements:
     """Every job of one store."""
 
     def __init__(
-        self, store: KeptObjects, queue: EnhanceQueue, limits: Limits, clock: Clock, metrics: GatewayMetrics
+        self,
+        store: KeptObjects,
+        queue: EnhanceQueue,
+        limits: Limits,
+        clock: Clock,
+        metrics: GatewayMetrics,
+        usage: UsageMeter,
     ) -> None:
+        """`usage`: counts the audio of each job once, for the pool that is to hear it."""
+        self._usage = usage
         self._store = store
         self._queue = queue
         self._limits = limits
@@ -95,33 +104,42 @@ class Enhancements:
         pool: PoolName,
         pcm16: bytes,
         options: TaskOptions,
+        passage: str = "",
     ) -> str:
         """Keep the audio, and give the id of its job: the same one for the same session.
 
-        Raises `StoreFull`, or `Unavailable` where the store cannot be used in time: then nothing is promised.
+        `passage`: see `Order`. Raises `StoreFull`, or `Unavailable` where the store cannot be used in time:
+        then nothing is promised.
         """
         try:
             async with asyncio.timeout(self._limits.save_s):
-                return await self._accept(_mark(session_id, epoch), tenant, pool, pcm16, options)
+                order = Order(
+                    records.new_job_id(),
+                    tenant,
+                    str(pool),
+                    len(pcm16) // 2,
+                    self._clock.wall_ms(),
+                    options,
+                    passage=passage,
+                )
+                return await self._accept(_mark(session_id, epoch), order, pcm16)
         except TimeoutError as error:
             raise Unavailable(f"the recording was not stored within {self._limits.save_s:.0f} s") from error
 
-    async def _accept(
-        self, mark: str, tenant: str, pool: PoolName, pcm16: bytes, options: TaskOptions
-    ) -> str:
+    async def _accept(self, mark: str, order: Order, pcm16: bytes) -> str:
         known = await self._store.get(mark)
         if known is not None:
             return known.decode()
         kept_bytes = sum([one.size async for one in self._store.list()])
         if kept_bytes + len(pcm16) > self._limits.max_bytes:
             raise StoreFull("no more recordings can be kept now; transcribe it by POST, or try again later")
-        job_id = records.new_job_id()
-        order = Order(job_id, tenant, str(pool), len(pcm16) // 2, self._clock.wall_ms(), options)
+        job_id = order.job_id
         wav = await asyncio.to_thread(records.to_wav, pcm16)
         await self._store.put(path(job_id, AUDIO), wav)
         await self._store.put(path(job_id, ORDER), records.encode(order))
         await self._store.put(mark, job_id.encode())
         self._counted.labels("accepted").inc()
+        self._usage.count(order.tenant, order.pool, samples=order.samples)
         await self._hand_over(order)
         return job_id
 
@@ -197,7 +215,7 @@ class Enhancements:
     async def _hand_over(self, order: Order) -> None:
         """A queue that is away is no loss: the next sweep tries again."""
         try:
-            await self._queue.add(EnhanceJob(order.job_id, order.samples), PoolName(order.pool))
+            await self._queue.add(order.job, PoolName(order.pool))
         except Unavailable as error:
             _log.warning("job_waits", code=error.code, error=error.message)
 

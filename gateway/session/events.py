@@ -104,23 +104,38 @@ class Trouble:
     gap: Gap | None = None
 
 
+class Kept(NamedTuple):
+    """What became of a recording that the client wants to be heard once more. `job_id`: of the job that hears
+    it; `dropped`: why there is none. Both are empty where the client did not ask."""
+
+    job_id: str = ""
+    dropped: str = ""
+
+
+NOT_KEPT = Kept()
+
+
 @dataclass(frozen=True, slots=True)
 class Finished:
     """The session is complete. `report`: what its dialect shows at the end.
-    `words`: how many were judged or transcribed. `finding`: what only the end has settled, if anything."""
+    `words`: how many were judged or transcribed. `finding`: what only the end has settled, if anything.
+    `kept`: what became of the recording."""
 
     report: object
     words: int = 0
     finding: Finding | None = None
+    kept: Kept = NOT_KEPT
 
 
 @dataclass(frozen=True, slots=True)
 class FinishFailed:
-    """No final report could be made. `finding`: what only the end has settled, if anything."""
+    """No final report could be made. `finding`: what only the end has settled, if anything. `kept`: what
+    became of the recording."""
 
     code: str
     message: str
     finding: Finding | None = None
+    kept: Kept = NOT_KEPT
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from shared.audio.formats import SAMPLE_RATE
 from shared.errors import BadAudio, StateLost
 from shared.protocol.jobs import JOBS_VERSION
 from shared.protocol.segments import TaskOptions
+from shared.recitation.report.report import VerifyReport
 from shared.transcription.recording import Stretch
 
 ENHANCE = "enhance"
@@ -33,15 +34,18 @@ SESSIONS = "sessions"
 
 
 class EnhanceJob(msgspec.Struct, frozen=True):
-    """Transcribe the audio of this job; `samples` of 16 kHz."""
+    """Transcribe the audio of this job; `samples` of 16 kHz. `judged`: as a recitation, too, for which it has
+    more time."""
 
     job_id: str
     samples: int
     v: int = JOBS_VERSION
+    judged: bool = False
 
 
 class Order(msgspec.Struct, frozen=True):
-    """What is asked for. `pool`: whose model transcribes. `created_ms`: since 1970."""
+    """What is asked for. `pool`: whose model transcribes. `created_ms`: since 1970. `passage`: the verses
+    that were recited, as `1:1-7`; empty if it was no recitation."""
 
     job_id: str
     tenant: str
@@ -50,10 +54,17 @@ class Order(msgspec.Struct, frozen=True):
     created_ms: int
     options: TaskOptions
     v: int = JOBS_VERSION
+    passage: str = ""
+
+    @property
+    def job(self) -> EnhanceJob:
+        """The message to a worker."""
+        return EnhanceJob(self.job_id, self.samples, judged=bool(self.passage))
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """The transcript, or `code` and `message`, which say why there is none. `ended_ms`: since 1970."""
+    """The transcript, or `code` and `message`, which say why there is none. `ended_ms`: since 1970. `report`:
+    of a recitation, as `POST /verify` gives it."""
 
     ended_ms: int
     stretches: tuple[Stretch, ...] = ()
@@ -61,6 +72,7 @@ class Outcome(msgspec.Struct, frozen=True):
     code: str = ""
     message: str = ""
     v: int = JOBS_VERSION
+    report: VerifyReport | None = None
 
 
 _RecordT = TypeVar("_RecordT", Order, Outcome, EnhanceJob)

@@ -25,6 +25,7 @@ from asr_worker.offline.verify import Verifier
 from gateway.enhancement.arq_queue import ArqEnhanceQueue
 from gateway.enhancement.enhancements import Enhancements, JobState, Limits, StoreFull
 from gateway.metrics import GatewayMetrics
+from gateway.usage.meter import UsageMeter
 from shared.bus.redis_connections import ConnectionLimits, command, open_client
 from shared.clock import ManualClock, SystemClock
 from shared.enhancement.store import ObjectStore, StoreUnavailable, open_store
@@ -32,9 +33,11 @@ from shared.errors import UnknownJob
 from shared.ids import Epoch, SessionId
 from shared.pools import DEFAULT_POOL
 from shared.protocol.segments import TaskOptions
+from shared.recitation.report.report import VerifyReport
 from shared.service.metrics import create_registry
 from shared.transcription.recording import whole_text
 from tests.integration.test_http_transcriber import OPTIONS, PCM, WORDS, find_loud
+from tests.memory.usage import MemoryUsage
 
 SESSION, EPOCH = SessionId("a-session-of-a-test"), Epoch("00000001")
 HOUR_S = 3600.0
@@ -73,9 +76,14 @@ async def keeping(
     queue = ArqEnhanceQueue(url, HOUR_S)
     metrics = GatewayMetrics(CollectorRegistry())
     try:
-        yield Enhancements(store, queue, Limits(HOUR_S, max_bytes), clock, metrics)
+        meter = UsageMeter(MemoryUsage(), clock, metrics)
+        yield Enhancements(store, queue, Limits(HOUR_S, max_bytes), clock, metrics, meter)
     finally:
         await queue.close()
+
+
+async def _judges_nothing(pcm16: bytes, verses: str, language: str) -> VerifyReport:
+    raise AssertionError(f"{verses} was not recited")
 
 
 @asynccontextmanager
@@ -91,7 +99,7 @@ async def worker(store: ObjectStore, url: str) -> AsyncIterator[None]:
         JobPolicy(poll_s=0.02),
         WorkerMetrics(create_registry()),
         clock,
-        Enhancer(store, transcriber.hear, "scripted", clock),
+        Enhancer(store, transcriber.hear, _judges_nothing, "scripted", clock),
     )
     running = asyncio.create_task(jobs.run(stop), name="jobs")
     try:

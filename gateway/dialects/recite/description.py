@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 from gateway.description.dialect import AUDIO, DialectDescription, Message, Parameter, words
+from gateway.dialects.enhance_on_end import PARAMETER as ENHANCE_ON_END
 from gateway.dialects.query import MAX_NUMBER
 from gateway.dialects.recite import messages
 from gateway.dialects.recite.commands import COMMANDS
@@ -76,6 +77,7 @@ DESCRIPTION = DialectDescription(
         *PASSAGE,
         *SESSION,
         MODEL,
+        ENHANCE_ON_END,
         Parameter("sample_rate", {"const": SAMPLE_RATE}, "A statement: anything else is refused."),
         Parameter(
             "window",

@@ -12,6 +12,7 @@ from starlette.websockets import WebSocket
 from gateway.connection.dialect import Frame, Input
 from gateway.connection.session_plan import SessionRequest
 from gateway.dependencies import GatewayPorts
+from gateway.dialects.enhance_on_end import read_enhance
 from gateway.dialects.query import Query, names_session, number, session_id
 from gateway.dialects.recite import messages
 from gateway.dialects.recite.advice import UPLOAD, advice
@@ -110,7 +111,10 @@ def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
         def request(query: Query, tenant: str) -> SessionRequest:
             plan = read_plan(ports, query, _window_bounds(ports))
             dialect.recites(plan.passage)
-            return session_request(dialect.name, plan, query, tenant, read_model(ports, query))
+            options = SessionOptions(
+                model=read_model(ports, query), enhance_on_end=read_enhance(query, ports.settings)
+            )
+            return session_request(dialect.name, plan, query, tenant, options)
 
         await serve_websocket(ports, websocket, dialect, request)
 
@@ -146,7 +150,7 @@ def read_model(ports: GatewayPorts, query: Query) -> str:
 
 
 def session_request(
-    protocol: str, plan: RecitationPlan, query: Query, tenant: str, model: str = ""
+    protocol: str, plan: RecitationPlan, query: Query, tenant: str, options: SessionOptions
 ) -> SessionRequest:
     """The plan with what the query says about resuming. Raises `BadRequest`."""
     return SessionRequest(
@@ -157,7 +161,7 @@ def session_request(
         last_seq=number(query, "last_seq", least=-1),
         offset=number(query, "offset"),
         named=names_session(query),
-        options=SessionOptions(model=model),
+        options=options,
     )
 
 
@@ -182,7 +186,10 @@ def _translate(event: _Other) -> messages.ServerEvent:
     if isinstance(event, AudioSafe):
         return messages.AckEvent(event.offset)
     if isinstance(event, FinishFailed):
-        return messages.FinalResultErrorEvent(event.message, UPLOAD, event.code)
+        kept = event.kept
+        return messages.FinalResultErrorEvent(
+            event.message, UPLOAD, event.code, kept.job_id or UNSET, kept.dropped or UNSET
+        )
     if isinstance(event, Pong):
         return messages.PongEvent()
     if isinstance(event, Notice):
@@ -192,7 +199,8 @@ def _translate(event: _Other) -> messages.ServerEvent:
 
 def _final(event: Finished, peeked: Set[int]) -> messages.FinalResultEvent:
     assert isinstance(event.report, VerifyReport)
-    return messages.FinalResultEvent(event.report, tuple(sorted(peeked)) if peeked else UNSET)
+    kept, seen = event.kept, tuple(sorted(peeked)) if peeked else UNSET
+    return messages.FinalResultEvent(event.report, seen, kept.job_id or UNSET, kept.dropped or UNSET)
 
 
 def _ready(event: Opened, passage: Passage) -> messages.ReadyEvent:

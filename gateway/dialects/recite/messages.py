@@ -86,18 +86,23 @@ class PartialResultEvent(msgspec.Struct, frozen=True, tag="partial_result"):
 
 class FinalResultEvent(msgspec.Struct, frozen=True, tag="final_result"):
     """The report on the whole recitation, in the shape of `POST /verify`; `peeked`: indexes of the words
-    that the reciter looked at, absent if none."""
+    that the reciter looked at, absent if none. With `enhance_on_end=true`: `enhancement_job_id`, which
+    `GET /v1/audio/transcriptions/{job_id}` takes, or `enhancement_dropped`, why there is no such job."""
 
     result: VerifyReport
     peeked: tuple[int, ...] | UnsetType = UNSET
+    enhancement_job_id: str | UnsetType = UNSET
+    enhancement_dropped: str | UnsetType = UNSET
 
 
 class FinalResultErrorEvent(msgspec.Struct, frozen=True, tag="final_result_error"):
-    """There is no final report; `fallback` says what to do instead."""
+    """There is no final report; `fallback` says what to do instead. The rest as in `final_result`."""
 
     message: str
     fallback: str
     code: ErrorCode
+    enhancement_job_id: str | UnsetType = UNSET
+    enhancement_dropped: str | UnsetType = UNSET
 
 
 class ErrorEvent(msgspec.Struct, frozen=True, tag="error"):

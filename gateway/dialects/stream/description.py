@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 from gateway.description.dialect import AUDIO, DialectDescription, Message, Parameter, typed
+from gateway.dialects.enhance_on_end import PARAMETER as ENHANCE_ON_END
 from gateway.dialects.recite.description import MODEL, PASSAGE, SESSION
 from gateway.dialects.stream import client_messages, messages
 from gateway.dialects.stream.dialect import PATH
@@ -31,6 +32,7 @@ DESCRIPTION = DialectDescription(
         *PASSAGE,
         *SESSION,
         MODEL,
+        ENHANCE_ON_END,
         Parameter("sample_rate", {"const": SAMPLE_RATE}, "A statement: anything else is refused."),
         Parameter(
             "interim_results",

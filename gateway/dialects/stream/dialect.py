@@ -12,6 +12,7 @@ from gateway.connection.connection_rules import ConnectionRules
 from gateway.connection.dialect import Frame, Input
 from gateway.connection.session_plan import SessionRequest
 from gateway.dependencies import GatewayPorts
+from gateway.dialects.enhance_on_end import read_enhance
 from gateway.dialects.query import Query, flag, names_session, number, session_id
 from gateway.dialects.recite.dialect import read_model, read_passage
 from gateway.dialects.recite.messages import GapInfo
@@ -82,10 +83,15 @@ class StreamDialect:
             return self._heard(event, now_s)
         if isinstance(event, Finished):
             assert isinstance(event.report, VerifyReport)
-            score = messages.Score(messages.ScoreData(event.report), now_s)
+            kept = event.kept
+            data = messages.ScoreData(event.report, kept.job_id or UNSET, kept.dropped or UNSET)
+            score = messages.Score(data, now_s)
             return (*_at_the_end(event, now_s), score)
         if isinstance(event, FinishFailed):
-            failed = messages.ErrorData(event.code, event.message)
+            kept = event.kept
+            failed = messages.NoScoreData(
+                event.code, event.message, kept.job_id or UNSET, kept.dropped or UNSET
+            )
             return (*_at_the_end(event, now_s), messages.ScoreError(failed, now_s))
         return (self._other(event, now_s),)
 
@@ -174,6 +180,7 @@ def read_options(ports: GatewayPorts, query: Query) -> SessionOptions:
         interim_results=flag(query, "interim_results", True),
         detect_speech=True,
         endpoint_ms=ports.settings.vad_endpoint_ms,
+        enhance_on_end=read_enhance(query, ports.settings),
     )
 
 

@@ -147,9 +147,12 @@ class Correction(msgspec.Struct, frozen=True, tag="correction"):
 
 
 class ScoreData(msgspec.Struct, frozen=True):
-    """`report`: as `POST /verify` answers."""
+    """`report`: as `POST /verify` answers. With `enhance_on_end=true`: `enhancement_job_id`, which
+    `GET /v1/audio/transcriptions/{job_id}` takes, or `enhancement_dropped`, why there is no such job."""
 
     report: VerifyReport
+    enhancement_job_id: str | UnsetType = UNSET
+    enhancement_dropped: str | UnsetType = UNSET
 
 
 class Score(msgspec.Struct, frozen=True, tag="score"):
@@ -176,10 +179,19 @@ class Error(msgspec.Struct, frozen=True, tag="error"):
     timestamp: float
 
 
+class NoScoreData(msgspec.Struct, frozen=True):
+    """Why there is no report. The rest as in `score`."""
+
+    code: ErrorCode
+    message: str
+    enhancement_job_id: str | UnsetType = UNSET
+    enhancement_dropped: str | UnsetType = UNSET
+
+
 class ScoreError(msgspec.Struct, frozen=True, tag="score_error"):
     """There is no report; the connection closes after it."""
 
-    data: ErrorData
+    data: NoScoreData
     timestamp: float
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 from gateway.description.dialect import AUDIO, DialectDescription, Parameter, words
+from gateway.dialects.enhance_on_end import PARAMETER as ENHANCE_ON_END
 from gateway.dialects.recite.description import SESSION
 from gateway.dialects.transcriptions import messages
 from gateway.dialects.transcriptions.dialect import (
@@ -68,11 +69,7 @@ DESCRIPTION = DialectDescription(
             {"type": "integer", "minimum": LEAST_ENDPOINT_MS, "maximum": MOST_ENDPOINT_MS},
             "Silence that ends an utterance, ms.",
         ),
-        Parameter(
-            "enhance_on_end",
-            _BOOLEAN | {"default": False},
-            "Keep the audio and transcribe it once more, whole, after the end; where RECORDINGS_URL is set.",
-        ),
+        ENHANCE_ON_END,
         Parameter(
             "overflow",
             {"enum": list(OVERFLOWS)},

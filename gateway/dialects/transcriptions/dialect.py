@@ -17,6 +17,7 @@ from gateway.connection.dialect import Command, Frame, Input
 from gateway.connection.lag_watch import LagLimits
 from gateway.connection.session_plan import SessionRequest
 from gateway.dependencies import GatewayPorts
+from gateway.dialects.enhance_on_end import read_enhance
 from gateway.dialects.query import Query, flag, names_session, number, session_id
 from gateway.dialects.recite.commands import BadMessage
 from gateway.dialects.stated_rate import check_stated_rates
@@ -229,24 +230,17 @@ def read_options(query: Query, settings: GatewaySettings, models: ModelCatalogue
         encoding=audio.encoding,
         sample_rate=audio.rate,
         channels=audio.channels,
-        enhance_on_end=_enhance(query, settings),
+        enhance_on_end=read_enhance(query, settings),
     )
-
-
-def _enhance(query: Query, settings: GatewaySettings) -> bool:
-    wanted = flag(query, "enhance_on_end", False)
-    if wanted and not settings.recordings_url:
-        raise BadRequest("enhance_on_end=true cannot be used: this service keeps no recordings; leave it out")
-    return wanted
 
 
 def _end(event: Finished) -> Sequence[messages.ServerMessage]:
     report = event.report
     assert isinstance(report, Transcript)
-    end = messages.SessionEnd(report.text, report.job_id or UNSET)
-    if not report.dropped:
+    end = messages.SessionEnd(report.text, event.kept.job_id or UNSET)
+    if not event.kept.dropped:
         return (end,)
-    why = f"the recording was not kept, so there is no second transcript: {report.dropped}"
+    why = f"the recording was not kept, so there is no second transcript: {event.kept.dropped}"
     return (messages.Warning("enhancement_dropped", why), end)
 
 

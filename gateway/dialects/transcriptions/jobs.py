@@ -14,6 +14,7 @@ from gateway.enhancement.enhancements import Enhancements, JobState, Status
 from gateway.http.answers import answering_errors, json_response
 from shared.audio.formats import SAMPLE_RATE
 from shared.errors import UnknownJob
+from shared.recitation.report.report import VerifyReport
 from shared.transcription.recording import spoken_language, whole_text
 
 PATH = "/v1/audio/transcriptions/{job_id}"
@@ -45,7 +46,8 @@ class JobFailure(msgspec.Struct, frozen=True):
 
 
 class EnhancementJob(msgspec.Struct, frozen=True):
-    """`transcript` when it is done, `error` when it failed. `duration`: of the audio, seconds."""
+    """`transcript` when it is done, and of a recitation `report`, as `POST /verify` answers; `error` when it
+    failed. `duration`: of the audio, seconds."""
 
     job_id: str
     status: Status
@@ -53,6 +55,7 @@ class EnhancementJob(msgspec.Struct, frozen=True):
     duration: float
     transcript: EnhancedTranscript | None = None
     error: JobFailure | None = None
+    report: VerifyReport | None = None
 
 
 def routes(ports: GatewayPorts) -> list[Route]:
@@ -95,4 +98,5 @@ def _reply(state: JobState) -> EnhancementJob:
         language = spoken_language(outcome.stretches) or order.options.language
         transcript = EnhancedTranscript(whole_text(outcome.stretches), language, outcome.model, segments)
     duration = round(order.samples / SAMPLE_RATE, 3)
-    return EnhancementJob(order.job_id, state.status, order.created_ms, duration, transcript, error)
+    report = None if outcome is None else outcome.report
+    return EnhancementJob(order.job_id, state.status, order.created_ms, duration, transcript, error, report)

@@ -23,6 +23,7 @@ from gateway.dialects.recite.dialect import ReciteDialect, read_model, read_plan
 from gateway.dialects.stated_rate import check_stated_rates
 from gateway.interpreters.recitation.interpreter import WordStates
 from gateway.session.events import AudioSafe, Event, Heard, Notice, Opened
+from gateway.session.options import SessionOptions
 from gateway.settings import GatewaySettings
 from gateway.transport.websocket_endpoint import serve_websocket
 from shared.audio.formats import SAMPLE_RATE
@@ -88,8 +89,8 @@ def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
             check_stated_rates(query)
             known = {name: query[name] for name in _QUERY if name in query} | {"window": str(seconds)}
             plan = read_plan(ports, known, (seconds, seconds))
-            model = read_model(ports, query)
-            asked = session_request(dialect.name, plan, known, tenant, model)
+            options = SessionOptions(model=read_model(ports, query))
+            asked = session_request(dialect.name, plan, known, tenant, options)
             return msgspec.structs.replace(asked, resumable=False)
 
         await serve_websocket(ports, websocket, dialect, request)

@@ -7,6 +7,7 @@ import dataclasses
 import msgspec
 
 from gateway.dependencies import GatewayPorts
+from gateway.enhancement.keeping import keep
 from gateway.interpreters.recitation.interpreter import RecitationInterpreter
 from gateway.interpreters.recitation.report import report_of
 from gateway.session.core import SessionCore
@@ -115,4 +116,5 @@ class RecitationPlan:
         assert isinstance(interpreter, RecitationInterpreter)
         states = interpreter.close()
         told = await report_of(self._ports, core, self.passage, states.feedback)
-        return dataclasses.replace(told, finding=states)
+        kept = await keep(self._ports, core, str(self.passage.range))
+        return dataclasses.replace(told, finding=states, kept=kept)

@@ -6,7 +6,7 @@ import msgspec
 
 from gateway.admission.quality_ladder import QualityStep
 from gateway.dependencies import GatewayPorts
-from gateway.interpreters.transcription.enhancement import keep
+from gateway.enhancement.keeping import keep
 from gateway.interpreters.transcription.interpreter import TranscriptionInterpreter
 from gateway.session.core import SessionCore
 from gateway.session.endpointer import EndpointPolicy
@@ -32,12 +32,9 @@ class SessionMismatch(BadRequest):
 
 
 class Transcript(msgspec.Struct, frozen=True):
-    """The report of a transcription: everything that was said. `job_id`: the job that transcribes it once
-    more, where the client asked for one; `dropped`: why there is none although it did."""
+    """The report of a transcription: everything that was said."""
 
     text: str
-    job_id: str = ""
-    dropped: str = ""
 
 
 class TranscriptionPlan:
@@ -90,9 +87,5 @@ class TranscriptionPlan:
         """The transcript is complete when every segment has its event; then the audio may be kept."""
         assert isinstance(core.interpreter, TranscriptionInterpreter)
         transcript = core.interpreter.transcript
-        job_id = dropped = ""
-        if core.identity.options.enhance_on_end:
-            job_id, dropped = await keep(self._ports, core)
-            if dropped:
-                self._ports.metrics.enhancements.labels("dropped").inc()
-        return Finished(Transcript(transcript, job_id, dropped), len(transcript.split()))
+        words = len(transcript.split())
+        return Finished(Transcript(transcript), words, kept=await keep(self._ports, core))

@@ -73,6 +73,17 @@ async def test_a_clean_recording_is_all_correct() -> None:
     }
 
 
+async def test_a_recording_at_hand_gets_the_same_report() -> None:
+    executor = EngineExecutor(ScriptedEngine(), SystemClock())
+    nothing = _Uploads(None)
+    verifier = Verifier(executor, MemorySessionStore(MemoryBus()), nothing, SystemClock(), batch=2)
+    report = await verifier.judge(_recited(without=3), PASSAGE, "ar")
+    executor.close()
+    sent = await _verify(_recited(without=3))
+    assert report.word_analysis[3].status == "missing"
+    assert msgspec.structs.replace(report, timing_ms={}) == msgspec.structs.replace(sent, timing_ms={})
+
+
 async def test_whole_recordings_are_worked_on_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seconds of work on a long recording must not hold up the segments of live sessions."""
     worked_in: dict[str, int] = {}

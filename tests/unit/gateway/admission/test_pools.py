@@ -122,3 +122,14 @@ async def test_the_list_of_models_says_who_is_ready() -> None:
         ServedModel(ACCURATE, "rattil-base", workers=2, versions=("rattil-base@0.1.0",)),
         ServedModel(LARGE, "whisper-small", recitation=False, workers=1, versions=("whisper-small@1",)),
     )
+
+
+def test_the_accurate_pool_hears_recordings_once_more_if_it_can() -> None:
+    both = catalogue(pools=TWO)
+    assert both.accurate(FAST, recitation=True) == both.accurate(FAST, recitation=False) == ACCURATE
+    only_transcribes = catalogue(asr_pool="fast", transcription_pools="accurate")
+    assert only_transcribes.accurate(FAST, recitation=False) == ACCURATE
+    assert only_transcribes.accurate(FAST, recitation=True) == FAST
+    judge = catalogue(pools="fast=rattil-tiny,large=rattil-large", report_pool="large")
+    assert judge.accurate(FAST, recitation=True) == LARGE
+    assert judge.accurate(FAST, recitation=False) == FAST

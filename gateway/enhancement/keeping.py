@@ -1,40 +1,50 @@
-"""The end of a transcription that is transcribed once more: its audio is kept, or it is said why not."""
+"""The end of a session that is heard once more: its audio is kept, or it is said why not."""
 
 from __future__ import annotations
 
 from gateway.dependencies import GatewayPorts
 from gateway.session.core import SessionCore
+from gateway.session.events import NOT_KEPT, Kept
 from shared.errors import AudioLost, RattilError
-from shared.ids import PoolName
 from shared.protocol.segments import TaskOptions
 from shared.service.logging import get_logger
 
-ACCURATE_POOL = PoolName("accurate")
 _log = get_logger(__name__)
 
 
-async def keep(ports: GatewayPorts, core: SessionCore) -> tuple[str, str]:
-    """(id of the job, empty) or (empty, why the recording was not kept). Nothing fails for it."""
+async def keep(ports: GatewayPorts, core: SessionCore, passage: str = "") -> Kept:
+    """Hand the session's audio over if its client asked for it. Nothing fails for it.
+
+    `passage`: the verses that were recited, which the job then judges, too.
+    """
+    if not core.identity.options.enhance_on_end:
+        return NOT_KEPT
+    kept = await _keep(ports, core, passage)
+    if kept.dropped:
+        ports.metrics.enhancements.labels("dropped").inc()
+    return kept
+
+
+async def _keep(ports: GatewayPorts, core: SessionCore, passage: str) -> Kept:
     identity = core.identity
     if ports.enhancements is None:
-        return "", "this service keeps no recordings any more"
+        return Kept(dropped="this service keeps no recordings any more")
     if core.segmenter.received == 0:
-        return "", "no audio was received"
-    # Where there is no better model, that of the session is asked: whole, and with more around each word.
-    pool = ACCURATE_POOL if ACCURATE_POOL in ports.models.names else identity.pool
+        return Kept(dropped="no audio was received")
+    pool = ports.models.accurate(identity.pool, recitation=bool(passage))
     asked = identity.options.task
     options = TaskOptions(asked.language, True, asked.prompt)
     try:
         pcm16 = await _audio(ports, core)
         job_id = await ports.enhancements.accept(
-            identity.session_id, core.epoch, identity.tenant, pool, pcm16, options
+            identity.session_id, core.epoch, identity.tenant, pool, pcm16, options, passage
         )
     except RattilError as error:
         _log.warning(
             "enhancement_dropped", session_id=identity.session_id, code=error.code, error=error.message
         )
-        return "", error.for_client
-    return job_id, ""
+        return Kept(dropped=error.for_client)
+    return Kept(job_id)
 
 
 async def _audio(ports: GatewayPorts, core: SessionCore) -> bytes:
