@@ -19,7 +19,8 @@ COPY cli cli
 RUN /opt/venv/bin/pip install --no-deps .
 
 FROM ${PYTHON_IMAGE}
-RUN groupadd --gid 10001 rattil && useradd --uid 10001 --gid rattil --no-create-home --shell /usr/sbin/nologin rattil
+RUN groupadd --gid 10001 rattil && useradd --uid 10001 --gid rattil --no-create-home --shell /usr/sbin/nologin rattil \
+ && install --directory --owner=10001 --group=10001 /recordings
 COPY --from=build /opt/venv /opt/venv
 COPY cli/samples /app/cli/samples
 COPY deploy/docker/health.py /app/health.py

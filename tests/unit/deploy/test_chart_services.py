@@ -186,3 +186,38 @@ def test_pull_secrets_are_given_to_every_pod() -> None:
     objects = released({"images": {"pullSecrets": ["registry"]}})
     for part in ("gateway", "router", "worker-default"):
         assert objects.pod(part)["imagePullSecrets"] == [{"name": "registry"}]
+
+
+BOTH = ("gateway", "worker-default")
+
+
+def test_nothing_is_kept_unless_the_values_say_where() -> None:
+    for part in BOTH:
+        assert "RECORDINGS_URL" not in released().variables(part)
+        assert "recordings" not in {mount["name"] for mount in released().container(part)["volumeMounts"]}
+
+
+def test_a_bucket_s_keys_come_from_a_secret_and_its_ports_are_open() -> None:
+    kept = {"url": "s3://bucket/kept", "existingSecret": "bucket", "ports": [9000], "keepSeconds": 120}
+    objects = released({"recordings": kept})
+    for part in BOTH:
+        assert objects.variables(part)["RECORDINGS_URL"] == "s3://bucket/kept"
+        assert {"secretRef": {"name": "bucket"}} in objects.container(part)["envFrom"]
+        policy = objects.one("NetworkPolicy", part.partition("-")[0])
+        ports = [port["port"] for rule in policy["spec"]["egress"] for port in rule.get("ports", [])]
+        assert 9000 in ports
+    assert objects.variables("gateway")["RECORDINGS_KEEP_S"] == "120"
+    assert "RECORDINGS_URL" not in objects.variables("router")
+
+
+def test_a_folder_is_the_same_volume_for_gateways_and_workers() -> None:
+    objects = released(
+        {"recordings": {"url": "file:///kept", "claimName": "shared", "maxBytes": 2_000_000_000}}
+    )
+    for part in BOTH:
+        assert objects.variables(part)["RECORDINGS_URL"] == "file:///kept"
+        mounts = {mount["name"]: mount["mountPath"] for mount in objects.container(part)["volumeMounts"]}
+        assert mounts["recordings"] == "/kept"
+        volumes = {volume["name"]: volume for volume in objects.pod(part)["volumes"]}
+        assert volumes["recordings"]["persistentVolumeClaim"] == {"claimName": "shared"}
+    assert objects.variables("gateway")["RECORDINGS_MAX_BYTES"] == "2000000000"

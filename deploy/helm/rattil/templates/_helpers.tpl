@@ -281,3 +281,54 @@ spec:
     matchLabels: {{- include "rattil.selector" . | nindent 6 }}
 {{- end }}
 {{- end -}}
+
+{{/* The folder of recordings.url, empty for a bucket. Only what can work is rendered. */}}
+{{- define "rattil.recordingsFolder" -}}
+{{- $kept := .Values.recordings -}}
+{{- if hasPrefix "file://" $kept.url -}}
+{{- if not $kept.claimName -}}{{- fail "recordings.url is a folder: give recordings.claimName, a volume that gateways and workers share" -}}{{- end -}}
+{{- if $kept.existingSecret -}}{{- fail "recordings.existingSecret is for s3://; recordings.url is a folder" -}}{{- end -}}
+{{- trimPrefix "file://" $kept.url -}}
+{{- else if $kept.claimName -}}{{- fail "recordings.claimName is for file://; recordings.url is no folder" -}}
+{{- else if and $kept.existingSecret (not $kept.url) -}}{{- fail "recordings.existingSecret needs recordings.url" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Variables of gateways and workers for kept recordings. */}}
+{{- define "rattil.recordingsEnv" -}}
+{{- with .Values.recordings.url }}
+- name: RECORDINGS_URL
+  value: {{ . | quote }}
+{{- end }}
+{{- end -}}
+
+{{- define "rattil.recordingsEnvFrom" -}}
+{{- with .Values.recordings.existingSecret }}
+- secretRef: {name: {{ . }}}
+{{- end }}
+{{- end -}}
+
+{{- define "rattil.recordingsMount" -}}
+{{- with include "rattil.recordingsFolder" . }}
+- {name: recordings, mountPath: {{ . }}}
+{{- end }}
+{{- end -}}
+
+{{- define "rattil.recordingsVolume" -}}
+{{- if include "rattil.recordingsFolder" . }}
+- name: recordings
+  persistentVolumeClaim: {claimName: {{ .Values.recordings.claimName }}}
+{{- end }}
+{{- end -}}
+
+{{- define "rattil.recordingsEgress" -}}
+{{- if hasPrefix "s3://" .Values.recordings.url }}
+- ports:
+    {{- range .Values.recordings.ports }}
+    - {protocol: TCP, port: {{ . }}}
+    {{- end }}
+  {{- with .Values.recordings.to }}
+  to: {{- toYaml . | nindent 4 }}
+  {{- end }}
+{{- end }}
+{{- end -}}
