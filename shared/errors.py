@@ -155,6 +155,12 @@ class NoWorker(NoCapacity):
     code = "no_worker"
 
 
+class Overloaded(NoCapacity):
+    """Results come later than the caller would wait for; it asked to be refused then."""
+
+    code = "overloaded"
+
+
 class TooManyRequests(NoCapacity):
     """The caller itself has as much in work, or waiting, as it may."""
 

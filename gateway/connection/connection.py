@@ -33,6 +33,7 @@ from gateway.session.effects import Effect, Emit, Finish, Store
 from gateway.session.events import Event, Finished, Flushed, Heard, SegmentFailed, Trouble
 from shared.audio.formats import SAMPLE_RATE
 from shared.errors import BusUnavailable
+from shared.ids import PoolName
 from shared.protocol.segments import LoggedResult
 from shared.service.logging import get_logger
 
@@ -117,6 +118,17 @@ class Connection:
         """End it soon for this reason. What Redis holds is always enough to resume from."""
         self._asked = self._asked or reason
         self._stir.set()
+
+    @property
+    def pool(self) -> PoolName:
+        return self._core.identity.pool
+
+    @property
+    def wait_s(self) -> float | None:
+        """The longer of how long the oldest segment in flight waits, and how long the last one has."""
+        if self._core.oldest_open() is None:
+            return None
+        return max(self._overdue.waited_s, self._measures.last_wait_s)
 
     async def run(self) -> End | None:
         """Until the end of the connection; the socket is closed then, the core released."""

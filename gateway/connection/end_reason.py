@@ -12,6 +12,7 @@ from shared.errors import (
     Draining,
     Fenced,
     NoCapacity,
+    Overloaded,
     RattilError,
     RouterUnavailable,
     StateLost,
@@ -38,6 +39,7 @@ class EndReason(enum.Enum):
     UNAUTHORISED = "unauthorised"
     TOO_LONG = "too_long"
     LAGGING = "lagging"
+    OVERLOADED = "overloaded"
 
     @property
     def may_come_back(self) -> bool:
@@ -53,6 +55,7 @@ _LAST = frozenset(
         EndReason.SUPERSEDED,
         EndReason.UNAUTHORISED,
         EndReason.TOO_LONG,
+        EndReason.OVERLOADED,
     }
 )
 
@@ -76,6 +79,7 @@ class EndConnection(Exception):
 
 _REASONS: tuple[tuple[type[RattilError], EndReason], ...] = (
     (Draining, EndReason.DRAINING),
+    (Overloaded, EndReason.OVERLOADED),
     (NoCapacity, EndReason.NO_CAPACITY),
     (RouterUnavailable, EndReason.NO_CAPACITY),
     (BusUnavailable, EndReason.BUS_AWAY),

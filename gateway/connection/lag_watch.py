@@ -14,7 +14,7 @@ CHECK_S = 0.5
 @dataclass(frozen=True, slots=True)
 class LagLimits:
     """Seconds. A client is warned from `warn_s` on. `longest_s`: a lag beyond it for more than `for_s` ends
-    the connection; None: nothing does, the audio waits."""
+    the connection, and a new session is refused while those that live lag so much; None: the audio waits."""
 
     warn_s: float
     longest_s: float | None

@@ -32,6 +32,8 @@ class OutcomeMeasures:
         self._words = words
         self._traces = traces
         self._adaptive = adaptive
+        self.last_wait_s = 0.0
+        """From the push of the last segment that was answered to its event."""
 
     def told(self, event: Heard | SegmentFailed, *, shown: bool) -> None:
         """The client was sent this; `shown`: its dialect shows it."""
@@ -56,6 +58,7 @@ class OutcomeMeasures:
         metrics.results.inc()
         if not latency.live:
             return
+        self.last_wait_s = latency.total_ms / 1000
         if self._adaptive:
             self._ports.quality.observe(self._core.identity.pool, latency.total_ms)
         metrics.queued.observe(latency.queued_ms / 1000)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import statistics
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,8 +11,8 @@ from typing import Protocol
 
 from gateway.connection.end_reason import EndReason
 from shared.addresses import network_of
-from shared.errors import Draining, NoCapacity
-from shared.ids import ConnectionId, SessionId
+from shared.errors import Draining, NoCapacity, Overloaded
+from shared.ids import ConnectionId, PoolName, SessionId
 
 _LEAVE_S = 5.0
 """How long the last connections may take to leave after they were asked, seconds."""
@@ -28,6 +29,16 @@ class Closable(Protocol):
 
     def ask_to_end(self, reason: EndReason) -> None:
         """Save, then end for this reason; returns at once."""
+        ...
+
+    @property
+    def pool(self) -> PoolName:
+        """Who decodes its audio."""
+        ...
+
+    @property
+    def wait_s(self) -> float | None:
+        """How long its results take now, seconds; None while it waits for none."""
         ...
 
 
@@ -132,6 +143,18 @@ class ConnectionRegistry:
         finally:
             del self._live[connection_id]
             self._on_ended(len(self._live))
+
+    def expect_in_time(self, pool: PoolName, longest_s: float) -> None:
+        """Raises `Overloaded` while most sessions of this pool that wait for results wait longer."""
+        waits_s = [
+            wait_s for one in self._live.values() if one.pool == pool and (wait_s := one.wait_s) is not None
+        ]
+        if waits_s and (typical_s := statistics.median(waits_s)) > longest_s:
+            raise Overloaded(
+                f"results take {typical_s:.1f} s now, and overflow=reject was asked for; "
+                "try again later, or choose overflow=queue",
+                longest_s,
+            )
 
     async def drain(self, seconds: float) -> None:
         """Ask all connections to move, evenly spread over `seconds`, and wait until they have left."""

@@ -113,6 +113,8 @@ async def _serve(
                 ports.expect_storage()
                 # Asked again: of many who came at once, the first has its answer by now.
                 ports.leases.expect_room(_pool(ports, request))
+                if request.rules.lag is not None and request.rules.lag.longest_s is not None:
+                    ports.connections.expect_in_time(_pool(ports, request), request.rules.lag.longest_s)
                 stored, pool = NOTHING_STORED, await slot.take(_pool(ports, request), owner=False)
                 await _subscribe(ports, request, connection_id, inbox, stack)
             opening: Opening = await opener.open(pool, stored)

@@ -59,6 +59,7 @@ ERROR_CODES = (
     "no_worker",
     "not_found",
     "origin_not_allowed",
+    "overloaded",
     "passage_mismatch",
     "passage_too_long",
     "poison",

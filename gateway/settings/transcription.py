@@ -37,7 +37,8 @@ class TranscriptionSettings(WindowSettings):
         default="degrade",
         validation_alias="TRANSCRIPT_OVERFLOW",
         description="Transcription under load, where a client does not choose with `overflow`: `degrade` "
-        "lowers the quality of new sessions, `queue` lets audio wait, `reject` sends away who lags.",
+        "lowers the quality of new sessions, `queue` lets audio wait, `reject` refuses new sessions while "
+        "results are late, and sends away who lags.",
     )
     lag_warn_s: float = Field(
         default=3.0,
@@ -50,7 +51,7 @@ class TranscriptionSettings(WindowSettings):
         validation_alias="LAG_LONGEST_S",
         gt=0,
         description="With `overflow=reject`: a lag beyond it, for longer than LAG_FOR_S, ends the "
-        "connection, seconds.",
+        "connection; while most results of its model take longer, a new session is refused; seconds.",
     )
     lag_for_s: float = Field(
         default=2.0,

@@ -35,6 +35,7 @@ CLOSES: Mapping[EndReason, Close] = {
     EndReason.UNAUTHORISED: close_codes.UNAUTHORISED,
     EndReason.TOO_LONG: close_codes.TOO_LONG,
     EndReason.LAGGING: close_codes.LAGGING,
+    EndReason.OVERLOADED: close_codes.OVERLOADED,
 }
 """How Rattil's own dialects close a WebSocket. A dialect of another service has a table of its own."""
 

@@ -40,3 +40,5 @@ INTERNAL = Close(4014, "internal error: reconnect and resume")
 SUPERSEDED = Close(4501, "superseded: a newer connection took this session")
 UNAUTHORISED = Close(4502, "unauthorised")
 TOO_LONG = Close(4503, "session too long")
+OVERLOADED = Close(4503, "overloaded: results come too late now; try again later")
+"""The code of `TOO_LONG`, too: after both a new session is needed, the error before them says why."""

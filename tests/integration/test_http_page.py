@@ -148,6 +148,7 @@ NOT_FOR_RECITERS = {
     "unsupported_version",
     "no_pong",
     "lagging",
+    "overloaded",
     # Of recordings that the page does not ask to be kept.
     "recordings_full",
 }

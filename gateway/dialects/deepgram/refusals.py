@@ -52,6 +52,7 @@ CLOSES: Mapping[EndReason, Close] = {
     EndReason.SUPERSEDED: Close(1008, "another connection took this stream"),
     EndReason.UNAUTHORISED: Close(1008, "INVALID_AUTH"),
     EndReason.LAGGING: Close(1013, "results are too far behind; connect again"),
+    EndReason.OVERLOADED: Close(1013, "results come too late now: try again later"),
     EndReason.TOO_LONG: Close(1000, "the stream is as long as it may be"),
 }
 """Standard codes; 1011, 1012 and 1013 mean that it helps to connect again."""

@@ -74,7 +74,7 @@ DESCRIPTION = DialectDescription(
             "overflow",
             {"enum": list(OVERFLOWS)},
             "Under load: `degrade` lowers the quality of a new session, `queue` lets audio wait, `reject` "
-            "ends a connection that lags.",
+            "refuses a new session and ends a connection that lags.",
         ),
         *SESSION,
     ),

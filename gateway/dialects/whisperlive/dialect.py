@@ -54,6 +54,7 @@ CLOSES: Mapping[EndReason, Close] = {
     EndReason.SUPERSEDED: Close(1008, "another connection took this session"),
     EndReason.UNAUTHORISED: Close(1008, "unauthorised"),
     EndReason.LAGGING: Close(1013, "results are too far behind; connect again"),
+    EndReason.OVERLOADED: Close(1013, "results come too late now: try again later"),
     EndReason.TOO_LONG: Close(1000, "the session is as long as it may be"),
 }
 

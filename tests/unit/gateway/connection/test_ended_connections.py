@@ -11,10 +11,14 @@ from gateway.connection.end_reason import EndReason
 from gateway.connection.ended_connections import EndedConnections, relax_collector
 from gateway.connection.registry import ConnectionRegistry
 from shared.ids import ConnectionId, SessionId
+from shared.pools import DEFAULT_POOL
 
 
 class Left:
     """A connection that ends by itself."""
+
+    pool = DEFAULT_POOL
+    wait_s = None
 
     def ask_to_end(self, reason: EndReason) -> None:
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
 
 import pytest
 
@@ -11,16 +12,19 @@ from gateway.connection.registry import ConnectionRegistry, TooManySessions
 from shared.errors import (
     Draining,
     NoCapacity,
+    Overloaded,
 )
-from shared.ids import ConnectionId, SessionId
+from shared.ids import ConnectionId, PoolName, SessionId
 
 
 class Leaver:
     """A connection that leaves its place when asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, wait_s: float | None = None, pool: str = "default") -> None:
         self.asked: list[EndReason] = []
         self.left = asyncio.Event()
+        self.wait_s = wait_s
+        self.pool = PoolName(pool)
 
     def ask_to_end(self, reason: EndReason) -> None:
         self.asked.append(reason)
@@ -129,3 +133,23 @@ def test_a_protocol_may_have_fewer_connections_than_all_together() -> None:
             assert connections.count == 3
     with connections.place(second, protocol="few"):
         assert connections.count == 1
+
+
+def test_who_would_not_wait_is_refused_while_most_wait_too_long() -> None:
+    connections = ConnectionRegistry(10)
+
+    def expect(pool: str = "default") -> None:
+        connections.expect_in_time(PoolName(pool), 5.0)
+
+    with ExitStack() as stack:
+        for turn, one in enumerate([Leaver(None), Leaver(None), Leaver(6.0), Leaver(0.2, "fast")]):
+            stack.enter_context(connections.live(ConnectionId(str(turn)), one))
+        expect("fast")
+        expect("accurate")  # nobody is there yet
+        with pytest.raises(Overloaded) as refused:
+            expect()  # those that wait for nothing say nothing
+        assert refused.value.retry_after_s == 5.0
+        assert "6.0 s" in refused.value.message
+        stack.enter_context(connections.live(ConnectionId("another"), Leaver(1.0)))
+        expect()  # one that is slow alone is no overload
+    expect()

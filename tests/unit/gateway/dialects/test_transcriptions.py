@@ -316,6 +316,29 @@ async def test_who_asks_to_be_rejected_is_sent_away_and_may_come_back() -> None:
     assert again.events[-1]["transcript"] == " ".join(SPOKEN)
 
 
+async def test_who_asks_to_be_rejected_is_not_let_in_while_results_are_late() -> None:
+    async with world() as w:
+        gateway = w.gateway(lag_longest_s=0.3)
+        waiting = gateway.transcribe(language="ar")
+        w.worker.working.clear()
+        await waiting.stream(PCM[: 2 * 16_000 * 3])
+        [connection] = gateway.ports.connections._live.values()
+        await eventually(lambda: (connection.wait_s or 0.0) > 0.3)
+        refused = gateway.transcribe(language="ar", overflow="reject")
+        closed = await refused.rest()
+        assert (closed.code, [event["type"] for event in refused.events]) == (4503, ["error"])
+        assert refused.events[0]["code"] == "overloaded"
+        assert refused.events[0]["retry_after_s"] == 0.3
+        queued = gateway.transcribe(language="ar", overflow="queue")
+        await queued.until("session.begin")
+        w.worker.working.set()
+        await waiting.stream(PCM[2 * 16_000 * 3 :])
+        await transcribe(waiting, b"")
+        again = gateway.transcribe(language="ar", overflow="reject")
+        await transcribe(again)
+    assert again.events[-1]["transcript"] == " ".join(SPOKEN)
+
+
 @pytest.mark.parametrize(("overflow", "lowered"), [("degrade", True), ("queue", False), ("reject", False)])
 async def test_quality_is_lowered_only_for_who_lets_it(overflow: str, lowered: bool) -> None:
     async with world() as w:
