@@ -25,6 +25,9 @@ from shared.service.logging import get_logger
 
 _log = get_logger(__name__)
 
+Serve = Callable[[GatewayPorts, Transport, Dialect, SessionRequest, str], Awaitable[None]]
+"""As `serve_session`."""
+
 ReadRequest = Callable[[Query, str], SessionRequest]
 """Query and tenant in, request out. Raises `BadRequest`; runs in a thread, so it may take a while."""
 
@@ -68,7 +71,7 @@ class SocketRules:
     socket before the request can be read; raises `BadRequest` or `PeerGone`. `wrap`: what a dialect puts
     around the transport. `next_session`: what the same socket asks for once a session has ended, None:
     nothing; it raises as `ask` does. `tenant`: who comes in by other means than an API key; None: the key
-    says it.
+    says it. `serve`: what serves a request, where one socket may carry several sessions at once.
     """
 
     closes: Mapping[EndReason, Close]
@@ -79,6 +82,7 @@ class SocketRules:
     wrap: Callable[[Transport], Transport] = _as_it_is
     tenant: Callable[[], str | None] = _by_key
     next_session: Callable[[Transport], Awaitable[SessionRequest | None]] = _no_other
+    serve: Serve = serve_session
 
 
 OWN_RULES = SocketRules(CLOSES)
@@ -129,7 +133,7 @@ async def _serve_all(
     """This session, and those that the same socket asks for after it."""
     following: SessionRequest | None = request
     while following is not None:
-        await serve_session(ports, transport, dialect, following, address)
+        await rules.serve(ports, transport, dialect, following, address)
         try:
             following = await rules.next_session(transport)
         except PeerGone:

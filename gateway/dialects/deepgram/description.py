@@ -43,7 +43,9 @@ _PARAMETERS = (
         {"type": "integer", "minimum": 1, "maximum": MAX_CHANNELS, "default": 1},
         "Channels, which are mixed.",
     ),
-    Parameter("multichannel", _BOOLEAN, "Only with one channel."),
+    Parameter(
+        "multichannel", _BOOLEAN, "Results of each channel by itself; PCM and G.711. Else they are mixed."
+    ),
     Parameter("interim_results", _BOOLEAN, "Send `Results` while somebody speaks."),
     Parameter(
         "endpointing",

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 
 import msgspec
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
-from gateway.connection.dialect import Command, Frame, Input
+from gateway.connection.dialect import Command, Dialect, Frame, Input
+from gateway.connection.serve import serve_session
 from gateway.connection.session_plan import SessionRequest
+from gateway.connection.transport import Transport
 from gateway.dependencies import GatewayPorts
+from gateway.dialects.channels import Addressees, ChannelSession, serve_channels
 from gateway.dialects.deepgram import messages
 from gateway.dialects.deepgram.parameters import ListenOptions, read_options
 from gateway.dialects.deepgram.refusals import CLOSES, denial
 from gateway.dialects.deepgram.results import Transcriber
+from gateway.dialects.deepgram.stream_facts import StreamFacts
 from gateway.dialects.query import Query
 from gateway.dialects.recite.commands import BadMessage
 from gateway.dialects.stated_rate import check_stated_rates
@@ -35,7 +38,7 @@ from gateway.session.events import (
 from gateway.session.interpreter import Finding
 from gateway.transport.websocket_endpoint import Checked, SocketRules, serve_websocket
 from shared.audio.formats import SAMPLE_RATE
-from shared.ids import new_connection_id, new_session_id
+from shared.ids import new_session_id
 from shared.unreadable import UNREADABLE, why_unreadable
 
 PATH = "/v1/listen"
@@ -49,8 +52,10 @@ _SHOWN = 200
 
 
 class _Message(msgspec.Struct):
+    """`channel`: of `Finalize`, None: of all."""
+
     type: str
-    channel: int = 0
+    channel: int | None = None
 
 
 _decoder = msgspec.json.Decoder(_Message)
@@ -63,33 +68,31 @@ class DeepgramDialect:
     binary_is_audio = False
     """An empty binary frame is the end of the stream."""
 
-    def __init__(self, created_ms: int) -> None:
-        """`created_ms`: the time of day, ms of Unix."""
-        self.request_id = str(new_connection_id())
-        self._created_ms = created_ms
+    def __init__(self, facts: StreamFacts, channel: int | None = None) -> None:
+        """`facts`: of the whole stream. `channel`: the only one that it is about, None: all there are."""
+        self._facts = facts
+        self._channel = channel
         self._transcriber: Transcriber | None = None
         self._sample_rate = SAMPLE_RATE
-        self._channels = 1
-        self._bytes = 0
-        self._client_sample_bytes = 0
         self._safe = 0
-        self._sha256 = hashlib.sha256()
         self._unclear: str | None = None
 
     def transcribes(self, options: ListenOptions) -> None:
         """What the client asked for; to be called before the session opens."""
-        self._transcriber = Transcriber(options, self.request_id)
         audio = options.session.audio_format
-        self._sample_rate, self._channels = audio.rate, audio.channels
-        self._client_sample_bytes = audio.client_sample_bytes
+        channel = (0, 1) if self._channel is None else (self._channel, self._facts.audio.channels)
+        self._transcriber = Transcriber(options, self._facts.request_id, channel)
+        self._sample_rate = audio.rate
+        if self._channel is None:
+            self._facts.audio = audio
 
     # -- from the client -----------------------------------------------------------------------------
     def read(self, frame: Frame) -> Sequence[Input]:
         if isinstance(frame, bytes):
             if not frame:
                 return (Command.END,)
-            self._sha256.update(frame)
-            self._bytes += len(frame)
+            if self._channel is None:
+                self._facts.sent(frame)
             return (frame,)
         try:
             message = _decoder.decode(frame)
@@ -132,10 +135,14 @@ class DeepgramDialect:
         elif isinstance(event, Flushed):
             yield from transcriber.flushed()
         elif isinstance(event, Finished):
-            yield from transcriber.end()
-            yield self._metadata()
+            yield from self._end(transcriber)
         elif isinstance(event, FinishFailed):
             yield messages.Error(event.code, event.message)
+
+    def _end(self, transcriber: Transcriber) -> Iterator[messages.ServerMessage]:
+        yield from transcriber.end()
+        if self._facts.channel_ends():
+            yield self._facts.metadata(self._safe)
 
     def _trouble(self, event: Trouble) -> Iterator[messages.Error]:
         if event.code in _ADVICE:
@@ -145,22 +152,6 @@ class DeepgramDialect:
             yield messages.Error(messages.SCHEMA_ERROR, event.message, unclear)
             return
         yield messages.Error(event.code, event.message)
-
-    def _metadata(self) -> messages.Metadata:
-        return messages.Metadata(
-            transaction_key="deprecated",
-            request_id=self.request_id,
-            sha256=self._sha256.hexdigest(),
-            created=messages.timestamp(self._created_ms),
-            duration=round(self._duration_s(), 3),
-            channels=self._channels,
-        )
-
-    def _duration_s(self) -> float:
-        """Of what was sent; in a container only what was decoded of it can be known."""
-        if not self._client_sample_bytes:
-            return self._safe / self._sample_rate
-        return self._bytes // self._client_sample_bytes / self._sample_rate
 
 
 def _utterance(finding: Finding) -> UtteranceHeard:
@@ -172,12 +163,14 @@ def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
     """The dialect's one route."""
 
     async def listen(websocket: WebSocket) -> None:
-        dialect = DeepgramDialect(ports.clock.wall_ms())
+        facts = StreamFacts(ports.clock.wall_ms())
         asked = websocket.query_params
         terms = [*asked.getlist("keyterm"), *asked.getlist("keywords")]
+        dialect, listens = DeepgramDialect(facts), list[ListenOptions]()
 
         def request(query: Query, tenant: str) -> SessionRequest:
             options = read_options(query, terms, ports.settings)
+            listens.append(options)
             dialect.transcribes(options)
             return SessionRequest(
                 protocol=dialect.name,
@@ -189,12 +182,55 @@ def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
                 options=options.session,
             )
 
+        async def serve(
+            ports: GatewayPorts, transport: Transport, dialect: Dialect, whole: SessionRequest, address: str
+        ) -> None:
+            [options] = listens
+            if not options.apart:
+                await serve_session(ports, transport, dialect, whole, address)
+                return
+            audio = facts.audio
+            facts.apart(audio.channels)
+            apart = [_of_channel(ports, whole, options, facts, one) for one in range(audio.channels)]
+            of = _addressees(apart)
+            await serve_channels(ports, transport, apart, audio, of, address, facts.sent)
+
         rules = SocketRules(
             CLOSES,
             denial,
             first=Checked.REQUEST,
-            headers=((b"dg-request-id", dialect.request_id.encode()),),
+            headers=((b"dg-request-id", facts.request_id.encode()),),
+            serve=serve,
         )
         await serve_websocket(ports, websocket, dialect, request, rules)
 
     return [WebSocketRoute(PATH, listen)]
+
+
+def _of_channel(
+    ports: GatewayPorts, whole: SessionRequest, options: ListenOptions, facts: StreamFacts, channel: int
+) -> ChannelSession:
+    mono = options._replace(session=msgspec.structs.replace(options.session, channels=1))
+    dialect = DeepgramDialect(facts, channel)
+    dialect.transcribes(mono)
+    plan = TranscriptionPlan(ports, mono.session)
+    request = msgspec.structs.replace(whole, plan=plan, session_id=new_session_id(), options=mono.session)
+    return ChannelSession(dialect, request)
+
+
+def _addressees(apart: Sequence[ChannelSession]) -> Addressees:
+    """`Finalize` may name one channel; whatever else is understood is for all."""
+
+    def of(text: str) -> Sequence[int]:
+        try:
+            message = _decoder.decode(text)
+        except (msgspec.MsgspecError, RecursionError):
+            return (0,)
+        if message.type not in COMMANDS:
+            return (0,)
+        named = message.channel
+        if message.type == "Finalize" and named is not None and 0 <= named < len(apart):
+            return (named,)
+        return range(len(apart))
+
+    return of

@@ -10,10 +10,6 @@ from msgspec import UNSET, UnsetType
 
 from gateway.description.schemas import SCHEMAS
 
-CHANNEL = (0, 1)
-"""The first of one channel: several are mixed."""
-
-
 SCHEMA_ERROR = "SchemaError"
 """Deepgram's own code for a text that it does not understand."""
 
@@ -58,7 +54,8 @@ class ResultsMetadata(msgspec.Struct, frozen=True):
 
 class Results(msgspec.Struct, frozen=True, tag="Results"):
     """What was said in [start, start + duration). `is_final`: it never changes. `speech_final`: the speaker
-    has paused after it. `from_finalize`: everything before the client's `Finalize` has been sent now."""
+    has paused after it. `from_finalize`: everything before the client's `Finalize` has been sent now.
+    `channel_index`: which channel, of how many: one, unless they are kept apart (`multichannel=true`)."""
 
     channel_index: tuple[int, int]
     duration: float

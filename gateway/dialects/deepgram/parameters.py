@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from gateway.dialects.channels import check_separable
 from gateway.dialects.query import Query, flag, number
 from gateway.session.options import SessionOptions
 from gateway.settings import GatewaySettings
@@ -51,12 +52,13 @@ _OFF = frozenset({"", "false", "0", "no", "off"})
 
 class ListenOptions(NamedTuple):
     """`session`: what the session core is told. `speech_final`: whether pauses are told. `utterance_end_ms`:
-    None if no `UtteranceEnd` is wanted."""
+    None if no `UtteranceEnd` is wanted. `apart`: whether each channel has results of its own."""
 
     session: SessionOptions
     speech_final: bool = True
     utterance_end_ms: int | None = None
     vad_events: bool = False
+    apart: bool = False
 
 
 class RecordingOptions(NamedTuple):
@@ -73,6 +75,9 @@ def read_options(query: Query, terms: Sequence[str], settings: GatewaySettings) 
     """`terms`: every `keyterm` and `keywords`. Raises `BadRequest` with a sentence for the client."""
     _refuse_others(query)
     audio = _audio(query)
+    apart = flag(query, "multichannel", False)
+    if apart:
+        check_separable(audio)
     ending = query.get("endpointing", "").lower()
     endpoint_ms = None if ending in _OFF or ending == "true" else number(query, "endpointing", most=60_000)
     if endpoint_ms is not None and endpoint_ms > MOST_ENDPOINT_MS:
@@ -94,12 +99,18 @@ def read_options(query: Query, terms: Sequence[str], settings: GatewaySettings) 
         speech_final=ending == "" or ending not in _OFF,
         utterance_end_ms=number(query, "utterance_end_ms", least=1000, most=5000),
         vad_events=flag(query, "vad_events", False),
+        apart=apart,
     )
 
 
 def read_recording_options(query: Query, terms: Sequence[str], settings: GatewaySettings) -> RecordingOptions:
     """What `POST /v1/listen` asks for. Raises `BadRequest` with a sentence for the client."""
     _refuse_others(query, SERVED_FOR_RECORDINGS)
+    if flag(query, "multichannel", False) and query.get("channels", "1") != "1":
+        raise BadRequest(
+            "multichannel is not supported for recordings: their channels are mixed; send them live, or each "
+            "channel as a recording of its own"
+        )
     finds_language = flag(query, "detect_language", False)
     return RecordingOptions(
         TaskOptions("" if finds_language else _language(query), True, _prompt(terms) or None),
@@ -113,10 +124,6 @@ def _refuse_others(query: Query, served: frozenset[str] = SERVED) -> None:
     for name, value in query.items():
         if name not in served | WITHOUT_EFFECT and value.lower() not in _OFF:
             raise BadRequest(f"{name[:40]} is not supported by this service; leave it out")
-    if flag(query, "multichannel", False) and query.get("channels", "1") != "1":
-        raise BadRequest(
-            "multichannel is not supported: channels are mixed; send each one in a connection of its own"
-        )
 
 
 def _audio(query: Query) -> AudioFormat:

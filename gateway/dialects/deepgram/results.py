@@ -27,8 +27,10 @@ class Transcriber:
     before it, which says `from_finalize`.
     """
 
-    def __init__(self, options: ListenOptions, request_id: str) -> None:
+    def __init__(self, options: ListenOptions, request_id: str, channel: tuple[int, int]) -> None:
+        """`channel`: which one it is, of how many."""
         self._options = options
+        self._channel = channel
         model = options.session.model or "default"
         info = messages.ModelInfo(model, "1", "whisper")
         self._metadata = messages.ResultsMetadata(request_id, info, model)
@@ -72,7 +74,7 @@ class Transcriber:
         if speaking:
             yield from self.time(at)
             if self._options.vad_events:
-                yield messages.SpeechStarted((0,), round(at, 3))
+                yield messages.SpeechStarted(self._channel[:1], round(at, 3))
         elif at <= self._last_end:
             yield from self._pause()
         else:
@@ -119,7 +121,7 @@ class Transcriber:
         if gap_ms is None or last is None or self._now < last + gap_ms / 1000:
             return
         self._last_word_end = None
-        yield messages.UtteranceEnd(messages.CHANNEL, last)
+        yield messages.UtteranceEnd(self._channel, last)
 
     def _results(self, utterance: Utterance, *, final: bool, paused: bool = False) -> messages.Results:
         start = max(utterance.start_ms / 1000, self._last_end)
@@ -134,7 +136,7 @@ class Transcriber:
 
     def _made(self, times: _Times, said: messages.Alternative, final: bool, paused: bool) -> messages.Results:
         return messages.Results(
-            channel_index=messages.CHANNEL,
+            channel_index=self._channel,
             start=round(times.start, 3),
             duration=round(times.end - times.start, 3),
             is_final=final,

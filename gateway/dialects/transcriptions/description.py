@@ -8,13 +8,12 @@ from gateway.description.dialect import AUDIO, DialectDescription, Parameter, wo
 from gateway.dialects.enhance_on_end import PARAMETER as ENHANCE_ON_END
 from gateway.dialects.recite.description import SESSION
 from gateway.dialects.transcriptions import messages
-from gateway.dialects.transcriptions.dialect import (
-    COMMANDS,
+from gateway.dialects.transcriptions.dialect import COMMANDS, PATH
+from gateway.dialects.transcriptions.request import (
     LANGUAGE_PATTERN,
     LEAST_ENDPOINT_MS,
     MAX_VOCABULARY,
     MOST_ENDPOINT_MS,
-    PATH,
 )
 from gateway.settings.transcription import OVERFLOWS
 from shared.audio.formats import ENCODINGS, MAX_CHANNELS, MAX_RATE, MIN_RATE, SAMPLE_RATE
@@ -51,6 +50,12 @@ DESCRIPTION = DialectDescription(
             "channels",
             {"type": "integer", "minimum": 1, "maximum": MAX_CHANNELS, "default": 1},
             "Channels, interleaved; a container says it itself.",
+        ),
+        Parameter(
+            "multichannel",
+            _BOOLEAN | {"default": False},
+            "Keep the channels apart: each one is a session, named by `channel` in every message. PCM and "
+            "G.711 only, and without a resume. Else they are mixed.",
         ),
         Parameter(
             "interim_results",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import msgspec
@@ -10,18 +9,17 @@ from msgspec import UNSET, UnsetType
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
-from gateway.admission.pools import ModelCatalogue
-from gateway.admission.quality import Terms
-from gateway.connection.connection_rules import ConnectionRules
-from gateway.connection.dialect import Command, Frame, Input
-from gateway.connection.lag_watch import LagLimits
+from gateway.connection.dialect import Command, Dialect, Frame, Input
+from gateway.connection.serve import serve_session
 from gateway.connection.session_plan import SessionRequest
+from gateway.connection.transport import Transport
 from gateway.dependencies import GatewayPorts
-from gateway.dialects.enhance_on_end import read_enhance
-from gateway.dialects.query import Query, flag, names_session, number, session_id
+from gateway.dialects.channels import Addressees, ChannelSession, serve_channels
+from gateway.dialects.query import Query
 from gateway.dialects.recite.commands import BadMessage
 from gateway.dialects.stated_rate import check_stated_rates
 from gateway.dialects.transcriptions import messages
+from gateway.dialects.transcriptions.request import read_multichannel, read_request
 from gateway.interpreters.transcription.interpreter import UtteranceHeard
 from gateway.interpreters.transcription.plan import Transcript, TranscriptionPlan
 from gateway.session.events import (
@@ -42,19 +40,14 @@ from gateway.session.events import (
 )
 from gateway.session.interpreter import Finding
 from gateway.session.options import DEFAULT_OPTIONS, SessionOptions
-from gateway.settings import GatewaySettings
-from gateway.settings.transcription import OVERFLOWS, Overflow
-from gateway.transport.websocket_endpoint import serve_websocket
-from shared.audio.formats import MAX_CHANNELS, SAMPLE_RATE, AudioFormat
+from gateway.transport.websocket import CLOSES
+from gateway.transport.websocket_endpoint import SocketRules, serve_websocket
+from shared.audio.formats import SAMPLE_RATE
 from shared.errors import BadRequest
+from shared.ids import new_session_id
 from shared.unreadable import UNREADABLE, why_unreadable
 
 PATH = "/v1/audio/transcriptions/stream"
-MAX_VOCABULARY = 500
-"""Characters of `vocabulary`: about half of what Whisper can be told before its text."""
-
-LANGUAGE_PATTERN = "[a-z]{2,3}"
-LEAST_ENDPOINT_MS, MOST_ENDPOINT_MS = 200, 5000
 COMMANDS = {"end": Command.END, "flush": Command.FLUSH, "ping": Command.PING}
 _GOES_ON = frozenset({"server_busy", "audio_too_fast", "state_lost", "bad_message"})
 """Troubles that a client is warned of; after any other one the connection ends."""
@@ -81,8 +74,10 @@ class TranscriptionsDialect:
     name = "transcriptions"
     binary_is_audio = True
 
-    def __init__(self) -> None:
+    def __init__(self, channel: int | None = None) -> None:
+        """`channel`: the only one that it is about, None: all there are."""
         self._options = DEFAULT_OPTIONS
+        self._channel = channel
 
     def transcribes(self, options: SessionOptions) -> None:
         """What the client asked for; to be called before the session opens."""
@@ -107,7 +102,17 @@ class TranscriptionsDialect:
         return (command,)
 
     def write(self, event: Event) -> Sequence[Frame]:
-        return [messages.encode(message) for message in self._messages(event)]
+        if self._channel is None:
+            return [messages.encode(message) for message in self._messages(event)]
+        return [
+            messages.encode(msgspec.structs.replace(message, channel=self._channel))
+            for message in self._messages(event)
+            if not isinstance(message, messages.Pong)
+        ] or self._pong(event)
+
+    def _pong(self, event: Event) -> Sequence[Frame]:
+        """A ping reaches every channel; the first one answers for all."""
+        return [messages.encode(messages.Pong())] if isinstance(event, Pong) and not self._channel else []
 
     def _messages(self, event: Event) -> Sequence[messages.ServerMessage]:
         if isinstance(event, Heard):
@@ -180,58 +185,55 @@ def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
         dialect = TranscriptionsDialect()
 
         def request(query: Query, tenant: str) -> SessionRequest:
-            asked = read_options(query, ports.settings, ports.models)
-            # A session that is gone on with keeps what it has.
-            overflow = read_overflow(query, ports.settings)
-            lowers = overflow == "degrade" and not names_session(query)
-            options, lowered = ports.quality.terms(asked) if lowers else Terms(asked)
-            dialect.transcribes(options)
-            offset = number(query, "offset")
-            return SessionRequest(
-                protocol=dialect.name,
-                plan=TranscriptionPlan(ports, options),
-                session_id=session_id(query),
-                tenant=tenant,
-                last_seq=number(query, "last_seq", least=-1),
-                offset=None if offset is None else options.audio_format.samples(offset),
-                named=names_session(query),
-                options=options,
-                lowered=tuple(step.name.lower() for step in lowered),
-                rules=ConnectionRules(lag=lag_limits(overflow, ports.settings)),
+            asked = read_request(ports, query, tenant, dialect.name)
+            dialect.transcribes(asked.options)
+            return asked
+
+        async def serve(
+            ports: GatewayPorts, transport: Transport, dialect: Dialect, asked: SessionRequest, address: str
+        ) -> None:
+            if not read_multichannel(websocket.query_params):
+                await serve_session(ports, transport, dialect, asked, address)
+                return
+            apart = [_of_channel(ports, asked, channel) for channel in range(asked.options.channels)]
+            await serve_channels(
+                ports, transport, apart, asked.options.audio_format, _addressees(apart), address
             )
 
-        await serve_websocket(ports, websocket, dialect, request)
+        await serve_websocket(ports, websocket, dialect, request, SocketRules(CLOSES, serve=serve))
 
     return [WebSocketRoute(PATH, transcribe)]
 
 
-def read_options(query: Query, settings: GatewaySettings, models: ModelCatalogue) -> SessionOptions:
-    """What the query asks for. Raises `BadRequest` with a sentence for the client."""
-    audio = AudioFormat.parse(
-        query.get("encoding", "") or "pcm_s16le",
-        number(query, "sample_rate"),
-        number(query, "channels", least=1, most=MAX_CHANNELS) or 1,
+def _of_channel(ports: GatewayPorts, asked: SessionRequest, channel: int) -> ChannelSession:
+    """One channel is a session of its own, which only lives as long as its socket."""
+    options = msgspec.structs.replace(asked.options, channels=1)
+    dialect = TranscriptionsDialect(channel)
+    dialect.transcribes(options)
+    request = msgspec.structs.replace(
+        asked,
+        plan=TranscriptionPlan(ports, options),
+        session_id=new_session_id(),
+        last_seq=None,
+        offset=None,
+        named=False,
+        resumable=False,
+        options=options,
     )
-    language = query.get("language", "") or "en"
-    if not re.fullmatch(LANGUAGE_PATTERN, language):
-        raise BadRequest(f"language must be a code such as en or ar, not {language[:20]!r}")
-    vocabulary = query.get("vocabulary", "")
-    if len(vocabulary) > MAX_VOCABULARY:
-        raise BadRequest(f"vocabulary holds at most {MAX_VOCABULARY} characters")
-    endpoint_ms = number(query, "endpoint_ms", least=LEAST_ENDPOINT_MS, most=MOST_ENDPOINT_MS)
-    return SessionOptions(
-        language=language,
-        model=models.wish(query.get("model", ""), transcription=True),
-        word_timestamps=flag(query, "word_timestamps", False),
-        prompt=vocabulary,
-        interim_results=flag(query, "interim_results", True),
-        detect_speech=flag(query, "enable_vad", True),
-        endpoint_ms=endpoint_ms or settings.vad_endpoint_ms,
-        encoding=audio.encoding,
-        sample_rate=audio.rate,
-        channels=audio.channels,
-        enhance_on_end=read_enhance(query, settings),
-    )
+    return ChannelSession(dialect, request)
+
+
+def _addressees(apart: Sequence[ChannelSession]) -> Addressees:
+    """A command is for every channel; of what is none the first one tells the client."""
+
+    def of(text: str) -> Sequence[int]:
+        try:
+            apart[0].dialect.read(text)
+        except BadRequest:
+            return (0,)
+        return range(len(apart))
+
+    return of
 
 
 def _end(event: Finished) -> Sequence[messages.ServerMessage]:
@@ -242,21 +244,6 @@ def _end(event: Finished) -> Sequence[messages.ServerMessage]:
         return (end,)
     why = f"the recording was not kept, so there is no second transcript: {event.kept.dropped}"
     return (messages.Warning("enhancement_dropped", why), end)
-
-
-def read_overflow(query: Query, settings: GatewaySettings) -> Overflow:
-    """What shall be done when the service is under load. Raises `BadRequest` for another word."""
-    asked = query.get("overflow", "") or settings.overflow
-    for known in OVERFLOWS:
-        if asked == known:
-            return known
-    raise BadRequest(f"overflow must be {', '.join(OVERFLOWS)}, not {asked[:20]!r}")
-
-
-def lag_limits(overflow: Overflow, settings: GatewaySettings) -> LagLimits:
-    """Everybody is warned; only who asked for `reject` is sent away."""
-    longest_s = settings.lag_longest_s if overflow == "reject" else None
-    return LagLimits(settings.lag_warn_s, longest_s, settings.lag_for_s)
 
 
 def _lowered(steps: Sequence[str]) -> Sequence[messages.Warning]:

@@ -1,6 +1,7 @@
 """What the transcription dialect says to its clients: one JSON object per text frame, `type` says which.
 
-Times are in seconds of the session's audio; `offset`, `from_sample` and `to_sample` in samples.
+Times are in seconds of the session's audio; `offset`, `from_sample` and `to_sample` in samples. `channel`:
+which one it is about, from 0 on, with `multichannel=true`; each one is a session of its own.
 """
 
 from __future__ import annotations
@@ -33,24 +34,28 @@ class SessionBegin(msgspec.Struct, frozen=True, tag="session.begin"):
     next_seq: int
     offset: int
     gap: GapInfo | UnsetType = UNSET
+    channel: int | UnsetType = UNSET
 
 
 class Ack(msgspec.Struct, frozen=True, tag="ack"):
     """Audio before this sample is stored and will be answered."""
 
     offset: int
+    channel: int | UnsetType = UNSET
 
 
 class SpeechStart(msgspec.Struct, frozen=True, tag="vad.speech_start"):
     """Somebody begins to speak."""
 
     at: float
+    channel: int | UnsetType = UNSET
 
 
 class SpeechEnd(msgspec.Struct, frozen=True, tag="vad.speech_end"):
     """The speech ended here."""
 
     at: float
+    channel: int | UnsetType = UNSET
 
 
 class TranscriptPartial(msgspec.Struct, frozen=True, tag="transcript.partial"):
@@ -62,6 +67,7 @@ class TranscriptPartial(msgspec.Struct, frozen=True, tag="transcript.partial"):
     stable_text: str
     start: float
     end: float
+    channel: int | UnsetType = UNSET
 
 
 class TranscriptWord(msgspec.Struct, frozen=True):
@@ -82,6 +88,7 @@ class TranscriptFinal(msgspec.Struct, frozen=True, tag="transcript.final"):
     start: float
     end: float
     words: tuple[TranscriptWord, ...] | UnsetType = UNSET
+    channel: int | UnsetType = UNSET
 
 
 class Warning(msgspec.Struct, frozen=True, tag="warning"):
@@ -90,6 +97,7 @@ class Warning(msgspec.Struct, frozen=True, tag="warning"):
     code: WarningCode
     message: str
     gap: GapInfo | UnsetType = UNSET
+    channel: int | UnsetType = UNSET
 
 
 class Error(msgspec.Struct, frozen=True, tag="error"):
@@ -99,6 +107,7 @@ class Error(msgspec.Struct, frozen=True, tag="error"):
     message: str
     seq: int | UnsetType = UNSET
     retry_after_s: float | UnsetType = UNSET
+    channel: int | UnsetType = UNSET
 
 
 class SessionEnd(msgspec.Struct, frozen=True, tag="session.end"):
@@ -108,6 +117,7 @@ class SessionEnd(msgspec.Struct, frozen=True, tag="session.end"):
 
     transcript: str
     enhancement_job_id: str | UnsetType = UNSET
+    channel: int | UnsetType = UNSET
 
 
 class Pong(msgspec.Struct, frozen=True, tag="pong"):

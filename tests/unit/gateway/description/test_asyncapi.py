@@ -23,6 +23,7 @@ from gateway.dialects.recite import dialect as recite
 from gateway.dialects.recite.commands import parse_command
 from gateway.dialects.transcriptions import dialect as transcriptions
 from gateway.dialects.transcriptions import messages
+from gateway.dialects.transcriptions import request as transcriptions_request
 from gateway.dialects.verify import dialect as verify
 from gateway.settings import GatewaySettings
 from gateway.transport.websocket import CLOSES
@@ -174,7 +175,7 @@ def test_names_of_messages_are_unique(dialect: DialectDescription) -> None:
 
 
 def test_the_parameters_are_those_that_the_dialects_read() -> None:
-    for module, name in ((recite, "recite"), (transcriptions, "transcriptions")):
+    for module, name in ((recite, "recite"), (transcriptions_request, "transcriptions")):
         assert "read_enhance(query, " in inspect.getsource(module)
         assert read_by(module) | {"session_id", "sample_rate", "enhance_on_end"} == described(name)
     assert "read_model(ports, query)" in inspect.getsource(verify)

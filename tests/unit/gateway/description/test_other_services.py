@@ -16,6 +16,7 @@ from gateway.dialects.deepgram import messages as deepgram_messages
 from gateway.dialects.deepgram import parameters as deepgram_parameters
 from gateway.dialects.deepgram.description import RECORDING_PARAMETERS
 from gateway.dialects.deepgram.refusals import CLOSES as DEEPGRAM_CLOSES
+from gateway.dialects.deepgram.stream_facts import StreamFacts
 from gateway.dialects.openai.realtime import messages as realtime
 from gateway.dialects.openai.realtime.client_events import read_event, read_head
 from gateway.dialects.openai.realtime.socket import CLOSES as REALTIME_CLOSES
@@ -45,7 +46,7 @@ WRITTEN: dict[str, tuple[Any, Any, list[msgspec.Struct]]] = {
         deepgram_messages.ServerMessage,
         [
             deepgram_messages.Results(
-                deepgram_messages.CHANNEL,
+                (0, 1),
                 1.5,
                 0.5,
                 True,
@@ -131,7 +132,7 @@ def test_the_parameters_of_deepgram_are_those_that_are_not_refused() -> None:
 def test_every_message_that_clients_of_other_services_send_is_understood() -> None:
     for name, message in message_payloads("deepgram"):
         if name not in ("audio", "end"):
-            assert deepgram.DeepgramDialect(0).read(
+            assert deepgram.DeepgramDialect(StreamFacts(0)).read(
                 json.dumps({"type": message["properties"]["type"]["const"]})
             )
     assert {name for name, _ in message_payloads("deepgram")} - {"audio", "end"} == set(deepgram.COMMANDS)

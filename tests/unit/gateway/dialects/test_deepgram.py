@@ -223,7 +223,7 @@ RAW = {"encoding": "linear16", "sample_rate": "16000"}
         ({"encoding": "", "sample_rate": "16000"}, "encoding"),
         ({"sample_rate": "1"}, "sample rate"),
         ({"channels": "99"}, "channels"),
-        ({"multichannel": "true", "channels": "2"}, "multichannel"),
+        ({"multichannel": "true", "encoding": "ogg-opus", "sample_rate": ""}, "multichannel"),
         ({"language": "multi"}, "language"),
         ({"model": "large-v9"}, "model"),
         ({"endpointing": "9999"}, "endpointing"),
