@@ -20,7 +20,9 @@ Deliver = Callable[[Frame], None]
 class Part:
     """The `Transport` of one session. Frames wait in it, at most about `most_bytes`."""
 
-    def __init__(self, socket: SharedSocket, most_bytes: int) -> None:
+    def __init__(self, socket: SharedSocket, most_bytes: int, holds: bool) -> None:
+        """`holds`: while it is full the connection is not read."""
+        self.holds = holds
         self._socket = socket
         self._most_bytes = most_bytes
         self._waiting: deque[Frame] = deque()
@@ -31,6 +33,11 @@ class Part:
     @property
     def full(self) -> bool:
         return self._bytes >= self._most_bytes
+
+    @property
+    def ended(self) -> bool:
+        """Whether its session has ended: nobody takes a frame any more."""
+        return not self._socket.has(self)
 
     @property
     def waits(self) -> bool:
@@ -102,15 +109,24 @@ class SharedSocket:
         self._idle = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
 
-    @property
-    def parts(self) -> int:
-        """How many have not ended."""
-        return len(self._parts)
+    def has(self, part: Part) -> bool:
+        """Whether it has not ended."""
+        return part in self._parts
 
-    def start(self, place: int, most_bytes: int, serve: Callable[[Part], Awaitable[None]]) -> Part:
-        """A new part, at this place of the order, which `serve` serves to its end. Only within `run`."""
+    def start(
+        self,
+        place: int,
+        most_bytes: int,
+        serve: Callable[[Part], Awaitable[None]],
+        *,
+        holds: bool = True,
+    ) -> Part:
+        """A new part, at this place of the order, which `serve` serves to its end. Only within `run`.
+
+        `holds`: while it is full the connection is not read; else whoever delivers must look whether it is.
+        """
         assert self._tasks is not None
-        part = Part(self, most_bytes)
+        part = Part(self, most_bytes, holds)
         self._parts.insert(place, part)
         self._running += 1
         self._tasks.create_task(self._serve(part, serve), name=f"part-{place}")
@@ -129,6 +145,12 @@ class SharedSocket:
     def yields(self, part: Part) -> bool:
         """Whether a more important part has frames that it has not taken."""
         return any(one.waits for one in self._parts[: self._place(part)])
+
+    async def close(self, end: End) -> None:
+        """Close the connection for this reason, whatever its parts do."""
+        await self._close(end)
+        if self._running == 0:
+            self._idle.set()
 
     def note_room(self) -> None:
         """A part has taken a frame."""
@@ -172,15 +194,17 @@ class SharedSocket:
                     await self._room.wait()
         except PeerGone:
             self._leave()
+            if self._running == 0:
+                self._idle.set()
         except EndConnection as ending:
-            await self._close(ending.end)
+            await self.close(ending.end)
 
     def _take(self, frame: Frame) -> bool:
         self._deliver(frame)
         return not self._full()
 
     def _full(self) -> bool:
-        return any(part.full for part in self._parts)
+        return any(part.holds and part.full for part in self._parts)
 
     async def _close(self, end: End) -> None:
         if not self.gone:

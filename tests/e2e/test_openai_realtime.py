@@ -36,8 +36,11 @@ async def test_the_openai_client_transcribes_live(tmp_path: Path) -> None:
         async with client:
             by_turns, by_commits = await asyncio.gather(_by_turns(client), _by_commits(client))
             await _error(client)
-        printed = await _documented_client(running, tmp_path)
+        printed = await _documented_client(running, tmp_path, 1, 24_000)
+        plain = await _documented_client(running, tmp_path, 2, 16_000)
     assert wrong_words(printed) <= MOST_WRONG
+    assert plain.startswith("mic: ")
+    assert wrong_words(plain.removeprefix("mic: ")) <= MOST_WRONG
     assert wrong_words(" ".join(texts(by_turns))) <= MOST_WRONG
     assert len(texts(by_turns)) >= 2
     for item in [event for event in by_turns if event.type == f"{TRANSCRIPTION}.completed"]:
@@ -139,19 +142,18 @@ async def _error(client: AsyncOpenAI) -> None:
         assert (await connection.recv()).type == "input_audio_buffer.cleared"
 
 
-async def _documented_client(running: System, folder: Path) -> str:
-    """What the live example of the clients' page prints."""
+async def _documented_client(running: System, folder: Path, place: int, rate: int) -> str:
+    """What a live example of the clients' page prints: the one at this place."""
     page = (ROOT / "docs" / "clients" / "openai.md").read_text(encoding="utf-8")
-    example = re.findall(r"```python\n(.*?)```", page, re.DOTALL)[1]
+    example = re.findall(r"```python\n(.*?)```", page, re.DOTALL)[place]
     script, talk = folder / "live.py", folder / "talk.wav"
-    script.write_text(
-        example.replace("http://127.0.0.1:8000", running.plan.gateway_urls[0]), encoding="utf-8"
-    )
+    address = running.plan.gateway_urls[0].removeprefix("http://")
+    script.write_text(example.replace("127.0.0.1:8000", address), encoding="utf-8")
     with wave.open(str(talk), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
-        file.setframerate(24_000)
-        file.writeframes(at_24_khz(AUDIO))
+        file.setframerate(rate)
+        file.writeframes(at_24_khz(AUDIO) if rate == 24_000 else AUDIO.tobytes())
     process = await asyncio.create_subprocess_exec(
         sys.executable, str(script), str(talk), stdout=asyncio.subprocess.PIPE
     )

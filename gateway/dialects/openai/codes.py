@@ -10,6 +10,7 @@ from gateway.description.schemas import SCHEMAS
 
 OPENAI_CODES = (
     "input_audio_buffer_commit_empty",
+    "input_audio_buffer_full",
     "invalid_api_key",
     "invalid_event",
     "invalid_value",

@@ -22,10 +22,10 @@ def test_every_event_and_field_is_named(message: type[msgspec.Struct]) -> None:
 
 
 def test_every_query_parameter_is_named() -> None:
-    source = (ROOT / "gateway" / "dialects" / "transcriptions" / "dialect.py").read_text(encoding="utf-8")
+    source = (ROOT / "gateway" / "dialects" / "transcriptions" / "request.py").read_text(encoding="utf-8")
     read = set(re.findall(r'\(query, "(\w+)"|query\.get\("(\w+)"', source))
     names = {name for pair in read for name in pair if name}
-    assert {"language", "interim_results", "vocabulary"} <= names
+    assert {"language", "interim_results", "vocabulary", "multichannel"} <= names
     assert names <= NAMED
 
 

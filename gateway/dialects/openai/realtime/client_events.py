@@ -11,7 +11,7 @@ from gateway.dialects.openai.errors import BadParameter
 from shared.errors import BadRequest
 from shared.unreadable import UNREADABLE, why_unreadable
 
-_SHOWN = 60
+SHOWN = 60
 """Characters of a client's text that are shown to it again."""
 
 
@@ -58,10 +58,12 @@ ClientEvent = Update | Append | Commit | Clear
 
 
 class Head(msgspec.Struct, frozen=True):
-    """What every event has. `event_id`: chosen by the client, or none."""
+    """What every event has. `event_id`: chosen by the client, or none. `correlation_id`: the same in the
+    plain form, where answers carry it."""
 
     type: str
     event_id: str | None = None
+    correlation_id: str | None = None
 
 
 class _Session(msgspec.Struct):
@@ -89,7 +91,7 @@ def read_head(data: bytes) -> Head:
 def read_event(head: Head, data: bytes) -> ClientEvent:
     """Raises `BadEvent`, or `BadParameter` with the field that is wrong."""
     if head.type == "input_audio_buffer.append":
-        return Append(_decoded(data))
+        return Append(decoded_audio(data))
     if head.type == "input_audio_buffer.commit":
         return Commit()
     if head.type == "input_audio_buffer.clear":
@@ -100,12 +102,13 @@ def read_event(head: Head, data: bytes) -> ClientEvent:
         except UNREADABLE as error:
             raise BadParameter("session", f"{head.type} needs a session: {why_unreadable(error)}") from error
     raise BadEvent(
-        f"{head.type[:_SHOWN]!r} is not understood in a transcription session; send session.update, "
+        f"{head.type[:SHOWN]!r} is not understood in a transcription session; send session.update, "
         "input_audio_buffer.append, .commit or .clear"
     )
 
 
-def _decoded(data: bytes) -> bytes:
+def decoded_audio(data: bytes) -> bytes:
+    """The audio of an append. Raises `BadParameter`."""
     try:
         return binascii.a2b_base64(_audio.decode(data).audio, strict_mode=True)
     except msgspec.MsgspecError as error:

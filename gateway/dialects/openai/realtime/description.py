@@ -6,6 +6,7 @@ from typing import get_args
 
 from gateway.description.dialect import DialectDescription, Message, Parameter, typed
 from gateway.description.schemas import Json, reference
+from gateway.dialects.openai.plain.client_events import SOURCES
 from gateway.dialects.openai.realtime import messages
 from gateway.dialects.openai.realtime.session_fields import BetaSession, Session
 from gateway.dialects.openai.realtime.socket import CLOSES, PATH
@@ -13,10 +14,13 @@ from gateway.dialects.openai.realtime.socket import CLOSES, PATH
 _NAME = "openai-realtime"
 
 
-def _event(name: str, meaning: str, fields: Json | None = None) -> Message:
+_ID = {"type": ["string", "null"]}
+
+
+def _event(name: str, meaning: str, fields: Json | None = None, optional: Json | None = None) -> Message:
     """An event of a client, which may name it with an id of its own."""
     event = typed(name, meaning, fields)
-    event.payload["properties"]["event_id"] = {"type": ["string", "null"]}
+    event.payload["properties"] |= {"event_id": _ID} | (optional or {})
     return event
 
 
@@ -48,9 +52,21 @@ DESCRIPTION = DialectDescription(
             {"session": reference(BetaSession, f"{_NAME}.")},
         ),
         _event(
+            "session.create",
+            "The plain form begins: `response.create` asks for the text. `correlation_id`, or `event_id`, "
+            "comes back in each answer.",
+            optional={"session": reference(Session, f"{_NAME}."), "correlation_id": _ID},
+        ),
+        _event(
+            "response.create",
+            "The plain form: the text of all audio that came since the last one.",
+            optional={"correlation_id": _ID},
+        ),
+        _event(
             "input_audio_buffer.append",
-            "Audio, in pieces of any size.",
+            "Audio, in pieces of any size. `source`: where it comes from, in the plain form.",
             {"audio": {"type": "string", "contentEncoding": "base64"}},
+            {"source": {"enum": list(SOURCES), "default": SOURCES[0]}, "correlation_id": _ID},
         ),
         _event("input_audio_buffer.commit", "The audio up to here is an item: transcribe it."),
         _event("input_audio_buffer.clear", "Throw away what was not committed."),

@@ -7,15 +7,18 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from gateway.admission.pools import ModelCatalogue
 from gateway.connection.dialect import Command, Frame, Input
+from gateway.dialects.openai.plain.client_events import CREATE, correlation_of, read_create
 from gateway.dialects.openai.realtime import messages
 from gateway.dialects.openai.realtime.client_events import (
     Append,
     Clear,
     ClientEvent,
     Commit,
+    Head,
     NothingToCommit,
     Update,
     read_event,
@@ -24,6 +27,7 @@ from gateway.dialects.openai.realtime.client_events import (
 from gateway.dialects.openai.realtime.items import Items
 from gateway.dialects.openai.realtime.messages import ErrorDetail, ServerEvent, new_id
 from gateway.dialects.openai.realtime.session_config import SessionConfig, served_model
+from gateway.dialects.openai.realtime.session_fields import BetaSession
 from gateway.interpreters.transcription.interpreter import UtteranceHeard
 from gateway.session.events import (
     Event,
@@ -75,6 +79,8 @@ class RealtimeDialect:
         self._received_ms = 0.0
         self._live: SessionConfig | None = None
         self._ending = False
+        self.plain = False
+        """Whether the client has created a session of the plain form, which another class serves."""
 
     # -- its sessions ------------------------------------------------------------------------------------
     @property
@@ -121,6 +127,8 @@ class RealtimeDialect:
         try:
             head = read_head(data)
             event_id = head.event_id
+            if head.type == CREATE and self._live is None:
+                return self._create_plain(head, data)
             return self._obey(read_event(head, data))
         except BadRequest as error:
             self._fault = (event_id, getattr(error, "param", None))
@@ -135,6 +143,18 @@ class RealtimeDialect:
             return self._commit()
         assert isinstance(event, Clear)
         return self._clear()
+
+    def _create_plain(self, head: Head, data: bytes) -> Sequence[Input]:
+        """The client says itself when it wants the text: `gateway.dialects.openai.plain`."""
+        session = read_create(data).session
+        self._beta = bool(session.keys() & set(BetaSession.__struct_fields__))
+        config = self.config.updated(session, self._models, beta=self._beta)
+        self.config = msgspec.structs.replace(config, turns=None)
+        correlation = correlation_of(head)
+        shown = UNSET if correlation is None else correlation
+        self._replies.append(messages.SessionCreated(self._shown(), shown))
+        self.plain = True
+        return (Command.PING,)
 
     def _append(self, audio: bytes) -> Sequence[Input]:
         config = self._live or self.config

@@ -14,9 +14,11 @@ _TRANSCRIPTION = "conversation.item.input_audio_transcription"
 
 
 class SessionCreated(msgspec.Struct, frozen=True, tag="session.created"):
-    """The socket is open; this is the configuration it begins with."""
+    """The socket is open; this is the configuration it begins with. `correlation_id`: of the client's
+    `session.create`, to which it is the answer."""
 
     session: dict[str, Any]
+    correlation_id: str | UnsetType = UNSET
 
 
 class SessionUpdated(msgspec.Struct, frozen=True, tag="session.updated"):
@@ -141,9 +143,45 @@ class Failed(msgspec.Struct, frozen=True, tag=f"{_TRANSCRIPTION}.failed"):
 
 
 class Error(msgspec.Struct, frozen=True, tag="error"):
-    """Something is wrong; the connection lives on, unless it is closed right after this."""
+    """Something is wrong; the connection lives on, unless it is closed right after this. `correlation_id`: of
+    the event at fault, in the plain form."""
 
     error: ErrorDetail
+    correlation_id: str | UnsetType = UNSET
+
+
+class ResponseTextDelta(msgspec.Struct, frozen=True, tag="response.text.delta"):
+    """The plain form: more of the text that `response.create` asked for, source by source. All deltas of a
+    source together are its text."""
+
+    response_id: str
+    source: str
+    delta: str
+    correlation_id: str | UnsetType = UNSET
+
+
+class OutputText(msgspec.Struct, frozen=True):
+    """All that one source has said."""
+
+    source: str
+    text: str
+
+
+class Response(msgspec.Struct, frozen=True):
+    """`status`: `completed`, or `incomplete`: then `error` says why. `usage`: audio that was decoded."""
+
+    id: str
+    status: str
+    output: tuple[OutputText, ...]
+    usage: Usage
+    error: ErrorDetail | UnsetType = UNSET
+
+
+class ResponseDone(msgspec.Struct, frozen=True, tag="response.done"):
+    """The plain form: a response is complete and never changes."""
+
+    response: Response
+    correlation_id: str | UnsetType = UNSET
 
 
 ServerEvent = (
@@ -162,6 +200,8 @@ ServerEvent = (
     | Completed
     | Failed
     | Error
+    | ResponseTextDelta
+    | ResponseDone
 )
 
 

@@ -12,13 +12,15 @@ from starlette.websockets import WebSocket
 
 from gateway.auth.api_keys import presented_key
 from gateway.auth.client_secrets import PREFIX, ClientSecrets
-from gateway.connection.dialect import Frame
+from gateway.connection.dialect import Dialect, Frame
 from gateway.connection.end_reason import EndConnection, EndReason
+from gateway.connection.serve import serve_session
 from gateway.connection.session_plan import SessionRequest
 from gateway.connection.transport import PeerGone, Transport
 from gateway.dependencies import GatewayPorts
 from gateway.dialects.openai.errors import error_response
 from gateway.dialects.openai.models import ALIASES
+from gateway.dialects.openai.plain.socket import PlainSocket
 from gateway.dialects.openai.realtime.dialect import RealtimeDialect
 from gateway.dialects.openai.realtime.session_config import SessionConfig
 from gateway.dialects.openai.realtime.sessions_transport import SessionsTransport
@@ -96,6 +98,20 @@ class RealtimeSocket:
         await self._until_audio()
         return self._request()
 
+    async def serve(
+        self,
+        ports: GatewayPorts,
+        transport: Transport,
+        dialect: Dialect,
+        request: SessionRequest,
+        address: str,
+    ) -> None:
+        """One session after the other, or in the plain form one for each source."""
+        if self._dialect.plain:
+            await PlainSocket(ports, transport, request).serve(address)
+        else:
+            await serve_session(ports, transport, dialect, request, address)
+
     def _request(self) -> SessionRequest:
         asked = self._dialect.config.options(self._ports.models)
         options, lowered = self._ports.quality.terms(asked)
@@ -124,7 +140,8 @@ class RealtimeSocket:
             await self._close(EndReason.IDLE, "idle_timeout", f"no audio for {idle_s:g} s; connect again")
 
     async def _one_event(self, transport: SessionsTransport) -> bool:
-        """Read one event and answer it; True if it has audio, which is kept."""
+        """Read one event and answer it; True if a session begins: with audio, which is kept, or in the plain
+        form."""
         frames: list[Frame] = []
 
         def take(frame: Frame) -> bool:
@@ -150,7 +167,7 @@ class RealtimeSocket:
             return True
         for frame in self._dialect.replies():
             await transport.send(frame)
-        return False
+        return self._dialect.plain
 
     async def _refuse(self, error: BadRequest) -> None:
         assert self._transport is not None
@@ -196,6 +213,7 @@ def routes(ports: GatewayPorts) -> list[WebSocketRoute]:
             ask=socket.greet,
             wrap=socket.wrap,
             next_session=socket.next_session,
+            serve=socket.serve,
         )
         await serve_websocket(ports, websocket, dialect, socket.request, rules)
 

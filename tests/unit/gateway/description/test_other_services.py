@@ -17,6 +17,8 @@ from gateway.dialects.deepgram import parameters as deepgram_parameters
 from gateway.dialects.deepgram.description import RECORDING_PARAMETERS
 from gateway.dialects.deepgram.refusals import CLOSES as DEEPGRAM_CLOSES
 from gateway.dialects.deepgram.stream_facts import StreamFacts
+from gateway.dialects.openai.plain.client_events import CREATE, SessionCreate, read_create
+from gateway.dialects.openai.plain.client_events import read_event as read_plain_event
 from gateway.dialects.openai.realtime import messages as realtime
 from gateway.dialects.openai.realtime.client_events import read_event, read_head
 from gateway.dialects.openai.realtime.socket import CLOSES as REALTIME_CLOSES
@@ -55,7 +57,7 @@ WRITTEN: dict[str, tuple[Any, Any, list[msgspec.Struct]]] = {
                 deepgram_messages.ResultsMetadata("request-1", MODEL, "model-1"),
             ),
             deepgram_messages.SpeechStarted((0,), 0.5),
-            deepgram_messages.UtteranceEnd(deepgram_messages.CHANNEL, 1.5),
+            deepgram_messages.UtteranceEnd((0, 1), 1.5),
             deepgram_messages.Metadata("deprecated", "request-1", "00", "2026-01-01T00:00:00.000Z", 2.0, 1),
             deepgram_messages.Error("no_capacity", "later"),
             deepgram_messages.Error(deepgram_messages.SCHEMA_ERROR, "what is this", "{}"),
@@ -80,6 +82,13 @@ WRITTEN: dict[str, tuple[Any, Any, list[msgspec.Struct]]] = {
             realtime.Completed("item_1", "so far", realtime.Usage(1.5)),
             realtime.Failed("item_1", realtime.ErrorDetail("server_error", "asr_failed", "m")),
             realtime.Error(DETAIL),
+            realtime.ResponseTextDelta("resp_1", "mic", "so"),
+            realtime.ResponseDone(
+                realtime.Response(
+                    "resp_1", "incomplete", (realtime.OutputText("mic", "so"),), realtime.Usage(1.5), DETAIL
+                ),
+                "mine",
+            ),
         ],
     ),
     "whisperlive": (
@@ -140,7 +149,11 @@ def test_every_message_that_clients_of_other_services_send_is_understood() -> No
     for name, message in message_payloads("openai-realtime"):
         needed = {field: fields[field] for field in message["required"] if field != "type"}
         data = json.dumps({"type": name} | needed).encode()
-        assert read_event(read_head(data), data) is not None
+        if name == CREATE:
+            assert read_create(data) == SessionCreate({})
+        else:
+            read = read_plain_event if name == "response.create" else read_event
+            assert read(read_head(data), data) is not None
     for name, message in message_payloads("committed_messages"):
         if name == "word":
             spoken = committed.CommittedMessagesDialect()
