@@ -42,6 +42,7 @@ ERROR_CODES = (
     "bad_message",
     "bad_request",
     "bus_unavailable",
+    "diarization_unavailable",
     "draining",
     "expired",
     "frame_too_big",

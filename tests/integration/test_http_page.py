@@ -149,6 +149,7 @@ NOT_FOR_RECITERS = {
     "no_pong",
     "lagging",
     "overloaded",
+    "diarization_unavailable",
     # Of recordings that the page does not ask to be kept.
     "recordings_full",
 }

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from gateway.dialects.channels import check_separable
+from gateway.dialects.channels import check_separable, refuse_diarization
 from gateway.dialects.query import Query, flag, number
 from gateway.session.options import SessionOptions
 from gateway.settings import GatewaySettings
@@ -121,6 +121,7 @@ def read_recording_options(query: Query, terms: Sequence[str], settings: Gateway
 
 
 def _refuse_others(query: Query, served: frozenset[str] = SERVED) -> None:
+    refuse_diarization(query)
     for name, value in query.items():
         if name not in served | WITHOUT_EFFECT and value.lower() not in _OFF:
             raise BadRequest(f"{name[:40]} is not supported by this service; leave it out")

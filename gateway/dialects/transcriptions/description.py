@@ -58,6 +58,11 @@ DESCRIPTION = DialectDescription(
             "G.711 only, and without a resume. Else they are mixed.",
         ),
         Parameter(
+            "diarize",
+            _BOOLEAN | {"default": False},
+            "Voices in one channel are not told apart here: `true` is refused with diarization_unavailable.",
+        ),
+        Parameter(
             "interim_results",
             _BOOLEAN | {"default": True},
             "Send `transcript.partial` while somebody speaks.",

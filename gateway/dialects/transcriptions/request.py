@@ -10,7 +10,7 @@ from gateway.connection.connection_rules import ConnectionRules
 from gateway.connection.lag_watch import LagLimits
 from gateway.connection.session_plan import SessionRequest
 from gateway.dependencies import GatewayPorts
-from gateway.dialects.channels import check_separable
+from gateway.dialects.channels import check_separable, refuse_diarization
 from gateway.dialects.enhance_on_end import read_enhance
 from gateway.dialects.query import Query, flag, names_session, number, session_id
 from gateway.interpreters.transcription.plan import TranscriptionPlan
@@ -62,6 +62,7 @@ def read_options(query: Query, settings: GatewaySettings, models: ModelCatalogue
     vocabulary = query.get("vocabulary", "")
     if len(vocabulary) > MAX_VOCABULARY:
         raise BadRequest(f"vocabulary holds at most {MAX_VOCABULARY} characters")
+    refuse_diarization(query)
     if read_multichannel(query):
         check_separable(audio)
         if names_session(query):

@@ -175,9 +175,12 @@ def test_names_of_messages_are_unique(dialect: DialectDescription) -> None:
 
 
 def test_the_parameters_are_those_that_the_dialects_read() -> None:
-    for module, name in ((recite, "recite"), (transcriptions_request, "transcriptions")):
+    elsewhere = {"session_id", "sample_rate", "enhance_on_end"}
+    for module in (recite, transcriptions_request):
         assert "read_enhance(query, " in inspect.getsource(module)
-        assert read_by(module) | {"session_id", "sample_rate", "enhance_on_end"} == described(name)
+    assert read_by(recite) | elsewhere == described("recite")
+    assert "refuse_diarization(query)" in inspect.getsource(transcriptions_request)
+    assert read_by(transcriptions_request) | elsewhere | {"diarize"} == described("transcriptions")
     assert "read_model(ports, query)" in inspect.getsource(verify)
     assert {*verify._QUERY, "model"} == described("verify")
     assert read_by(deepgram_parameters) <= described("deepgram") | deepgram_parameters.SERVED_FOR_RECORDINGS

@@ -81,6 +81,18 @@ async def test_a_bad_message_is_told_once_and_all_channels_go_on() -> None:
     }
 
 
+async def test_voices_in_one_channel_are_not_told_apart_and_that_is_said() -> None:
+    async with world() as w:
+        gateway = w.gateway()
+        own, deepgram = gateway.transcribe(diarize="true"), gateway.listen(diarize="true")
+        assert (await own.rest()).code == 1008
+        assert (await deepgram.rest()).code == 1008
+        off = gateway.transcribe(language="ar", diarize="false")
+        await off.until("session.begin")
+    assert own.events[-1]["code"] == "diarization_unavailable"
+    assert deepgram.events[-1]["variant"] == "diarization_unavailable"
+
+
 @pytest.mark.parametrize(
     ("asked", "why"),
     [
