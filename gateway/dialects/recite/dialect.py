@@ -28,7 +28,6 @@ from gateway.session.events import (
     Finished,
     FinishFailed,
     Flushed,
-    Gap,
     Heard,
     Notice,
     Opened,
@@ -215,7 +214,7 @@ def _ready(event: Opened, passage: Passage) -> messages.ReadyEvent:
         resumed=event.resumed,
         next_seq=event.next_seq,
         offset=event.offset,
-        gap=_gap(event.gap),
+        gap=messages.gap_info(event.gap),
         max_session_seconds=event.longest_s,
         model=event.model,
     )
@@ -224,14 +223,11 @@ def _ready(event: Opened, passage: Passage) -> messages.ReadyEvent:
 def _partial(
     event: Heard, finding: WordStates, words: msgspec.Raw, notice: ReportNotice | UnsetType
 ) -> messages.PartialResultEvent:
-    latency = event.latency
     return messages.PartialResultEvent(
         seq=event.seq,
         partial_transcript=finding.feedback.transcript,
         word_feedback=words,
-        latency_ms=messages.LatencyInfo(
-            latency.buffer_ms, latency.queued_ms, latency.inference_ms, latency.total_ms
-        ),
+        latency_ms=messages.latency_info(event.latency),
         server_busy=event.server_busy,
         pointer=finding.feedback.pointer,
         notice=notice,
@@ -245,9 +241,5 @@ def _error(event: SegmentFailed | Trouble) -> messages.ErrorEvent:
         return messages.ErrorEvent(code, event.message, advice(code), seq=event.seq)
     retry = UNSET if event.retry_after_s is None else event.retry_after_s
     return messages.ErrorEvent(
-        event.code, event.message, advice(event.code), retry_after_s=retry, gap=_gap(event.gap)
+        event.code, event.message, advice(event.code), retry_after_s=retry, gap=messages.gap_info(event.gap)
     )
-
-
-def _gap(gap: Gap | None) -> messages.GapInfo | UnsetType:
-    return UNSET if gap is None else messages.GapInfo(gap.from_sample, gap.to_sample)

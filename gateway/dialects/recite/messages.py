@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from gateway.description.codes import AdviceCode, ErrorCode
+from gateway.session.events import Gap, Latency
 from shared.recitation.live.audio_quality import GOOD, AudioQuality
 from shared.recitation.live.feedback import WordStatus
 from shared.recitation.report.report import ReportNotice, VerifyReport
@@ -65,6 +66,16 @@ class LatencyInfo(msgspec.Struct, frozen=True):
     queued_ms: int
     inference_ms: int
     total_ms: int
+
+
+def gap_info(gap: Gap | None) -> GapInfo | UnsetType:
+    """As a message holds it."""
+    return UNSET if gap is None else GapInfo(gap.from_sample, gap.to_sample)
+
+
+def latency_info(latency: Latency) -> LatencyInfo:
+    """As a message holds it."""
+    return LatencyInfo(latency.buffer_ms, latency.queued_ms, latency.inference_ms, latency.total_ms)
 
 
 class PartialResultEvent(msgspec.Struct, frozen=True, tag="partial_result"):

@@ -8,6 +8,7 @@ from operator import is_not
 import msgspec
 
 from gateway.dialects.recite.messages import WordEntry
+from gateway.dialects.seconds import seconds
 from shared.recitation.live.feedback import WordFeedback
 
 _encoder = msgspec.json.Encoder()
@@ -41,11 +42,7 @@ def word_entry(word: WordFeedback) -> WordEntry:
         index=word.index,
         verse_key=word.verse_key,
         confidence=None if word.heard is None else round(word.confidence, 3),
-        start_time=_seconds(word.start_ms),
-        end_time=_seconds(word.end_ms),
+        start_time=seconds(word.start_ms),
+        end_time=seconds(word.end_ms),
         heard=word.heard,
     )
-
-
-def _seconds(ms: int | None) -> float | None:
-    return None if ms is None else ms / 1000

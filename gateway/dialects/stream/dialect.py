@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
@@ -15,7 +15,7 @@ from gateway.dependencies import GatewayPorts
 from gateway.dialects.enhance_on_end import read_enhance
 from gateway.dialects.query import Query, flag, names_session, number, session_id
 from gateway.dialects.recite.dialect import read_model, read_passage
-from gateway.dialects.recite.messages import GapInfo
+from gateway.dialects.recite.messages import gap_info
 from gateway.dialects.stream import messages
 from gateway.dialects.stream.client_messages import read_message
 from gateway.dialects.stream.results import result_of, violation_of
@@ -29,7 +29,6 @@ from gateway.session.events import (
     Finished,
     FinishFailed,
     Flushed,
-    Gap,
     Heard,
     Notice,
     Opened,
@@ -140,7 +139,7 @@ class StreamDialect:
             resumed=event.resumed,
             next_seq=event.next_seq,
             offset=event.offset,
-            gap=_gap(event.gap),
+            gap=gap_info(event.gap),
         )
 
 
@@ -213,8 +212,4 @@ def _error(event: SegmentFailed | Trouble) -> messages.ErrorData:
     if isinstance(event, SegmentFailed):
         return messages.ErrorData(event.code or event.outcome, event.message, seq=event.seq)
     retry = UNSET if event.retry_after_s is None else event.retry_after_s
-    return messages.ErrorData(event.code, event.message, retry_after_s=retry, gap=_gap(event.gap))
-
-
-def _gap(gap: Gap | None) -> GapInfo | UnsetType:
-    return UNSET if gap is None else GapInfo(gap.from_sample, gap.to_sample)
+    return messages.ErrorData(event.code, event.message, retry_after_s=retry, gap=gap_info(event.gap))

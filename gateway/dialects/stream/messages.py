@@ -10,9 +10,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from gateway.description.codes import AdviceCode, ErrorCode
-from gateway.dialects.recite.messages import GapInfo, LatencyInfo
+from gateway.dialects.recite.messages import GapInfo, LatencyInfo, WordEntry
 from shared.recitation.live.audio_quality import AudioQuality
-from shared.recitation.live.feedback import WordStatus
 from shared.recitation.report.report import ReportNotice, VerifyReport
 
 
@@ -82,19 +81,10 @@ class Phoneme(msgspec.Struct, frozen=True):
     confidence: float
 
 
-class Word(msgspec.Struct, frozen=True):
-    """How a word of the passage stands. Times, `heard` and `expected` (sounds, IPA) are null until known."""
+class Word(WordEntry, frozen=True, kw_only=True):
+    """How a word of the passage stands. `heard`, `expected`: sounds (IPA). What is not known is null."""
 
-    index: int
-    word: str
-    verse_key: str
-    status: WordStatus
-    final: bool
-    confidence: float | None
-    heard: str | None
     expected: str | None
-    start_time: float | None
-    end_time: float | None
 
 
 class ResultData(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from gateway.description.codes import ErrorCode, WarningCode
+from gateway.dialects.seconds import seconds
 from shared.hearing import HeardWord
 
 
@@ -145,10 +146,4 @@ def encode(message: ServerMessage) -> str:
 
 
 def transcript_word(word: HeardWord) -> TranscriptWord:
-    return TranscriptWord(
-        word.text, _seconds(word.start_ms), _seconds(word.end_ms), round(word.confidence, 3)
-    )
-
-
-def _seconds(ms: int | None) -> float | None:
-    return None if ms is None else ms / 1000
+    return TranscriptWord(word.text, seconds(word.start_ms), seconds(word.end_ms), round(word.confidence, 3))
