@@ -248,6 +248,10 @@ export interface FinalResult {
   type: 'final_result';
   result: Report;
   peeked?: number[];
+  /** With `enhance_on_end=true`: what `GET /v1/audio/transcriptions/{job_id}` takes. */
+  enhancement_job_id?: string;
+  /** With `enhance_on_end=true`: why there is no such job. */
+  enhancement_dropped?: string;
 }
 
 /** The end of a recitation that could not be graded as a whole. */
@@ -256,6 +260,10 @@ export interface FinalResultError {
   code: string;
   message: string;
   fallback: string;
+  /** With `enhance_on_end=true`: what `GET /v1/audio/transcriptions/{job_id}` takes. */
+  enhancement_job_id?: string;
+  /** With `enhance_on_end=true`: why there is no such job. */
+  enhancement_dropped?: string;
 }
 
 /** Something went wrong; with `seq` it is the outcome of that segment, and the session goes on. */
@@ -297,16 +305,22 @@ export interface SessionBegin {
   next_seq: number;
   offset: number;
   gap?: Gap;
+  /** Only with `multichannel=true`, which this client does not follow. */
+  channel?: number;
 }
 
 /** Somebody begins or stops to speak at this second of the session. */
 export interface SpeechStart {
   type: 'vad.speech_start';
   at: number;
+  /** Only with `multichannel=true`, which this client does not follow. */
+  channel?: number;
 }
 export interface SpeechEnd {
   type: 'vad.speech_end';
   at: number;
+  /** Only with `multichannel=true`, which this client does not follow. */
+  channel?: number;
 }
 
 /** An utterance so far; `stable_text` begins `text` and never changes. Times in seconds. */
@@ -318,6 +332,8 @@ export interface TranscriptPartial {
   stable_text: string;
   start: number;
   end: number;
+  /** Only with `multichannel=true`, which this client does not follow. */
+  channel?: number;
 }
 
 export interface TranscriptWord {
@@ -336,6 +352,8 @@ export interface TranscriptFinal {
   start: number;
   end: number;
   words?: TranscriptWord[];
+  /** Only with `multichannel=true`, which this client does not follow. */
+  channel?: number;
 }
 
 /** The session goes on. */
@@ -344,6 +362,8 @@ export interface Warned {
   code: string;
   message: string;
   gap?: Gap;
+  /** Only with `multichannel=true`, which this client does not follow. */
+  channel?: number;
 }
 
 /** A part failed (`seq`), or the connection ends now. */
@@ -353,6 +373,8 @@ export interface TranscriptionError {
   message: string;
   seq?: number;
   retry_after_s?: number;
+  /** Only with `multichannel=true`, which this client does not follow. */
+  channel?: number;
 }
 
 /** Everything is answered. */
@@ -361,6 +383,8 @@ export interface SessionEnd {
   transcript: string;
   /** With `enhance_on_end=true`: what `GET /v1/audio/transcriptions/{job_id}` takes. */
   enhancement_job_id?: string;
+  /** Only with `multichannel=true`, which this client does not follow. */
+  channel?: number;
 }
 
 export type TranscriptionEvent =

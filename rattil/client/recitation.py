@@ -122,9 +122,12 @@ class Report(msgspec.Struct, frozen=True):
 
 
 class Final(msgspec.Struct, frozen=True, tag="final_result"):
-    """The end of a recitation that was graded."""
+    """The end of a recitation that was graded. With `enhance_on_end=true`: the job that hears it once more,
+    or why there is none."""
 
     result: Report
+    enhancement_job_id: str = ""
+    enhancement_dropped: str = ""
 
 
 class FinalError(msgspec.Struct, frozen=True, tag="final_result_error"):
@@ -133,6 +136,8 @@ class FinalError(msgspec.Struct, frozen=True, tag="final_result_error"):
     message: str = ""
     fallback: str = ""
     code: str = ""
+    enhancement_job_id: str = ""
+    enhancement_dropped: str = ""
 
 
 class ServerError(msgspec.Struct, frozen=True, tag="error"):

@@ -101,9 +101,11 @@ class ServerError(msgspec.Struct, frozen=True, tag="error"):
 
 
 class SessionEnd(msgspec.Struct, frozen=True, tag="session.end"):
-    """Everything is answered."""
+    """Everything is answered. `enhancement_job_id`: with `enhance_on_end=true`, the job that hears it once
+    more."""
 
     transcript: str = ""
+    enhancement_job_id: str = ""
 
 
 ServerEvent = (
