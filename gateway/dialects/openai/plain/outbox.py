@@ -11,7 +11,10 @@ from gateway.connection.send_queue import SendQueue, SlowConsumer
 from gateway.connection.transport import PeerGone, Take, Transport
 
 _LAST_WORDS_S = 2.0
-"""How long a closing socket may take to send what is queued, seconds."""
+"""How long a closing socket may take for each frame that is queued, and for the close, seconds."""
+
+_LINGER_S = 15.0
+"""Longest life of a socket after its close frame, seconds: more than uvicorn's own 10 s for the answer."""
 
 
 class Outbox:
@@ -48,11 +51,19 @@ class Outbox:
         return True
 
     async def end(self, end: End) -> None:
-        """After what is queued."""
+        """After what is queued; a client that does not read that is cut off."""
         async with self._sending:
-            with suppress(SlowConsumer, PeerGone):
-                await self._queue.flush(self._inner, _LAST_WORDS_S)
-            await self._inner.end(end)
+            try:
+                with suppress(SlowConsumer):
+                    await self._queue.flush(self._inner, _LAST_WORDS_S)
+                async with asyncio.timeout(_LAST_WORDS_S):
+                    await self._inner.end(end)
+            except TimeoutError:
+                self._inner.abort(0)
+            except PeerGone:
+                return
+            else:
+                self._inner.abort(_LINGER_S)
 
     def abort(self, after_s: float) -> None:
         self._inner.abort(after_s)
