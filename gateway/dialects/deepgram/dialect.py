@@ -224,7 +224,7 @@ def _addressees(apart: Sequence[ChannelSession]) -> Addressees:
     def of(text: str) -> Sequence[int]:
         try:
             message = _decoder.decode(text)
-        except (msgspec.MsgspecError, RecursionError):
+        except UNREADABLE:
             return (0,)
         if message.type not in COMMANDS:
             return (0,)

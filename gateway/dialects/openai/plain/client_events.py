@@ -8,6 +8,7 @@ import msgspec
 
 from gateway.dialects.openai.errors import BadParameter
 from gateway.dialects.openai.realtime.client_events import SHOWN, BadEvent, Head, decoded_audio
+from shared.unreadable import UNREADABLE, why_unreadable
 
 CREATE = "session.create"
 """The event that a client of this form begins with."""
@@ -55,8 +56,10 @@ def read_event(head: Head, data: bytes) -> PlainEvent:
     if head.type == "input_audio_buffer.append":
         try:
             source = _append.decode(data).source
-        except msgspec.MsgspecError as error:
-            raise BadParameter("source", f"source is {' or '.join(SOURCES)}: {error}") from error
+        except UNREADABLE as error:
+            raise BadParameter(
+                "source", f"source is {' or '.join(SOURCES)}: {why_unreadable(error)}"
+            ) from error
         return Append(decoded_audio(data), source)
     if head.type == "response.create":
         return ResponseCreate()
@@ -72,5 +75,5 @@ def read_create(data: bytes) -> SessionCreate:
     """Raises `BadParameter`."""
     try:
         return _session.decode(data)
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise BadParameter("session", f"session must be an object: {error}") from error
+    except UNREADABLE as error:
+        raise BadParameter("session", f"session must be an object: {why_unreadable(error)}") from error
