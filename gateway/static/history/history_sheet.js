@@ -88,7 +88,7 @@ function practice(words, onPractise) {
     const passage = { surah: word.surah, ayah: word.ayah, to: word.ayah };
     const button = element(
       'button', { type: 'button', 'data-status': word.status, 'aria-label': text('history.practise', { passage: passageName(passage) }) },
-      quranic(word.text), element('span', { class: 'mark' }),
+      quranic(word), element('span', { class: 'mark' }),
       element('span', { class: 'what' }, text('history.practice.times', { what: text(`word.${word.status}`), times: word.missed })
         + (word.own ? ` · ${text('word.own')}` : '')),
       element('span', { class: 'where' }, passageName(passage)),

@@ -5,7 +5,7 @@ import { isOpening } from '../passage/passage.js';
 import { sura } from '../passage/suras.js';
 import { inkBelow } from './ink.js';
 
-const VERSE_END = '\u06dd'; // the sign of a verse's end; the digits after it are set inside it
+const VERSE_END = '\u06dd'; // the sign of a verse's end, for those who copy the text; the page draws a medallion
 const NO_BREAK_SPACE = '\u00a0';
 const MARKED = new Set(['minor_mistake', 'wrong', 'missing', 'not_judged']);
 const BELOW_EM = 0.5; // from the border of two lines down to where the marks of the upper one end
@@ -149,9 +149,7 @@ export class Mushaf {
     const words = verse.words.map((word) => this.#word(word));
     // The sign of the end stays with the last word: neither stands alone at the edge of a line.
     const tail = element('span', 'tail');
-    const end = element('span', 'verse-end');
-    end.textContent = VERSE_END + arabicDigits(verse.ayah);
-    end.setAttribute('aria-hidden', 'true');
+    const end = verseEnd(verse.ayah);
     const joint = element('span', 'joint');
     joint.textContent = NO_BREAK_SPACE;
     tail.append(words.at(-1), joint, end);
@@ -166,6 +164,7 @@ export class Mushaf {
     const [letters, marks = ''] = word.text.split(STOP_MARKS);
     shown.append(letters);
     if (marks) shown.append(stopMark(marks));
+    if (word.tanwin) shown.dataset.tanwin = word.tanwin;
     shown.dataset.index = String(word.index);
     shown.dataset.status = 'pending';
     shown.setAttribute('role', 'button');
@@ -220,6 +219,17 @@ export class Mushaf {
     this.focus(index);
     this.#words[index].scrollIntoView({ block: 'nearest' });
   }
+}
+
+function verseEnd(ayah) {
+  const end = element('span', 'verse-end');
+  const [sign, digits] = [element('span', 'sign'), element('span', 'digits')];
+  sign.textContent = VERSE_END;
+  digits.textContent = arabicDigits(ayah);
+  digits.toggleAttribute('data-long', ayah > 99);
+  end.append(sign, digits);
+  end.setAttribute('aria-hidden', 'true');
+  return end;
 }
 
 function stopMark(marks) {

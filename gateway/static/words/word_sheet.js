@@ -52,6 +52,7 @@ export class WordSheet {
     const status = peeked && state.status === 'pending' ? 'peeked' : state.status;
     say($('word-title'), 'word.title', { position: word.position, verse: word.ayah });
     $('word-text').textContent = hidden ? '…' : word.text;
+    $('word-text').dataset.tanwin = word.tanwin;
     $('word-state').dataset.status = status;
     say($('word-state-name'), `word.${status}`);
     $('word-why').replaceChildren(has(`word.why.${status}`) ? text(`word.why.${status}`) : '');

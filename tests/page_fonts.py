@@ -1,0 +1,166 @@
+"""Makes the fonts of the page: `python -m tests.page_fonts AmiriQuran_400Regular.ttf Amiri_700Bold.ttf`.
+
+The complete fonts are those of the npm packages that docs/page.md names. The text font is drawn as the Madina
+print of the same reading is; the text that it shows keeps every code point of its source:
+
+- U+0652 is a sukun in the source (the rounded zero of letters that are not said is U+06DF), so it has the
+  shape of the print's sukun, the open head that the font draws for U+06E1.
+- The source has one sign for each tanwin, the print three, by the sound that follows. The page says which one
+  (`mushaf/tanwin.js`): feature `ss11` draws the successive one, `ss12` the one with a small meem.
+- The small waw after a word's last letter stands on the line, its madda above it.
+"""
+
+from __future__ import annotations
+
+import copy
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from fontTools import subset
+from fontTools.otlLib import builder
+from fontTools.ttLib import TTFont
+from fontTools.ttLib.tables import otTables
+
+FOLDER: Final = Path(__file__).parent.parent / "gateway" / "static" / "fonts"
+TEXT: Final = (
+    *(0x20, 0xA0, 0x640, 0x670, 0x671, 0x8F0, 0x8F1, 0x8F2, 0x200F),
+    *range(0x621, 0x63B),
+    *range(0x641, 0x656),
+    *range(0x660, 0x66A),
+    *range(0x6D6, 0x6EE),
+)
+NAMES: Final = (0x20, *range(0x621, 0x63B), *range(0x641, 0x64B), 0x651)
+NAME_FEATURES: Final = "ccmp,fina,init,medi,rlig,liga,calt,locl,mark,mkmk,curs,kern".split(",")
+SUCCESSIVE: Final = {"uni064B": "uni08F0", "uni064C": "uni08F1", "uni064D": "uni08F2"}
+WITH_MEEM: Final = {
+    "uni064B": ("uni064E", "uni06E2"),
+    "uni064C": ("uni064F", "uni06E2"),
+    "uni064D": ("uni0650", "uni06ED"),
+}
+
+
+def text_font(source: Path) -> TTFont:
+    """The font of the text, with the characters that the text has."""
+    font = TTFont(source)
+    _draw_sukun_open(font)
+    _stand_small_waw_on_the_line(font)
+    smaller = _substitutions(font, SUCCESSIVE)
+    vowels = dict(WITH_MEEM)
+    for tanwin, (vowel, meem) in WITH_MEEM.items():
+        drawn = _substitutions(font, {tanwin: vowel})
+        vowels |= {special: (of_vowel, meem) for special, of_vowel in drawn.items()}
+    _add_feature(font, "ss11", builder.buildSingleSubstSubtable(SUCCESSIVE | smaller))
+    _add_feature(font, "ss12", _multiple(vowels))
+    return _reduced(font, TEXT, ["*"], hinting=False)
+
+
+def name_font(source: Path) -> TTFont:
+    """The font of the names of suras."""
+    return _reduced(TTFont(source), NAMES, NAME_FEATURES, hinting=False)
+
+
+def _draw_sukun_open(font: TTFont) -> None:
+    """The shape changes, and nothing else: where the sukun stands stays as the font has it."""
+    glyphs, metrics = font["glyf"], font["hmtx"]
+    shape = glyphs["uni06E1"]
+    for name in {"uni0652", *_targets(font, "uni0652")}:
+        old = glyphs[name]
+        drawn = copy.deepcopy(shape)
+        scale = (old.xMax - old.xMin) / (shape.xMax - shape.xMin)
+        coordinates = drawn.coordinates
+        coordinates.translate((-(shape.xMin + shape.xMax) / 2, -shape.yMin))
+        coordinates.scale((scale, scale))
+        coordinates.translate(((old.xMin + old.xMax) / 2, old.yMin))
+        coordinates.toInt()
+        drawn.recalcBounds(glyphs)
+        glyphs[name] = drawn
+        metrics[name] = (metrics[name][0], drawn.xMin)
+
+
+def _stand_small_waw_on_the_line(font: TTFont) -> None:
+    for lookup in _lookups(font):
+        for table in lookup.SubTable:
+            if lookup.LookupType == 1 and "uni06E5" in table.mapping:
+                del table.mapping["uni06E5"]
+
+
+def _lookups(font: TTFont) -> Sequence[otTables.Lookup]:
+    found: Sequence[otTables.Lookup] = font["GSUB"].table.LookupList.Lookup
+    return found
+
+
+def _targets(font: TTFont, glyph: str) -> set[str]:
+    """What the font itself puts in the place of a glyph."""
+    return {
+        table.mapping[glyph]
+        for lookup in _lookups(font)
+        if lookup.LookupType == 1
+        for table in lookup.SubTable
+        if glyph in table.mapping
+    }
+
+
+def _substitutions(font: TTFont, pairs: Mapping[str, str]) -> dict[str, str]:
+    """The same pairs where the font has put a special drawing of both into a word."""
+    found = {}
+    for lookup in _lookups(font):
+        if lookup.LookupType != 1:
+            continue
+        for table in lookup.SubTable:
+            for one, other in pairs.items():
+                if one in table.mapping and other in table.mapping:
+                    found[table.mapping[one]] = table.mapping[other]
+    return found
+
+
+def _multiple(sequences: Mapping[str, tuple[str, ...]]) -> otTables.MultipleSubst:
+    table = otTables.MultipleSubst()
+    table.mapping = {name: list(sequence) for name, sequence in sequences.items()}
+    return table
+
+
+def _add_feature(font: TTFont, tag: str, table: object) -> None:
+    """A feature of one lookup, for every script; it comes after all that the font does itself."""
+    gsub = font["GSUB"].table
+    gsub.LookupList.Lookup.append(builder.buildLookup([table]))
+    gsub.LookupList.LookupCount += 1
+    record = otTables.FeatureRecord()
+    record.FeatureTag = tag
+    record.Feature = otTables.Feature()
+    record.Feature.FeatureParams = None
+    record.Feature.LookupListIndex = [len(gsub.LookupList.Lookup) - 1]
+    record.Feature.LookupCount = 1
+    gsub.FeatureList.FeatureRecord.append(record)
+    gsub.FeatureList.FeatureCount += 1
+    index = len(gsub.FeatureList.FeatureRecord) - 1
+    for script in gsub.ScriptList.ScriptRecord:
+        systems = [script.Script.DefaultLangSys, *(lang.LangSys for lang in script.Script.LangSysRecord)]
+        for system in filter(None, systems):
+            system.FeatureIndex.append(index)
+            system.FeatureCount += 1
+
+
+def _reduced(font: TTFont, characters: Sequence[int], features: list[str], *, hinting: bool) -> TTFont:
+    options = subset.Options()
+    options.flavor = "woff2"
+    options.hinting = hinting
+    options.desubroutinize = True
+    options.name_IDs = ["*"]
+    options.layout_features = features
+    subsetter = subset.Subsetter(options)
+    subsetter.populate(unicodes=characters)
+    subsetter.subset(font)
+    font.flavor = "woff2"
+    return font
+
+
+def main() -> None:
+    text, names = (Path(argument) for argument in sys.argv[1:3])
+    text_font(text).save(FOLDER / "AmiriQuran.woff2")
+    name_font(names).save(FOLDER / "Amiri-Bold.woff2")
+
+
+if __name__ == "__main__":
+    main()
