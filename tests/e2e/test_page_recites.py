@@ -102,25 +102,45 @@ async def test_the_opening_verse_has_a_line_of_its_own() -> None:
     assert second > first
 
 
+SIGNS = """(async () => {
+  const {signsOf} = await import('/passage/tanwin.js'); // as the font draws it
+  const pen = document.createElement('canvas').getContext('2d');
+  const {font, lineHeight, fontSize} = getComputedStyle(document.querySelector('.verses'));
+  const em = parseFloat(fontSize);
+  pen.font = font.replace(/[/] *[^ ]+/, '');
+  const lines = new Map();
+  for (const word of document.querySelectorAll('.word')) {
+    const box = word.getBoundingClientRect();
+    const letters = pen.measureText(signsOf(word.firstChild.data, word.dataset.tanwin));
+    const sign = getComputedStyle(word, '::after');
+    const top = Math.round(box.top / 10);
+    const line = lines.get(top) ?? lines.set(top, {deepest: 0, highest: 0, ends: [], signs: []}).get(top);
+    const end = .63 * em - parseFloat(sign.bottom); // below the baseline
+    line.deepest = Math.max(line.deepest, letters.actualBoundingBoxDescent);
+    line.highest = Math.max(line.highest, letters.actualBoundingBoxAscent);
+    line.ends.push(end);
+    line.signs.push({
+      above: end - parseFloat(sign.height), end, width: parseFloat(sign.width), high: parseFloat(sign.height) / em,
+      letters: box.width - (word.querySelector('.stop-mark')?.getBoundingClientRect().width ?? 0),
+    });
+  }
+  return [...lines.values()].map((line, at, all) => ({
+    ...line, room: all[at + 1] ? parseFloat(lineHeight) - all[at + 1].highest : Infinity,
+  }));
+})()"""
+"""Each line of the text: how deep and high its ink goes, its signs, and the room above the next one's ink, in pixels."""
+
+
+LEVEL = "lines.every(({ends}) => Math.max(...ends) - Math.min(...ends) < .5)"
+
+
 @pytest.mark.parametrize(
     "verse", ["28:30", "35:43", "2:142", "9:120", "2:72"]
 )  # the deepest and the highest ink
-@pytest.mark.parametrize("state", ["w", "m"])
-async def test_a_mark_stands_under_its_word_and_touches_no_letter(
-    microphone: Path, verse: str, state: str
+@pytest.mark.parametrize(("state", "size"), [("w", PHONE), ("m", SIDEWAYS), ("x", DESK)])
+async def test_signs_stand_on_one_line_clear_of_all_ink_and_as_wide_as_their_word(
+    microphone: Path, verse: str, state: str, size: tuple[int, int]
 ) -> None:
-    script = """{
-      const pen = document.createElement('canvas').getContext('2d');
-      const {font, lineHeight, fontSize} = getComputedStyle(document.querySelector('.verses'));
-      pen.font = font.replace(/[/] *[^ ]+/, '');
-      const letters = pen.measureText(word.firstChild.data);
-      const mark = getComputedStyle(word, '::after');
-      const em = parseFloat(fontSize);
-      const end = letters.fontBoundingBoxDescent - parseFloat(mark.bottom); // below the baseline
-      return [(end - parseFloat(mark.height) - letters.actualBoundingBoxDescent) / em,
-        (parseFloat(lineHeight) - letters.actualBoundingBoxAscent - end) / em, parseFloat(mark.height) / em];
-    }"""
-
     async def all_of_them(connection: Connection) -> None:
         await connection.ready()
         await connection.heard(0.1)
@@ -128,15 +148,21 @@ async def test_a_mark_stands_under_its_word_and_touches_no_letter(
 
     async with (
         scripted(all_of_them) as service,
-        tab(f"{service.url}?verses={verse}", microphone=microphone) as page,
+        tab(f"{service.url}?verses={verse}", size=size, microphone=microphone) as page,
     ):
         await page.recite(5)
-        clear = await page.each_word(script)
-    assert len(clear) > 5
-    assert min(own for own, _, _ in clear) >= 0
-    assert max(own for own, _, _ in clear) < 0.12  # close under it
-    assert min(of_next for _, of_next, _ in clear) >= 0
-    assert min(high for _, _, high in clear) >= 0.25
+        lines = await page.page.evaluate(SIGNS)
+        await page.page.set_viewport_size({"width": size[0] - 60, "height": size[1]})
+        await page.until(f"{SIGNS}.then((lines) => {LEVEL})")
+        narrower = await page.page.evaluate(SIGNS)
+    assert sum(len(line["signs"]) for line in lines) > 5
+    for line in lines + narrower:
+        assert max(line["ends"]) - min(line["ends"]) < 0.5
+        for sign in line["signs"]:
+            assert sign["above"] - line["deepest"] >= 6
+            assert sign["end"] <= line["room"]
+            assert abs(sign["width"] - sign["letters"]) < 2
+            assert sign["high"] < 0.2  # light
 
 
 LISTEN = """{

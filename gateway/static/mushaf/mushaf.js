@@ -3,12 +3,12 @@
 import { arabicDigits, onLanguage, say, text } from '../language/language.js';
 import { isOpening } from '../passage/passage.js';
 import { sura } from '../passage/suras.js';
-import { inkBelow } from './ink.js';
+import { inkOfLine } from './ink.js';
 
 const VERSE_END = '\u06dd'; // the sign of a verse's end, for those who copy the text; the page draws a medallion
 const NO_BREAK_SPACE = '\u00a0';
 const MARKED = new Set(['minor_mistake', 'wrong', 'missing', 'not_judged']);
-const BELOW_EM = 0.5; // from the border of two lines down to where the marks of the upper one end
+const BELOW_EM = 0.55; // from the border of two lines down to where the marks of the upper one end
 const STOP_MARKS = /( [\u06d6-\u06dc](?: [\u06d6-\u06dc])*)$/;
 
 /** @typedef {import('../client/judgement.js').Word} Shown */
@@ -32,6 +32,8 @@ export class Mushaf {
     root.addEventListener('click', (event) => this.#touched(event));
     root.addEventListener('keydown', (event) => this.#key(event));
     onLanguage(() => this.#name());
+    // Words may have gone to other lines.
+    new ResizeObserver(() => this.#placeSigns([...this.#words.keys()].filter((index) => this.#words[index].style.length))).observe(root);
   }
 
   get text() {
@@ -81,6 +83,7 @@ export class Mushaf {
    * @param {Set<number>} own words that are right by the reciter's own judgement
    */
   paint(indexes, words, peeked, own) {
+    const signed = [];
     for (const index of indexes) {
       const target = this.#words[index];
       if (!target) continue;
@@ -89,9 +92,10 @@ export class Mushaf {
       target.dataset.final = String(final);
       target.toggleAttribute('data-peeked', peeked.has(index));
       target.toggleAttribute('data-own', own.has(index));
-      if (MARKED.has(status) || peeked.has(index)) this.#makeRoom(index);
+      if (MARKED.has(status) || peeked.has(index)) signed.push(index);
       this.#describe(index);
     }
+    this.#placeSigns(signed);
   }
 
   /** Mark the word to recite now; -1 for none. */
@@ -112,7 +116,7 @@ export class Mushaf {
   reveal(index) {
     if (!this.#words[index]) return;
     this.#words[index].setAttribute('data-peeked', '');
-    this.#makeRoom(index);
+    this.#placeSigns([index]);
     this.#describe(index);
   }
 
@@ -136,10 +140,13 @@ export class Mushaf {
       && !this.#words[index].hasAttribute('data-peeked');
   }
 
-  /** For a mark under this word: below its ink. */
-  #makeRoom(index) {
-    const word = this.#words[index];
-    if (!word.style.getPropertyValue('--ink')) word.style.setProperty('--ink', `${inkBelow(word.firstChild.data)}em`);
+  /** Below the ink of their lines; where lines stand is read for all of them before anything changes. @param {number[]} indexes */
+  #placeSigns(indexes) {
+    const depths = indexes.map((index) => `${inkOfLine(this.#words, index)}em`);
+    indexes.forEach((index, at) => {
+      const { style } = this.#words[index];
+      if (style.getPropertyValue('--ink') !== depths[at]) style.setProperty('--ink', depths[at]);
+    });
   }
 
   #verse(verse) {
