@@ -32,7 +32,9 @@ TEXT: Final = (
     *range(0x6D6, 0x6EE),
 )
 NAMES: Final = (0x20, *range(0x621, 0x63B), *range(0x641, 0x64B), 0x651)
-NAME_FEATURES: Final = "ccmp,fina,init,medi,rlig,liga,calt,locl,mark,mkmk,curs,kern".split(",")
+NAME_FEATURES: Final = [
+    *("ccmp", "fina", "init", "medi", "rlig", "liga", "calt", "locl", "mark", "mkmk", "curs", "kern"),
+]
 SUCCESSIVE: Final = {"uni064B": "uni08F0", "uni064C": "uni08F1", "uni064D": "uni08F2"}
 WITH_MEEM: Final = {
     "uni064B": ("uni064E", "uni06E2"),

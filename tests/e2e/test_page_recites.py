@@ -120,7 +120,8 @@ SIGNS = """(async () => {
     line.highest = Math.max(line.highest, letters.actualBoundingBoxAscent);
     line.ends.push(end);
     line.signs.push({
-      above: end - parseFloat(sign.height), end, width: parseFloat(sign.width), high: parseFloat(sign.height) / em,
+      above: end - parseFloat(sign.height), end,
+      width: parseFloat(sign.width), high: parseFloat(sign.height) / em,
       letters: box.width - (word.querySelector('.stop-mark')?.getBoundingClientRect().width ?? 0),
     });
   }
@@ -128,7 +129,7 @@ SIGNS = """(async () => {
     ...line, room: all[at + 1] ? parseFloat(lineHeight) - all[at + 1].highest : Infinity,
   }));
 })()"""
-"""Each line of the text: how deep and high its ink goes, its signs, and the room above the next one's ink, in pixels."""
+"""Each line of the text, in pixels: how deep and high its ink goes, its signs, the room below it."""
 
 
 LEVEL = "lines.every(({ends}) => Math.max(...ends) - Math.min(...ends) < .5)"
