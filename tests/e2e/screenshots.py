@@ -69,7 +69,7 @@ async def page(script: Script, query: str, **options: Any) -> AsyncIterator[Tab]
             scripted(script, reference_recitation=str(reference)) as service,
             tab(f"{service.url}{query}", microphone=heard, device_scale_factor=scale, **options) as opened,
         ):
-            await opened.page.wait_for_selector("#listen-choice:not([hidden])")
+            await opened.page.wait_for_selector("#modes [data-mode=listen]:not([hidden])", state="attached")
             yield opened
 
 

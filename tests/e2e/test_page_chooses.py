@@ -97,6 +97,35 @@ async def test_colours_and_size_are_chosen_and_kept(size: tuple[int, int]) -> No
     assert large > medium
 
 
+@at_every_size
+async def test_the_mode_is_chosen_with_two_touches_or_two_keys(size: tuple[int, int]) -> None:
+    hidden = "document.getElementById('mushaf').hasAttribute('data-hidden')"
+    async with scripted() as service, tab(f"{service.url}?verses=112", size=size) as page:
+        first = await page.page.inner_text("#mode-name")
+        await page.page.click("#mode-open")
+        offered = await page.page.locator("#modes [data-mode]:visible").count()
+        await page.page.click("#modes [data-mode=memorise]")
+        await page.until(hidden)
+        closed = await page.page.is_hidden("#modes")
+        chosen = await page.page.inner_text("#mode-name")
+        address = page.page.url
+        await page.page.focus("#mode-open")
+        await page.page.keyboard.press("Enter")
+        pressed = await page.page.get_attribute("#modes [data-mode=memorise]", "aria-pressed")
+        await page.page.focus("#modes [data-mode=read]")
+        await page.page.keyboard.press("Enter")
+        await page.until(f"!{hidden}")
+        back = await page.page.evaluate("document.activeElement.id")
+        large = await page.page.evaluate(
+            "[...document.querySelectorAll('.bar button')].filter(({offsetHeight}) => offsetHeight > 60)"
+            ".map(({id}) => id)"
+        )
+    assert (first, chosen, closed, pressed, back) == ("Read", "Memorise", True, "true", "mode-open")
+    assert offered == 2  # nothing to listen to here
+    assert "mode=memorise" in address
+    assert large == ["main"]
+
+
 async def test_the_page_can_be_installed() -> None:
     async with scripted() as service, tab(f"{service.url}?verses=112") as page:
         address = await page.page.evaluate("document.querySelector('link[rel=manifest]').href")

@@ -32,6 +32,7 @@ export const STRINGS = {
     'mode.read': 'Read',
     'mode.memorise': 'Memorise',
     'mode.listen': 'Listen',
+    'mode.read.hint': 'The text is there while you recite.',
     'mode.memorise.hint': 'The words are hidden and appear as you recite them. Touch a word to peek.',
     'mode.listen.hint': 'Touch a verse to hear it.',
 
@@ -267,6 +268,7 @@ export const STRINGS = {
     'mode.read': 'قراءة',
     'mode.memorise': 'تسميع',
     'mode.listen': 'استماع',
+    'mode.read.hint': 'النص أمامك وأنت تتلو.',
     'mode.memorise.hint': 'الكلمات مخفية وتظهر حين تتلوها. المس كلمة لتنظر إليها.',
     'mode.listen.hint': 'المس آية لتسمعها.',
 
