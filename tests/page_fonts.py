@@ -1,7 +1,7 @@
-"""Makes the fonts of the page: `python -m tests.page_fonts AmiriQuran_400Regular.ttf Amiri_700Bold.ttf`.
+"""Makes the fonts of the page: `python -m tests.page_fonts FOLDER`, which holds the complete ones.
 
-The complete fonts are those of the npm packages that docs/page.md names. The text font is drawn as the Madina
-print of the same reading is; the text that it shows keeps every code point of its source:
+The complete fonts are those of the npm packages that docs/page.md names (`COMPLETE`). The text font is drawn
+as the Madina print of the same reading is; the text that it shows keeps every code point of its source:
 
 - U+0652 is a sukun in the source (the rounded zero of letters that are not said is U+06DF), so it has the
   shape of the print's sukun, the open head that the font draws for U+06E1.
@@ -32,6 +32,21 @@ TEXT: Final = (
     *range(0x6D6, 0x6EE),
 )
 NAMES: Final = (0x20, *range(0x621, 0x63B), *range(0x641, 0x64B), 0x651)
+PLAIN: Final = (
+    *range(0x20, 0x7F),
+    *(0xA0, 0xAB, 0xB7, 0xBB, 0xD7, 0x2013, 0x2014, 0x2018, 0x2019, 0x201C, 0x201D, 0x2026),
+    *(0x101, 0x12B, 0x16B, 0x1E0D, 0x1E25, 0x1E63, 0x1E6D, 0x1E93),  # sounds in Latin letters
+    *(0x60C, 0x61B, 0x61F, 0x66A, 0x66B, 0x66C, 0x670, 0x671, 0x200E, 0x200F),
+    *range(0x621, 0x63B),
+    *range(0x640, 0x653),
+    *range(0x660, 0x66A),
+)
+COMPLETE: Final = {
+    "AmiriQuran.woff2": "AmiriQuran_400Regular.ttf",
+    "Amiri-Bold.woff2": "Amiri_700Bold.ttf",
+    "ReadexPro.woff2": "ReadexPro_400Regular.ttf",
+    "ReadexPro-SemiBold.woff2": "ReadexPro_600SemiBold.ttf",
+}
 NAME_FEATURES: Final = [
     *("ccmp", "fina", "init", "medi", "rlig", "liga", "calt", "locl", "mark", "mkmk", "curs", "kern"),
 ]
@@ -61,6 +76,11 @@ def text_font(source: Path) -> TTFont:
 def name_font(source: Path) -> TTFont:
     """The font of the names of suras."""
     return _reduced(TTFont(source), NAMES, NAME_FEATURES, hinting=False)
+
+
+def plain_font(source: Path) -> TTFont:
+    """The font of everything that is no scripture."""
+    return _reduced(TTFont(source), PLAIN, ["*"], hinting=False)
 
 
 def _draw_sukun_open(font: TTFont) -> None:
@@ -159,9 +179,10 @@ def _reduced(font: TTFont, characters: Sequence[int], features: list[str], *, hi
 
 
 def main() -> None:
-    text, names = (Path(argument) for argument in sys.argv[1:3])
-    text_font(text).save(FOLDER / "AmiriQuran.woff2")
-    name_font(names).save(FOLDER / "Amiri-Bold.woff2")
+    folder = Path(sys.argv[1])
+    makers = (text_font, name_font, plain_font, plain_font)
+    for make, (name, complete) in zip(makers, COMPLETE.items(), strict=True):
+        make(folder / complete).save(FOLDER / name)
 
 
 if __name__ == "__main__":

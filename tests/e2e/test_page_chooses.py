@@ -55,7 +55,7 @@ async def test_a_passage_is_chosen_by_sura_verses_juz_or_page(size: tuple[int, i
     assert of_juz == "30"
     assert parts == ["verses 1 to 7", "verses 1 to 141"]
     assert on_page == ["112", "113", "114"]
-    assert name == "an-Nas 1–6"
+    assert name == "an-Nas 114:1–6"
 
 
 @at_every_size

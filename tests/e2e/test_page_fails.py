@@ -266,7 +266,7 @@ async def test_another_passage_is_told_and_gets_no_score(microphone: Path, size:
         await page.stop()
         result = await page.page.inner_text("#result")
     assert "does not sound like the chosen passage" in told
-    assert "This does not sound like al-Ikhlas 1–4" in result
+    assert "This does not sound like al-Ikhlas 112:1–4" in result
     assert "words right" not in result
 
 

@@ -107,7 +107,7 @@ async def test_no_line_is_cut_off_by_the_edge_of_the_screen(size: tuple[int, int
     sign = """(() => {
       const cover = document.getElementById('last-line');
       const {height, maskImage, backgroundColor} = getComputedStyle(cover, '::after');
-      return cover.hidden || cover.offsetHeight < 20
+      return cover.hidden || cover.offsetHeight < 22
         || (parseFloat(height) > 4 && maskImage.includes('goes_on') && backgroundColor.startsWith('rgb('));
     })()"""
     seen = []

@@ -218,11 +218,18 @@ async def test_a_touched_word_tells_what_was_heard_and_plays_it(
         playable = await page.page.is_enabled("#word-play")
         await page.page.click("#word-play")
         font = await page.page.evaluate("getComputedStyle(document.getElementById('word-text')).fontFamily")
+        letters = await page.page.evaluate(
+            "[...document.querySelectorAll('.sounds .arabic')].map((at) => getComputedStyle(at).fontFamily)"
+        )
     assert "هُوَ" in told
     assert "qul" in told  # heard, in plain letters
     assert "huwa" in told  # expected, from the service's sounds
     assert playable
     assert "Rattil Quran" in font
+    # Scripture first, in its own face; what was heard is a guess, and does not look like scripture.
+    assert ["Rattil Quran" in family for family in letters] == [True, False]
+    assert told.index("The text has") < told.index("We think we heard")
+    assert "al-Ikhlas 112:1, word 2" in told
     assert page.problems == []
 
 
@@ -384,6 +391,11 @@ async def test_history_is_kept_practised_exported_and_erased(microphone: Path, s
         await page.page.wait_for_selector("#history[open] .chart")
         listed = await page.page.locator("#history .word-list button").count()
         verses = await page.page.locator("#history .verse-bars button").all_inner_texts()
+        all_of_it = await page.page.text_content("#history-body") or ""
+        accent, *drawn = await page.page.evaluate(
+            """[['.strong', 'backgroundColor'], ['.verse-bars rect', 'fill'], ['.chart .line', 'stroke']].map(
+              ([part, of]) => getComputedStyle(document.querySelector(part))[of])"""
+        )
         async with page.page.expect_download() as download:
             await page.page.click("#history-export")
         saved = json.loads(await asyncio.to_thread(Path(await (await download.value).path()).read_text))
@@ -396,7 +408,13 @@ async def test_history_is_kept_practised_exported_and_erased(microphone: Path, s
         await page.until("!document.querySelector('#history .chart')")
         empty = await page.page.inner_text("#history-body")
     assert listed == 3
-    assert [verse.split() for verse in verses] == [["al-Ikhlas", "3", "2×"], ["al-Ikhlas", "2", "1×"]]
+    assert "The latest: 12 of 15." in all_of_it
+    assert "%" not in all_of_it
+    assert accent not in drawn  # its colour says what to touch
+    assert [verse.split() for verse in verses] == [
+        ["al-Ikhlas", "112:3", "2", "times"],
+        ["al-Ikhlas", "112:2", "1", "times"],
+    ]
     assert saved["sittings"][0]["right"] == 12
     assert {word["key"] for word in saved["words"]} == {"112:2:2", "112:3:1", "112:3:2"}
     assert empty.startswith("Nothing yet")

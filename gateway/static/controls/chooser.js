@@ -9,10 +9,10 @@ import { closeSheet, openSheet } from './sheets.js';
 
 /** @typedef {import('../passage/passage.js').Passage} Passage */
 
-/** A passage in the page's language, as in "an-Naba 1–40". @param {Passage} passage */
+/** A passage in the page's language, as in "an-Naba 78:1–40". @param {Passage} passage */
 export function passageName({ surah, ayah, to }) {
   const verses = ayah === to ? number(ayah) : `${number(ayah)}–${number(to)}`;
-  return text('passage.title', { sura: suraName(surah), verses });
+  return text('passage.title', { sura: suraName(surah), verses: `${number(surah)}:${verses}` });
 }
 
 /** @param {number} surah */
@@ -96,13 +96,11 @@ export class Chooser {
 
   #choice(passage, about, pressed) {
     const { surah } = passage;
-    const name = element('span', {}, element('span', { lang: 'en', dir: 'ltr' }, sura(surah).name));
-    if (language() === 'ar') name.replaceChildren();
-    name.append(element('span', { class: 'about' }, about));
     const button = element(
       'button', { type: 'button', 'aria-pressed': String(pressed) },
-      element('span', { class: 'place' }, number(surah)), name,
+      element('span', { class: 'place' }, number(surah)),
       element('span', { class: 'arabic', lang: 'ar', dir: 'rtl' }, sura(surah).arabic),
+      element('span', { class: 'name' }, ...(language() === 'ar' ? [] : [sura(surah).name]), element('span', { class: 'about' }, about)),
     );
     button.addEventListener('click', () => this.#take(passage));
     return element('li', {}, button);
@@ -115,7 +113,7 @@ export class Chooser {
 
   #drawRange() {
     const { surah, ayah, to } = this.#passage;
-    say($('range-sura'), 'passage.title', { sura: suraName(surah), verses: '' });
+    say($('range-sura'), 'passage.title', { sura: suraName(surah), verses: number(surah) });
     $('from').value = number(ayah);
     $('to').value = number(to);
   }

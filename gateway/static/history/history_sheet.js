@@ -1,7 +1,6 @@
 // The sheet with past recitations and the words to look at again.
 
 import { $, element } from '../controls/dom.js';
-import { percent } from '../controls/bar.js';
 import { passageName } from '../controls/chooser.js';
 import { openSheet } from '../controls/sheets.js';
 import { onSecondTouch } from '../controls/sure.js';
@@ -46,15 +45,22 @@ function draw({ past, words }, onPractise) {
   }
   const charted = past.slice(-CHARTED);
   const points = charted.map(({ at, right, all }) => ({ at, share: right / all }));
-  const label = text('history.chart', { count: points.length, latest: percent(points.at(-1).share) });
+  const { right, all } = charted.at(-1);
+  const label = text('history.chart', { count: points.length, right, all });
   const verses = missedVerses(words).slice(0, VERSES_CHARTED);
   $('history-body').replaceChildren(
-    element('h3', {}, text('history.over_time')), chart(points, label, { percent, day, rightToLeft: language() === 'ar' }),
+    element('h3', {}, text('history.over_time')), chart(points, label, { share: written, day, rightToLeft: language() === 'ar' }),
     element('p', { class: 'remark' }, label),
     element('h3', {}, text('history.practice')), practice(words, onPractise),
     ...(verses.length ? [element('h3', {}, text('history.verses')), byVerse(verses, onPractise)] : []),
     element('h3', {}, text('history.sittings')), list(past),
   );
+}
+
+/** A share as it is counted, as in "7 of 8". */
+function written(part, whole) {
+  if (part === whole) return text('history.share.all');
+  return part ? text('history.share', { part, whole }) : text('history.share.none');
 }
 
 /** How often words of a verse were marked, the most first. */

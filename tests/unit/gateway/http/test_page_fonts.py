@@ -148,7 +148,18 @@ def test_the_font_of_names_has_every_name() -> None:
     assert unknown("Amiri-Bold.woff2", names | {"سورة", "رتّل"}) == []
 
 
-@pytest.mark.parametrize("name", ["AmiriQuran", "Amiri"])
+@pytest.mark.parametrize("name", ["ReadexPro.woff2", "ReadexPro-SemiBold.woff2"])
+def test_the_plain_font_has_every_sentence_and_every_sound(name: str) -> None:
+    sentences = (STATIC / "language" / "strings.js").read_text(encoding="utf-8").partition("STRINGS")[2]
+    sounds = (STATIC / "words" / "sounds.js").read_text(encoding="utf-8")
+    names = (STATIC / "passage" / "suras.js").read_text(encoding="utf-8")
+    letters = set(sentences + names + "".join(re.findall(r"'([^']+)'\]", sounds))) - {"\n"}
+    known = set(map(chr, font(name)[0].getBestCmap()))
+    assert {"ṣ", "ū", "ذ"} <= letters
+    assert letters - known == set()
+
+
+@pytest.mark.parametrize("name", ["AmiriQuran", "Amiri", "ReadexPro"])
 def test_fonts_carry_their_licence(name: str) -> None:
     licence = (STATIC / "fonts" / f"OFL-{name}.txt").read_text(encoding="utf-8")
     assert "SIL Open Font License, Version 1.1" in licence
