@@ -68,8 +68,9 @@ def text_font(source: Path) -> TTFont:
     for tanwin, (vowel, meem) in WITH_MEEM.items():
         drawn = _substitutions(font, {tanwin: vowel})
         vowels |= {special: (of_vowel, meem) for special, of_vowel in drawn.items()}
-    _add_feature(font, "ss11", builder.buildSingleSubstSubtable(SUCCESSIVE | smaller))
-    _add_feature(font, "ss12", _multiple(vowels))
+    in_context = [copy.deepcopy(lookup) for lookup in _of_vowels_in_context(font)]
+    _add_feature(font, "ss11", [_lookup(builder.buildSingleSubstSubtable(SUCCESSIVE | smaller))])
+    _add_feature(font, "ss12", [_lookup(_multiple(vowels)), *in_context])
     return _reduced(font, TEXT, ["*"], hinting=False)
 
 
@@ -143,17 +144,49 @@ def _multiple(sequences: Mapping[str, tuple[str, ...]]) -> otTables.MultipleSubs
     return table
 
 
-def _add_feature(font: TTFont, tag: str, table: object) -> None:
-    """A feature of one lookup, for every script; it comes after all that the font does itself."""
+def _of_vowels_in_context(font: TTFont) -> list[otTables.Lookup]:
+    """What the font does to a vowel beside a hamza: the vowels that a feature makes come too late for it."""
+    lookups = _lookups(font)
+    on_request = {
+        index
+        for record in font["GSUB"].table.FeatureList.FeatureRecord
+        if record.FeatureTag.startswith("ss")
+        for index in record.Feature.LookupListIndex
+    }
+
+    def changes_vowels(lookup: otTables.Lookup) -> bool:
+        return lookup.LookupType == 1 and any("uni0650" in table.mapping for table in lookup.SubTable)
+
+    return [
+        lookup
+        for index, lookup in enumerate(lookups)
+        if lookup.LookupType == 6
+        and index not in on_request
+        and any(
+            changes_vowels(lookups[record.LookupListIndex])
+            for table in lookup.SubTable
+            for record in getattr(table, "SubstLookupRecord", ())
+        )
+    ]
+
+
+def _lookup(table: object) -> otTables.Lookup:
+    made: otTables.Lookup = builder.buildLookup([table])
+    return made
+
+
+def _add_feature(font: TTFont, tag: str, lookups: Sequence[otTables.Lookup]) -> None:
+    """A feature for every script; it comes after all that the font does itself."""
     gsub = font["GSUB"].table
-    gsub.LookupList.Lookup.append(builder.buildLookup([table]))
-    gsub.LookupList.LookupCount += 1
+    first = len(gsub.LookupList.Lookup)
+    gsub.LookupList.Lookup.extend(lookups)
+    gsub.LookupList.LookupCount += len(lookups)
     record = otTables.FeatureRecord()
     record.FeatureTag = tag
     record.Feature = otTables.Feature()
     record.Feature.FeatureParams = None
-    record.Feature.LookupListIndex = [len(gsub.LookupList.Lookup) - 1]
-    record.Feature.LookupCount = 1
+    record.Feature.LookupListIndex = list(range(first, first + len(lookups)))
+    record.Feature.LookupCount = len(lookups)
     gsub.FeatureList.FeatureRecord.append(record)
     gsub.FeatureList.FeatureCount += 1
     index = len(gsub.FeatureList.FeatureRecord) - 1

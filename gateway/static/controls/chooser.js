@@ -45,8 +45,10 @@ export class Chooser {
     this.#divide();
     openSheet('chooser');
     const chosen = $('choices').querySelector('[aria-pressed="true"]');
-    // The list moves, not the sheet.
-    if (chosen) $('choices').scrollTop = chosen.offsetTop - ($('choices').clientHeight - chosen.offsetHeight) / 2;
+    if (!chosen) return;
+    // The list moves, not the sheet: to about its middle, with a whole row on top.
+    const rowsAbove = Math.floor(($('choices').clientHeight / chosen.offsetHeight - 1) / 2);
+    $('choices').scrollTop = chosen.offsetTop - rowsAbove * chosen.offsetHeight;
   }
 
   get #division() {

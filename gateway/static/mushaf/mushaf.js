@@ -1,15 +1,13 @@
 // The text on the page: drawn once, then only the words that changed are touched.
 
-import { arabicDigits, onLanguage, say, text } from '../language/language.js';
+import { onLanguage, say, text } from '../language/language.js';
 import { isOpening } from '../passage/passage.js';
-import { sura } from '../passage/suras.js';
 import { inkOfLine } from './ink.js';
+import { banner, basmalaLine, part, printedWord, verseEnd } from './printed.js';
 
-const VERSE_END = '\u06dd'; // the sign of a verse's end, for those who copy the text; the page draws a medallion
 const NO_BREAK_SPACE = '\u00a0';
 const MARKED = new Set(['minor_mistake', 'wrong', 'missing', 'not_judged']);
 const BELOW_EM = 0.55; // from the border of two lines down to where the marks of the upper one end
-const STOP_MARKS = /( [\u06d6-\u06dc](?: [\u06d6-\u06dc])*)$/;
 
 /** @typedef {import('../client/judgement.js').Word} Shown */
 
@@ -65,7 +63,7 @@ export class Mushaf {
     this.#text = printed;
     this.#words = [];
     this.#current = -1;
-    const verses = element('p', 'verses');
+    const verses = part('p', 'verses');
     for (const verse of printed.verses) verses.append(this.#verse(verse), ' ');
     verses.lastChild.remove(); // after it the last line would count as a full one
     const parts = [banner(passage), verses];
@@ -145,19 +143,19 @@ export class Mushaf {
     const depths = indexes.map((index) => `${inkOfLine(this.#words, index)}em`);
     indexes.forEach((index, at) => {
       const { style } = this.#words[index];
-      if (style.getPropertyValue('--ink') !== depths[at]) style.setProperty('--ink', depths[at]);
+      if (style.getPropertyValue('--deepest') !== depths[at]) style.setProperty('--deepest', depths[at]);
     });
   }
 
   #verse(verse) {
-    const shown = element('span', 'verse');
+    const shown = part('span', 'verse');
     shown.dataset.ayah = String(verse.ayah);
     shown.setAttribute('role', 'group');
     const words = verse.words.map((word) => this.#word(word));
     // The sign of the end stays with the last word: neither stands alone at the edge of a line.
-    const tail = element('span', 'tail');
+    const tail = part('span', 'tail');
     const end = verseEnd(verse.ayah);
-    const joint = element('span', 'joint');
+    const joint = part('span', 'joint');
     joint.textContent = NO_BREAK_SPACE;
     tail.append(words.at(-1), joint, end);
     for (const word of words.slice(0, -1)) shown.append(word, ' ');
@@ -166,16 +164,7 @@ export class Mushaf {
   }
 
   #word(word) {
-    const shown = element('span', 'word');
-    // Exactly as the source gives it; a stop mark only gets an element of its own.
-    const [letters, marks = ''] = word.text.split(STOP_MARKS);
-    shown.append(letters);
-    if (marks) shown.append(stopMark(marks));
-    if (word.tanwin) shown.dataset.tanwin = word.tanwin;
-    shown.dataset.index = String(word.index);
-    shown.dataset.status = 'pending';
-    shown.setAttribute('role', 'button');
-    shown.tabIndex = -1;
+    const shown = printedWord(word);
     this.#words.push(shown);
     return shown;
   }
@@ -226,45 +215,6 @@ export class Mushaf {
     this.focus(index);
     this.#words[index].scrollIntoView({ block: 'nearest' });
   }
-}
-
-function verseEnd(ayah) {
-  const end = element('span', 'verse-end');
-  const [sign, digits] = [element('span', 'sign'), element('span', 'digits')];
-  sign.textContent = VERSE_END;
-  digits.textContent = arabicDigits(ayah);
-  digits.toggleAttribute('data-long', ayah > 99);
-  end.append(sign, digits);
-  end.setAttribute('aria-hidden', 'true');
-  return end;
-}
-
-function stopMark(marks) {
-  const shown = element('span', 'stop-mark');
-  shown.textContent = marks;
-  return shown;
-}
-
-function banner({ surah, ayah }) {
-  const shown = element('h2', 'banner');
-  const name = element('span', 'sura-name');
-  name.lang = 'ar';
-  name.textContent = `سورة ${sura(surah).arabic}`;
-  shown.append(name);
-  if (ayah > 1) shown.dataset.part = '';
-  return shown;
-}
-
-function basmalaLine(words) {
-  const line = element('p', 'basmala');
-  line.textContent = words.join(' ');
-  return line;
-}
-
-function element(tag, className) {
-  const made = document.createElement(tag);
-  made.className = className;
-  return made;
 }
 
 /** The states that words are described by, once per page, in the page's language. */
