@@ -30,7 +30,7 @@ async def test_scripture_stands_on_the_page_as_its_source_gives_it(verse: VerseR
 
 async def test_a_tanwin_is_drawn_by_the_sound_that_follows_it() -> None:
     """The sounds come from the service's own rules of recitation, which know nothing of the page."""
-    passages = [load_passage(VerseRange.parse(sura)) for sura in ("67", "69", "78", "79")]
+    passages = [load_passage(VerseRange.parse(sura)) for sura in ("67", "68", "69", "78", "79")]
     joined = [pair for passage in passages for pair in _joined(passage)]
     pairs = json.dumps([[word, following] for word, following, _ in joined])
     script = f"""(async () => {{
