@@ -413,7 +413,7 @@ async def test_history_is_kept_practised_exported_and_erased(microphone: Path, s
     assert accent not in drawn  # its colour says what to touch
     assert [verse.split() for verse in verses] == [
         ["al-Ikhlas", "112:3", "2", "times"],
-        ["al-Ikhlas", "112:2", "1", "times"],
+        ["al-Ikhlas", "112:2", "once"],
     ]
     assert saved["sittings"][0]["right"] == 12
     assert {word["key"] for word in saved["words"]} == {"112:2:2", "112:3:1", "112:3:2"}

@@ -63,6 +63,8 @@ function written(part, whole) {
   return part ? text('history.share', { part, whole }) : text('history.share.none');
 }
 
+const howOften = (times) => (times === 1 ? text('history.times.once') : text('history.times', { times }));
+
 /** How often words of a verse were marked, the most first. */
 function byVerse(verses, onPractise) {
   const most = verses[0].missed;
@@ -78,7 +80,7 @@ function byVerse(verses, onPractise) {
     bar.append(share);
     const button = element(
       'button', { type: 'button' }, element('span', { class: 'where' }, passageName(passage)), bar,
-      element('span', { class: 'times' }, text('history.times', { times: missed })),
+      element('span', { class: 'times' }, howOften(missed)),
     );
     button.addEventListener('click', () => {
       $('history').close();
@@ -95,7 +97,7 @@ function practice(words, onPractise) {
     const button = element(
       'button', { type: 'button', 'data-status': word.status, 'aria-label': text('history.practise', { passage: passageName(passage) }) },
       quranic(word), element('span', { class: 'mark' }),
-      element('span', { class: 'what' }, text('history.practice.times', { what: text(`word.${word.status}`), times: word.missed })
+      element('span', { class: 'what' }, text('history.practice.times', { what: text(`word.${word.status}`), times: howOften(word.missed) })
         + (word.own ? ` · ${text('word.own')}` : '')),
       element('span', { class: 'where' }, passageName(passage)),
     );
