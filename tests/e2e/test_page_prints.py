@@ -49,7 +49,7 @@ async def test_a_tanwin_is_drawn_by_the_sound_that_follows_it() -> None:
 def _joined(passage: Passage) -> list[tuple[str, str, bool]]:
     """Words with a tanwin, the word after each in its verse, and whether the n is said clearly."""
     return [
-        (word.display, following.display, "n" in word.phones[-2:])
+        (word.display, following.display, word.phones[-1] == "n" or following.display.startswith("ٱ"))
         for word, following in zip(passage.words, passage.words[1:], strict=False)
         if word.verse == following.verse and TANWIN.search(word.display)
     ]

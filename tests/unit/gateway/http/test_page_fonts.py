@@ -126,7 +126,9 @@ def test_a_tanwin_is_drawn_like_the_signs_that_unicode_has_for_its_shapes(
         word
         for word in words
         if sorted(shaped("AmiriQuran.woff2", word, {feature: True}))
-        != sorted(shaped("AmiriQuran.woff2", word.translate(str.maketrans(signs))))
+        != sorted(
+            shaped("AmiriQuran.woff2", re.sub("[\u064b-\u064d]", lambda sign: signs[sign.group()], word))
+        )
     ]
     assert other == []
     assert not [word for word in words if shaped("AmiriQuran.woff2", word, {feature: True}) == plain(word)]
