@@ -4,6 +4,7 @@ import { Bar } from './controls/bar.js';
 import { Chooser, passageName } from './controls/chooser.js';
 import { $ } from './controls/dom.js';
 import { serviceReachable } from './controls/network.js';
+import { offerListening, prepareModes, showMode } from './controls/modes.js';
 import { Notice } from './controls/notice.js';
 import { preferences, prefer, unfinished, keepUnfinished } from './controls/preferences.js';
 import { ResultSheet } from './controls/result_sheet.js';
@@ -119,6 +120,7 @@ const mode = () => preferences().mode;
 
 function chooseMode(chosen) {
   prefer({ mode: chosen });
+  showMode();
   if (chosen !== 'listen') reference?.stop();
   nameThePassage();
   idle();
@@ -210,7 +212,7 @@ async function loadService() {
   if (service.samples) offerSamples(reciteSample);
   if (!service.reference) return;
   reference = new Reference(service.reference.extension, referencePlays, () => notice.error('reference_missing'));
-  $('listen-choice').hidden = false;
+  offerListening();
   if (mode() === 'listen') idle();
 }
 
@@ -218,10 +220,7 @@ function firstMode(address) {
   const wanted = address.get('mode');
   const chosen = ['read', 'memorise', 'listen'].includes(wanted) ? wanted : preferences().mode;
   prefer({ mode: chosen });
-  for (const input of document.querySelectorAll('input[name="mode"]')) {
-    input.checked = input.value === chosen;
-    input.addEventListener('change', () => chooseMode(input.value));
-  }
+  prepareModes(chooseMode);
 }
 
 function begin() {

@@ -3,6 +3,7 @@
 import { isDeviation } from './client/judgement.js';
 import { $ } from './controls/dom.js';
 import { serviceReachable } from './controls/network.js';
+import { lockModes } from './controls/modes.js';
 import { accessKey, keepUnfinished, preferences, unfinished } from './controls/preferences.js';
 import { OwnJudgement } from './history/own_judgement.js';
 import { has, qualityKey } from './language/language.js';
@@ -91,7 +92,7 @@ export class Reciting {
     if (!saved) for (const index of this.#peeked) recitation.peek(index);
     this.#recitation = recitation;
     this.#peeked = recitation.peeked;
-    this.#modesLocked(true);
+    this.#locked(true);
     this.#stayAwake();
     try {
       await recitation.begin(recording);
@@ -239,7 +240,7 @@ export class Reciting {
   #pointer(index) {
     this.#listening();
     this.#atWord();
-    if (index > 0) $('cancel').hidden = this.#recitation.phase !== 'reciting';
+    if (index > 0) $('cancel').hidden = this.#recitation.phase !== 'reciting' || Boolean(this.#full);
   }
 
   #atWord() {
@@ -277,11 +278,12 @@ export class Reciting {
       // Stopping would wait for a place, too: what can be had at once is the end.
       if (begun) this.bar.offer('cancel', 'bar.end');
       clearTimeout(this.#hesitation);
-      $('hint').hidden = true;
+      for (const id of ['hint', 'cancel']) $(id).hidden = true; // one way out
       this.mushaf.mark(-1);
       this.notice.clear('error');
     } else if (waited) {
       if (begun) this.bar.offer('stop');
+      $('cancel').hidden = !begun;
       this.#atWord();
     }
   }
@@ -316,7 +318,7 @@ export class Reciting {
   #rest() {
     clearTimeout(this.#hesitation);
     keepUnfinished(null);
-    this.#modesLocked(false);
+    this.#locked(false);
     this.#wakeLock?.release().catch(() => {});
     this.#wakeLock = null;
     for (const id of ['hint', 'cancel']) $(id).hidden = true;
@@ -366,8 +368,8 @@ export class Reciting {
     keepUnfinished({ ...saved, own: [...this.#own.right], passage: writePassage(this.#passage) });
   }
 
-  #modesLocked(locked) {
-    for (const input of document.querySelectorAll('input[name="mode"]')) input.disabled = locked;
+  #locked(locked) {
+    lockModes(locked);
     $('choose').disabled = locked;
   }
 

@@ -34,10 +34,13 @@ PAST: Final = """(async () => {
 })()"""
 
 
-def says(states: str, pointer: int, *, end: bool = True, after_s: float = 0.4) -> Script:
-    """Shows these states after so much sound."""
+def says(
+    states: str, pointer: int, *, end: bool = True, after_s: float = 0.4, sounds: dict[int, str] | None = None
+) -> Script:
+    """Shows these states after so much sound; `sounds`: what was heard, by the index of the word."""
 
     async def script(connection: Connection) -> None:
+        connection.sounds = sounds or {}
         await connection.ready()
         await connection.heard(after_s)
         await connection.partial(0, states[:pointer], pointer=pointer)
@@ -69,11 +72,12 @@ async def page(script: Script, query: str, **options: Any) -> AsyncIterator[Tab]
             scripted(script, reference_recitation=str(reference)) as service,
             tab(f"{service.url}{query}", microphone=heard, device_scale_factor=scale, **options) as opened,
         ):
-            await opened.page.wait_for_selector("#listen-choice:not([hidden])")
+            await opened.page.wait_for_selector("#modes [data-mode=listen]:not([hidden])", state="attached")
             yield opened
 
 
 async def shoot(opened: Tab, name: str) -> None:
+    await opened.page.mouse.move(0, 0)
     await opened.page.wait_for_timeout(700)
     await opened.page.screenshot(path=FOLDER / f"{name}.png")
 
@@ -84,7 +88,9 @@ async def theme(opened: Tab, name: str) -> None:
 
 async def main() -> None:
     FOLDER.mkdir(exist_ok=True)
-    async with page(says(FATIHA, 25, after_s=12.5), "?verses=1") as opened:
+    # The last sound of a word that was swallowed.
+    heard = {23: "ʕ a l a j h i"}
+    async with page(says(FATIHA, 25, after_s=12.5, sounds=heard), "?verses=1") as opened:
         await shoot(opened, "read")
         await opened.page.click("#main")
         await opened.judged(25)
@@ -102,7 +108,7 @@ async def main() -> None:
         await theme(opened, "sepia")
         await opened.page.click("#main")
         await opened.judged(9)
-        await opened.page.locator(".word").nth(11).click()
+        await opened.page.click("#hint")
         await shoot(opened, "memorise")
     async with page(says("c" * 40, 24, end=False), "?verses=2:255-257", size=DESK) as opened:
         await opened.page.click("#main")

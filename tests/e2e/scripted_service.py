@@ -45,6 +45,8 @@ class Connection:
         self.samples = int(query.get("offset", 0))
         self.sound = bytearray()
         self.texts: list[str] = []
+        self.sounds: dict[int, str] = {}
+        """What is heard instead of the sounds of "qul", by the index of the word."""
         self.closed = asyncio.Event()
         self._moved = asyncio.Condition()
 
@@ -142,7 +144,7 @@ class Connection:
                 "confidence": None if state in "pxn" else 0.9,
                 "start_time": None if state in "pxn" else index * WORD_S,
                 "end_time": None if state in "pxn" else (index + 1) * WORD_S,
-                "heard": None if state in "pxn" else "q u l",
+                "heard": None if state in "pxn" else self.sounds.get(index, "q u l"),
             }
             for index, ((key, word), state) in enumerate(zip(self.words, padded, strict=True))
         ]

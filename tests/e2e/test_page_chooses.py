@@ -55,7 +55,7 @@ async def test_a_passage_is_chosen_by_sura_verses_juz_or_page(size: tuple[int, i
     assert of_juz == "30"
     assert parts == ["verses 1 to 7", "verses 1 to 141"]
     assert on_page == ["112", "113", "114"]
-    assert name == "an-Nas 1–6"
+    assert name == "an-Nas 114:1–6"
 
 
 @at_every_size
@@ -95,6 +95,35 @@ async def test_colours_and_size_are_chosen_and_kept(size: tuple[int, int]) -> No
     assert len({seen["light"], seen["dark"], seen["sepia"]}) == 3
     assert kept == seen["sepia"]
     assert large > medium
+
+
+@at_every_size
+async def test_the_mode_is_chosen_with_two_touches_or_two_keys(size: tuple[int, int]) -> None:
+    hidden = "document.getElementById('mushaf').hasAttribute('data-hidden')"
+    async with scripted() as service, tab(f"{service.url}?verses=112", size=size) as page:
+        first = await page.page.inner_text("#mode-name")
+        await page.page.click("#mode-open")
+        offered = await page.page.locator("#modes [data-mode]:visible").count()
+        await page.page.click("#modes [data-mode=memorise]")
+        await page.until(hidden)
+        closed = await page.page.is_hidden("#modes")
+        chosen = await page.page.inner_text("#mode-name")
+        address = page.page.url
+        await page.page.focus("#mode-open")
+        await page.page.keyboard.press("Enter")
+        pressed = await page.page.get_attribute("#modes [data-mode=memorise]", "aria-pressed")
+        await page.page.focus("#modes [data-mode=read]")
+        await page.page.keyboard.press("Enter")
+        await page.until(f"!{hidden}")
+        back = await page.page.evaluate("document.activeElement.id")
+        large = await page.page.evaluate(
+            "[...document.querySelectorAll('.bar button')].filter(({offsetHeight}) => offsetHeight > 60)"
+            ".map(({id}) => id)"
+        )
+    assert (first, chosen, closed, pressed, back) == ("Read", "Memorise", True, "true", "mode-open")
+    assert offered == 2  # nothing to listen to here
+    assert "mode=memorise" in address
+    assert large == ["main"]
 
 
 async def test_the_page_can_be_installed() -> None:

@@ -169,6 +169,12 @@ async def test_a_refusal_is_told_in_a_sentence_with_a_way_out(
     assert len(service.connections) == len(REFUSALS)
 
 
+IN_THE_BAR = (
+    "[...document.querySelectorAll('.bar button')].filter((b) => b.checkVisibility()).map(({id}) => id)"
+)
+"""What can be touched in the bar."""
+
+
 @at_every_size
 async def test_a_full_service_is_told_with_the_time_to_wait_and_can_be_left(
     microphone: Path, size: tuple[int, int]
@@ -186,10 +192,12 @@ async def test_a_full_service_is_told_with_the_time_to_wait_and_can_be_left(
         told = await page.page.inner_text("#status")
         notices = await page.page.locator("#notice:visible").count()
         marked = await page.page.locator(".word[aria-current]").count()
+        ways_out = await page.page.evaluate(IN_THE_BAR)
         await page.page.click("#main[data-act=cancel]")
         await page.page.wait_for_selector("#main[data-act=recite]")
     assert "places are taken" in told
     assert (notices, marked) == (0, 0)
+    assert ways_out == ["main"]
     assert len(service.connections) == 1
 
 
@@ -210,11 +218,13 @@ async def test_a_place_that_is_lost_meanwhile_is_waited_for_or_the_recitation_en
         await page.status("All places are taken")
         acts = await page.page.get_attribute("#main", "data-act")
         name = await page.page.inner_text("#main-name")
+        ways_out = await page.page.evaluate(IN_THE_BAR)
         await page.page.click("#main")
         await page.page.wait_for_selector("#result[open]")
         head = await page.page.inner_text("#result-head")
     # To finish would wait for a place, too: nothing is offered that does nothing.
     assert (acts, name) == ("cancel", "End here")
+    assert ways_out == ["main"]
     assert head == "4 of 4 words right"
 
 
@@ -257,7 +267,7 @@ async def test_another_passage_is_told_and_gets_no_score(microphone: Path, size:
         await page.stop()
         result = await page.page.inner_text("#result")
     assert "does not sound like the chosen passage" in told
-    assert "This does not sound like al-Ikhlas 1–4" in result
+    assert "This does not sound like al-Ikhlas 112:1–4" in result
     assert "words right" not in result
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 import pytest
 
-from tests.e2e.browser import chromium, tab
+from tests.e2e.browser import DESK, chromium, tab
 from tests.e2e.microphones import voice, write_wav
 from tests.e2e.scripted_service import Connection, scripted
 from tests.e2e.sizes import at_every_size
@@ -104,12 +104,20 @@ async def test_no_line_is_cut_off_by_the_edge_of_the_screen(size: tuple[int, int
       }
       return cut;
     })()"""
+    sign = """(() => {
+      const cover = document.getElementById('last-line');
+      const {height, maskImage, backgroundColor} = getComputedStyle(cover, '::after');
+      return cover.hidden || cover.offsetHeight < 22
+        || (parseFloat(height) > 4 && maskImage.includes('goes_on') && backgroundColor.startsWith('rgb('));
+    })()"""
     seen = []
+    goes_on = []
     async with scripted() as service, tab(f"{service.url}?verses=78", size=size) as page:
         for scroll in (0, 37, 211, 400, 10_000):
             await page.page.evaluate(f"window.scrollTo({{top: {scroll}, behavior: 'instant'}})")
             await page.until(f"{cut}.length === 0", within_s=5)
             seen.append(await page.page.evaluate("document.getElementById('last-line').hidden"))
+            goes_on.append(await page.page.evaluate(sign))
         await page.page.evaluate("window.scrollTo({top: 0, behavior: 'instant'})")
         await page.page.locator(".word").first.focus()
         for _ in range(12):
@@ -122,6 +130,7 @@ async def test_no_line_is_cut_off_by_the_edge_of_the_screen(size: tuple[int, int
         })()"""
         await page.until(f"!{covered}", within_s=5)
     assert False in seen  # a line was covered
+    assert all(goes_on)  # what is covered does not look like the end
     assert seen[-1]  # the last one never is
     assert focused == "60"
 
@@ -228,3 +237,18 @@ async def test_a_reference_recitation_plays_and_marks_its_verse(
         await page.page.wait_for_selector("#notice:not([hidden])")  # there is no third verse
         told = await page.page.inner_text("#notice-text")
     assert "no reference recitation" in told
+
+
+@pytest.mark.parametrize("opener", ["#choose", "#more-open", "#history-open"])
+async def test_no_scripture_is_read_in_pieces_around_a_sheet(opener: str) -> None:
+    """What is behind a sheet is out of focus and pale: it cannot be taken for a line that was cut."""
+    behind = """(() => {
+      const sheet = document.querySelector('dialog[open]');
+      const {backdropFilter, backgroundColor} = getComputedStyle(sheet, '::backdrop');
+      return [backdropFilter, backgroundColor.match(/[\\d.]+(?=\\)$)/)?.[0]];
+    })()"""
+    async with scripted() as service, tab(f"{service.url}?verses=78", size=DESK) as page:
+        await page.page.click(opener)
+        blurred, opacity = await page.page.evaluate(behind)
+    assert blurred == "blur(14px)"
+    assert float(opacity) > 0.75

@@ -1,6 +1,6 @@
 // The bar: one large button, the line that says how things stand, and the level of the sound.
 
-import { number, onLanguage, say } from '../language/language.js';
+import { onLanguage, say } from '../language/language.js';
 import { $ } from './dom.js';
 
 const QUIETEST_DB = -60;
@@ -84,6 +84,3 @@ export class Bar {
     say($('main-name'), this.#name);
   }
 }
-
-/** A share as whole percent, in the page's digits. */
-export const percent = (share) => number(share, { style: 'percent' });

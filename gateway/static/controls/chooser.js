@@ -9,10 +9,10 @@ import { closeSheet, openSheet } from './sheets.js';
 
 /** @typedef {import('../passage/passage.js').Passage} Passage */
 
-/** A passage in the page's language, as in "an-Naba 1–40". @param {Passage} passage */
+/** A passage in the page's language, as in "an-Naba 78:1–40". @param {Passage} passage */
 export function passageName({ surah, ayah, to }) {
   const verses = ayah === to ? number(ayah) : `${number(ayah)}–${number(to)}`;
-  return text('passage.title', { sura: suraName(surah), verses });
+  return text('passage.title', { sura: suraName(surah), verses: `${number(surah)}:${verses}` });
 }
 
 /** @param {number} surah */
@@ -45,8 +45,10 @@ export class Chooser {
     this.#divide();
     openSheet('chooser');
     const chosen = $('choices').querySelector('[aria-pressed="true"]');
-    // The list moves, not the sheet.
-    if (chosen) $('choices').scrollTop = chosen.offsetTop - ($('choices').clientHeight - chosen.offsetHeight) / 2;
+    if (!chosen) return;
+    // The list moves, not the sheet: to about its middle, with a whole row on top.
+    const rowsAbove = Math.floor(($('choices').clientHeight / chosen.offsetHeight - 1) / 2);
+    $('choices').scrollTop = chosen.offsetTop - rowsAbove * chosen.offsetHeight;
   }
 
   get #division() {
@@ -96,13 +98,11 @@ export class Chooser {
 
   #choice(passage, about, pressed) {
     const { surah } = passage;
-    const name = element('span', {}, element('span', { lang: 'en', dir: 'ltr' }, sura(surah).name));
-    if (language() === 'ar') name.replaceChildren();
-    name.append(element('span', { class: 'about' }, about));
     const button = element(
       'button', { type: 'button', 'aria-pressed': String(pressed) },
-      element('span', { class: 'place' }, number(surah)), name,
+      element('span', { class: 'place' }, number(surah)),
       element('span', { class: 'arabic', lang: 'ar', dir: 'rtl' }, sura(surah).arabic),
+      element('span', { class: 'name' }, ...(language() === 'ar' ? [] : [sura(surah).name]), element('span', { class: 'about' }, about)),
     );
     button.addEventListener('click', () => this.#take(passage));
     return element('li', {}, button);
@@ -115,7 +115,7 @@ export class Chooser {
 
   #drawRange() {
     const { surah, ayah, to } = this.#passage;
-    say($('range-sura'), 'passage.title', { sura: suraName(surah), verses: '' });
+    say($('range-sura'), 'passage.title', { sura: suraName(surah), verses: number(surah) });
     $('from').value = number(ayah);
     $('to').value = number(to);
   }

@@ -91,13 +91,13 @@ export class ResultSheet {
 
   #row(index) {
     const { words, printed, own } = this.#recited;
-    const { text: word, ayah } = printed.words[index];
+    const word = printed.words[index];
     const { status } = words[index];
     const button = element(
       'button', { type: 'button', 'data-status': status },
       quranic(word),
       element('span', { class: 'mark' }), element('span', { class: 'what' }, text(`word.${status}`) + (own.has(index) ? ` · ${text('word.own')}` : '')),
-      element('span', { class: 'where' }, text('mushaf.verse', { number: ayah })),
+      element('span', { class: 'where' }, text('mushaf.verse', { number: word.ayah })),
     );
     button.addEventListener('click', () => this.listener.onWord(index));
     return element('li', {}, button);

@@ -10,7 +10,7 @@ const LEARNT_AFTER = 2; // times right in a row since the last mistake
 /**
  * @typedef {{id?: number, at: number, passage: string, mode: string, seconds: number, right: number, all: number,
  *            counts: Record<string, number>, own?: string[]}} Sitting  own: keys of words that the reciter says were right
- * @typedef {{key: string, surah: number, ayah: number, position: number, text: string, status: string,
+ * @typedef {{key: string, surah: number, ayah: number, position: number, text: string, tanwin?: string, status: string,
  *            missed: number, streak: number, at: number, own?: boolean}} MissedWord  own: the reciter says that it was right
  */
 
@@ -63,8 +63,8 @@ function note(store, stored, { surah, word, status, at, own }) {
   const before = stored.get(key);
   if (isDeviation(status) || status === 'peeked') {
     const missed = (before?.missed ?? 0) + 1;
-    const { ayah, position, text } = word;
-    store.put({ key, surah, ayah, position, text, status, missed, streak: 0, at, own });
+    const { ayah, position, text, tanwin } = word;
+    store.put({ key, surah, ayah, position, text, tanwin, status, missed, streak: 0, at, own });
   } else if (before && isJudged(status)) {
     const streak = before.streak + 1;
     if (streak >= LEARNT_AFTER) store.delete(key);

@@ -1,7 +1,6 @@
 // The sheet with past recitations and the words to look at again.
 
 import { $, element } from '../controls/dom.js';
-import { percent } from '../controls/bar.js';
 import { passageName } from '../controls/chooser.js';
 import { openSheet } from '../controls/sheets.js';
 import { onSecondTouch } from '../controls/sure.js';
@@ -46,16 +45,25 @@ function draw({ past, words }, onPractise) {
   }
   const charted = past.slice(-CHARTED);
   const points = charted.map(({ at, right, all }) => ({ at, share: right / all }));
-  const label = text('history.chart', { count: points.length, latest: percent(points.at(-1).share) });
+  const { right, all } = charted.at(-1);
+  const label = text('history.chart', { count: points.length, right, all });
   const verses = missedVerses(words).slice(0, VERSES_CHARTED);
   $('history-body').replaceChildren(
-    element('h3', {}, text('history.over_time')), chart(points, label, { percent, day, rightToLeft: language() === 'ar' }),
+    element('h3', {}, text('history.over_time')), chart(points, label, { share: written, day, rightToLeft: language() === 'ar' }),
     element('p', { class: 'remark' }, label),
     element('h3', {}, text('history.practice')), practice(words, onPractise),
     ...(verses.length ? [element('h3', {}, text('history.verses')), byVerse(verses, onPractise)] : []),
     element('h3', {}, text('history.sittings')), list(past),
   );
 }
+
+/** A share as it is counted, as in "7 of 8". */
+function written(part, whole) {
+  if (part === whole) return text('history.share.all');
+  return part ? text('history.share', { part, whole }) : text('history.share.none');
+}
+
+const howOften = (times) => (times === 1 ? text('history.times.once') : text('history.times', { times }));
 
 /** How often words of a verse were marked, the most first. */
 function byVerse(verses, onPractise) {
@@ -72,7 +80,7 @@ function byVerse(verses, onPractise) {
     bar.append(share);
     const button = element(
       'button', { type: 'button' }, element('span', { class: 'where' }, passageName(passage)), bar,
-      element('span', { class: 'times' }, text('history.times', { times: missed })),
+      element('span', { class: 'times' }, howOften(missed)),
     );
     button.addEventListener('click', () => {
       $('history').close();
@@ -88,8 +96,8 @@ function practice(words, onPractise) {
     const passage = { surah: word.surah, ayah: word.ayah, to: word.ayah };
     const button = element(
       'button', { type: 'button', 'data-status': word.status, 'aria-label': text('history.practise', { passage: passageName(passage) }) },
-      quranic(word.text), element('span', { class: 'mark' }),
-      element('span', { class: 'what' }, text('history.practice.times', { what: text(`word.${word.status}`), times: word.missed })
+      quranic(word), element('span', { class: 'mark' }),
+      element('span', { class: 'what' }, text('history.practice.times', { what: text(`word.${word.status}`), times: howOften(word.missed) })
         + (word.own ? ` · ${text('word.own')}` : '')),
       element('span', { class: 'where' }, passageName(passage)),
     );

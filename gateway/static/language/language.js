@@ -85,12 +85,16 @@ export function say(target, key, values = {}) {
   target.replaceChildren(...parts);
 }
 
-/** A word of the Quran inside a sentence. @param {string} word */
-export function quranic(word) {
+/**
+ * A word of the Quran inside a sentence.
+ * @param {{text: string, tanwin?: import('../passage/tanwin.js').Shape}} word
+ */
+export function quranic({ text: printed, tanwin = '' }) {
   const element = document.createElement('bdi');
   element.lang = 'ar';
   element.className = 'quran';
-  element.textContent = word;
+  element.textContent = printed;
+  if (tanwin) element.dataset.tanwin = tanwin;
   return element;
 }
 

@@ -49,7 +49,7 @@ export class Announcer {
       const [, status] = key.split(' ');
       const what = document.createElement('span');
       say(what, `word.${status}`);
-      sentences.push(line('say.mistake', { what, word: quranic(printed.words[index].text) }));
+      sentences.push(line('say.mistake', { what, word: quranic(printed.words[index]) }));
     }
     for (const ayah of this.#verses) {
       this.#saidVerses.add(ayah);

@@ -1,4 +1,5 @@
 // No half line at the lower edge of the screen: once the page rests, a line that does not fit is covered until it does.
+// A sign in its place says that the text goes on.
 
 const REST_MS = 140;
 

@@ -1,15 +1,13 @@
 // The text on the page: drawn once, then only the words that changed are touched.
 
-import { arabicDigits, onLanguage, say, text } from '../language/language.js';
+import { onLanguage, say, text } from '../language/language.js';
 import { isOpening } from '../passage/passage.js';
-import { sura } from '../passage/suras.js';
-import { inkBelow } from './ink.js';
+import { inkOfLine } from './ink.js';
+import { banner, basmalaLine, part, printedWord, verseEnd } from './printed.js';
 
-const VERSE_END = '\u06dd'; // the sign of a verse's end; the digits after it are set inside it
 const NO_BREAK_SPACE = '\u00a0';
 const MARKED = new Set(['minor_mistake', 'wrong', 'missing', 'not_judged']);
-const BELOW_EM = 0.5; // from the border of two lines down to where the marks of the upper one end
-const STOP_MARKS = /( [\u06d6-\u06dc](?: [\u06d6-\u06dc])*)$/;
+const BELOW_EM = 0.55; // from the border of two lines down to where the marks of the upper one end
 
 /** @typedef {import('../client/judgement.js').Word} Shown */
 
@@ -32,6 +30,8 @@ export class Mushaf {
     root.addEventListener('click', (event) => this.#touched(event));
     root.addEventListener('keydown', (event) => this.#key(event));
     onLanguage(() => this.#name());
+    // Words may have gone to other lines.
+    new ResizeObserver(() => this.#placeSigns([...this.#words.keys()].filter((index) => this.#words[index].style.length))).observe(root);
   }
 
   get text() {
@@ -63,7 +63,7 @@ export class Mushaf {
     this.#text = printed;
     this.#words = [];
     this.#current = -1;
-    const verses = element('p', 'verses');
+    const verses = part('p', 'verses');
     for (const verse of printed.verses) verses.append(this.#verse(verse), ' ');
     verses.lastChild.remove(); // after it the last line would count as a full one
     const parts = [banner(passage), verses];
@@ -81,6 +81,7 @@ export class Mushaf {
    * @param {Set<number>} own words that are right by the reciter's own judgement
    */
   paint(indexes, words, peeked, own) {
+    const signed = [];
     for (const index of indexes) {
       const target = this.#words[index];
       if (!target) continue;
@@ -89,9 +90,10 @@ export class Mushaf {
       target.dataset.final = String(final);
       target.toggleAttribute('data-peeked', peeked.has(index));
       target.toggleAttribute('data-own', own.has(index));
-      if (MARKED.has(status) || peeked.has(index)) this.#makeRoom(index);
+      if (MARKED.has(status) || peeked.has(index)) signed.push(index);
       this.#describe(index);
     }
+    this.#placeSigns(signed);
   }
 
   /** Mark the word to recite now; -1 for none. */
@@ -112,7 +114,7 @@ export class Mushaf {
   reveal(index) {
     if (!this.#words[index]) return;
     this.#words[index].setAttribute('data-peeked', '');
-    this.#makeRoom(index);
+    this.#placeSigns([index]);
     this.#describe(index);
   }
 
@@ -136,23 +138,24 @@ export class Mushaf {
       && !this.#words[index].hasAttribute('data-peeked');
   }
 
-  /** For a mark under this word: below its ink. */
-  #makeRoom(index) {
-    const word = this.#words[index];
-    if (!word.style.getPropertyValue('--ink')) word.style.setProperty('--ink', `${inkBelow(word.firstChild.data)}em`);
+  /** Below the ink of their lines; where lines stand is read for all of them before anything changes. @param {number[]} indexes */
+  #placeSigns(indexes) {
+    const depths = indexes.map((index) => `${inkOfLine(this.#words, index)}em`);
+    indexes.forEach((index, at) => {
+      const { style } = this.#words[index];
+      if (style.getPropertyValue('--deepest') !== depths[at]) style.setProperty('--deepest', depths[at]);
+    });
   }
 
   #verse(verse) {
-    const shown = element('span', 'verse');
+    const shown = part('span', 'verse');
     shown.dataset.ayah = String(verse.ayah);
     shown.setAttribute('role', 'group');
     const words = verse.words.map((word) => this.#word(word));
     // The sign of the end stays with the last word: neither stands alone at the edge of a line.
-    const tail = element('span', 'tail');
-    const end = element('span', 'verse-end');
-    end.textContent = VERSE_END + arabicDigits(verse.ayah);
-    end.setAttribute('aria-hidden', 'true');
-    const joint = element('span', 'joint');
+    const tail = part('span', 'tail');
+    const end = verseEnd(verse.ayah);
+    const joint = part('span', 'joint');
     joint.textContent = NO_BREAK_SPACE;
     tail.append(words.at(-1), joint, end);
     for (const word of words.slice(0, -1)) shown.append(word, ' ');
@@ -161,15 +164,7 @@ export class Mushaf {
   }
 
   #word(word) {
-    const shown = element('span', 'word');
-    // Exactly as the source gives it; a stop mark only gets an element of its own.
-    const [letters, marks = ''] = word.text.split(STOP_MARKS);
-    shown.append(letters);
-    if (marks) shown.append(stopMark(marks));
-    shown.dataset.index = String(word.index);
-    shown.dataset.status = 'pending';
-    shown.setAttribute('role', 'button');
-    shown.tabIndex = -1;
+    const shown = printedWord(word);
     this.#words.push(shown);
     return shown;
   }
@@ -220,34 +215,6 @@ export class Mushaf {
     this.focus(index);
     this.#words[index].scrollIntoView({ block: 'nearest' });
   }
-}
-
-function stopMark(marks) {
-  const shown = element('span', 'stop-mark');
-  shown.textContent = marks;
-  return shown;
-}
-
-function banner({ surah, ayah }) {
-  const shown = element('h2', 'banner');
-  const name = element('span', 'sura-name');
-  name.lang = 'ar';
-  name.textContent = `سورة ${sura(surah).arabic}`;
-  shown.append(name);
-  if (ayah > 1) shown.dataset.part = '';
-  return shown;
-}
-
-function basmalaLine(words) {
-  const line = element('p', 'basmala');
-  line.textContent = words.join(' ');
-  return line;
-}
-
-function element(tag, className) {
-  const made = document.createElement(tag);
-  made.className = className;
-  return made;
 }
 
 /** The states that words are described by, once per page, in the page's language. */

@@ -1,11 +1,17 @@
 // The text: fetched by range, exactly as the service gives it.
 
+import { sura } from './suras.js';
+import { tanwinShape } from './tanwin.js';
+
 /**
- * @typedef {{text: string, verseKey: string, ayah: number, position: number, index: number}} Word
- *   position: from 1 within its verse; index: from 0 within the passage
+ * @typedef {{text: string, verseKey: string, ayah: number, position: number, index: number, tanwin: import('./tanwin.js').Shape}} Word
+ *   position: from 1 within its verse; index: from 0 within the passage; tanwin: how the print draws it
  * @typedef {{ayah: number, key: string, words: Word[]}} Verse
  * @typedef {{verses: Verse[], words: Word[], attribution: string}} Text
  */
+
+/** What follows the last verse of a sura begins with this letter: the basmala, and sura 9. */
+const NEXT_SURA = 'ب';
 
 /** An error with a code that the page has a sentence for. */
 export class TextError extends Error {
@@ -29,13 +35,16 @@ async function getJson(address) {
 
 /** @param {import('./passage.js').Passage} passage @returns {Promise<Text>} raises `TextError` */
 export async function fetchText({ surah, ayah, to }) {
-  const body = await getJson(`verses/${surah}?from=${ayah}&to=${to}`);
+  // One verse more: how the last word is drawn depends on the word after it.
+  const last = Math.min(to + 1, sura(surah).verses);
+  const body = await getJson(`verses/${surah}?from=${ayah}&to=${last}`);
+  const following = body.verses.flatMap(({ words }) => words).concat(NEXT_SURA).slice(1);
   let index = 0;
-  const verses = body.verses.map((verse) => ({
+  const verses = body.verses.filter((verse) => verse.ayah <= to).map((verse) => ({
     ayah: verse.ayah,
     key: verse.verse_key,
     words: verse.words.map((text, at) => ({
-      text, verseKey: verse.verse_key, ayah: verse.ayah, position: at + 1, index: index++,
+      text, verseKey: verse.verse_key, ayah: verse.ayah, position: at + 1, tanwin: tanwinShape(text, following[index]), index: index++,
     })),
   }));
   return { verses, words: verses.flatMap(({ words }) => words), attribution: body.attribution };

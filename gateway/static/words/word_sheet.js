@@ -1,6 +1,7 @@
 // One word: how it stands, what was heard and what was expected, one's own voice, and the way on.
 
-import { has, onLanguage, say, text } from '../language/language.js';
+import { suraName } from '../controls/chooser.js';
+import { has, number, onLanguage, quranic, say, text } from '../language/language.js';
 import { fetchSounds } from '../passage/verses.js';
 import { $, element } from '../controls/dom.js';
 import { openSheet } from '../controls/sheets.js';
@@ -50,8 +51,10 @@ export class WordSheet {
   #draw() {
     const { word, state, peeked, hidden, play, reference, canRecite } = this.#shown;
     const status = peeked && state.status === 'pending' ? 'peeked' : state.status;
-    say($('word-title'), 'word.title', { position: word.position, verse: word.ayah });
+    const { surah } = this.#shown;
+    say($('word-title'), 'word.title', { position: word.position, sura: suraName(surah), verse: `${number(surah)}:${number(word.ayah)}` });
     $('word-text').textContent = hidden ? '…' : word.text;
+    $('word-text').dataset.tanwin = word.tanwin;
     $('word-state').dataset.status = status;
     say($('word-state-name'), `word.${status}`);
     $('word-why').replaceChildren(has(`word.why.${status}`) ? text(`word.why.${status}`) : '');
@@ -71,25 +74,35 @@ export class WordSheet {
     $('word-own-why').hidden = !own;
   }
 
+  /** The word as the text has it, and what was heard beside it. */
   async #drawSounds(state, hidden) {
     const touched = this.#shown;
     const list = $('word-sounds');
     list.replaceChildren();
+    $('word-text').hidden = false;
     if (hidden || state.status === 'pending') return;
-    let expected = state.expected;
-    if (!expected) {
-      expected = await fetchSounds({ surah: touched.surah, ...touched.word }).catch(() => null);
-    }
+    let { expected } = state;
+    if (!expected) expected = await fetchSounds({ surah: touched.surah, ...touched.word }).catch(() => null);
     if (touched.word !== this.#shown.word) return;
-    // What is expected is written as the mushaf writes it; what was heard has no spelling but its sounds.
-    const printed = { arabic: touched.word.text, latin: plainLetters(expected)?.latin ?? '' };
-    const rows = [['heard', plainLetters(state.heard)], ['expected', printed]];
-    list.replaceChildren(...rows.filter(([, letters]) => letters).map(([name, letters]) => element(
-      'div', {},
-      element('dt', {}, text(`word.${name}`)),
-      element('dd', {},
-        element('bdi', { class: letters === printed ? 'arabic printed' : 'arabic', lang: 'ar' }, letters.arabic),
-        element('span', { class: 'latin', lang: 'ar-Latn', dir: 'ltr' }, letters.latin)),
-    )));
+    const [latin, heard] = [plainLetters(expected)?.latin ?? '', plainLetters(state.heard)];
+    if (!heard) {
+      list.replaceChildren(said('expected alone', '', latin));
+      return;
+    }
+    // A guess has no spelling but its sounds, and no place in the face of scripture.
+    const guess = element('bdi', { class: 'arabic plain', lang: 'ar' }, heard.arabic);
+    const printed = quranic(touched.word);
+    printed.classList.add('arabic');
+    list.replaceChildren(said('expected', printed, latin), said('heard', guess, heard.latin));
+    $('word-text').hidden = true; // it stands beside what was heard
   }
+}
+
+/** @param {string} kind its first word names the sentence above it @param {Element | ''} arabic @param {string} latin */
+function said(kind, arabic, latin) {
+  return element(
+    'div', { class: kind },
+    element('dt', {}, text(`word.${kind.split(' ')[0]}`)),
+    element('dd', {}, arabic, element('span', { class: 'latin', lang: 'ar-Latn', dir: 'ltr' }, latin)),
+  );
 }
