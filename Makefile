@@ -41,7 +41,7 @@ run: $(STAMP) ## start everything and stay up (HOST, PORT; 127.0.0.1:8000)
 
 test: $(DEV_STAMP) ## all tests (a real Redis and the real model included)
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile tests/unit tests/contract tests/integration
-	$(BIN)/pytest tests/e2e
+	$(BIN)/pytest --numprocesses auto --maxprocesses 2 --dist loadfile tests/e2e
 
 check: lint types rules test ## lint, format, types, import rules, tests
 

@@ -10,6 +10,7 @@ import pytest
 from starlette.requests import Request
 
 from gateway.dialects.deepgram.dialect import DeepgramDialect
+from gateway.dialects.deepgram.stream_facts import StreamFacts
 from gateway.dialects.openai.realtime.client_events import read_event, read_head
 from gateway.dialects.recite.commands import parse_command
 from gateway.dialects.stream.client_messages import read_message
@@ -39,7 +40,7 @@ async def _body(text: str) -> object:
 READERS: dict[str, Callable[[str], object]] = {
     "recite": parse_command,
     "transcriptions": TranscriptionsDialect().read,
-    "deepgram": DeepgramDialect(0).read,
+    "deepgram": DeepgramDialect(StreamFacts(0)).read,
     "realtime, the head": lambda text: read_head(text.encode()),
     "realtime, a session": lambda text: read_event(
         read_head(b'{"type":"session.update"}'), f'{{"session":{text}}}'.encode()
