@@ -18,7 +18,10 @@ ALIASES = (
     "whisper-1",
     "gpt-4o-transcribe",
     "gpt-4o-mini-transcribe",
+    "gpt-4o-mini-transcribe-2025-12-15",
+    "gpt-transcribe",
     "gpt-realtime-whisper",
+    "gpt-live-transcribe",
 )
 """OpenAI's names that clients have built in; all stand for the default model."""
 
