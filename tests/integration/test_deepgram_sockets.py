@@ -41,12 +41,12 @@ async def test_a_request_that_cannot_be_served_is_refused_before_the_socket_open
     async with served() as s:
         status, headers, body = await refusal(f"ws://127.0.0.1:{s.port}/v1/listen?{RAW}&diarize=true")
         count = s.gateway.ports.metrics.registry.get_sample_value(
-            "rattil_gateway_bad_messages_total", {"code": "bad_request"}
+            "rattil_gateway_bad_messages_total", {"code": "diarization_unavailable"}
         )
     assert (status, body["err_code"], count) == (400, "INVALID_QUERY_PARAMETER", 1)
     assert "diarize" in body["err_msg"]
     assert headers["dg-request-id"] == body["request_id"]
-    assert headers["dg-error"] == "bad_request"
+    assert headers["dg-error"] == "diarization_unavailable"
 
 
 @pytest.mark.parametrize("header", [None, "Token wrong", "Bearer wrong"])
