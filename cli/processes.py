@@ -217,10 +217,23 @@ class Stack:
         """Set by whoever starts the stack, once all of it is ready."""
 
     async def start(self, services: Sequence[Service]) -> None:
-        """Start these together and wait until all are ready; raises `ChildDied` or `NotReady`."""
+        """Start these together and wait until all are ready.
+
+        Raises `NotReady`, or `ChildDied` if any child ends, one that was ready before included: a part that
+        died is not made up for by a stranger that answers at its address.
+        """
         started = [await self.spawn(service) for service in services]
-        for child in started:
-            await child.ready()
+        death = asyncio.create_task(self.first_death(), name="any-death")
+        ready = asyncio.create_task(_all_ready(started), name="all-ready")
+        try:
+            await asyncio.wait({ready, death}, return_when=asyncio.FIRST_COMPLETED)
+            if death.done():
+                raise death.result()
+            await ready
+        finally:
+            ready.cancel()
+            death.cancel()
+            await asyncio.gather(ready, death, return_exceptions=True)
 
     async def spawn(self, service: Service) -> Child:
         """Start one without waiting for it to be ready; it is stopped with the others."""
@@ -252,6 +265,11 @@ class Stack:
         """Kill everything at once: the answer to a second signal."""
         for child in (*self.children, *self._stopping):
             child.kill()
+
+
+async def _all_ready(children: Sequence[Child]) -> None:
+    for child in children:
+        await child.ready()
 
 
 def require_free(host: str, port: int, setting: str) -> None:

@@ -32,7 +32,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a li
 
 
 def recite(
-    file: Annotated[str, typer.Argument(help="wav, flac, mp3, ogg/opus; - = raw PCM16 16 kHz mono.")],
+    file: Annotated[str, typer.Argument(help="wav, flac, mp3, m4a, ogg or webm; - = raw PCM16 16 kHz mono.")],
     verse: Annotated[str, typer.Option("--verse", help="What is recited: 1:5, 1:1-7, or 112 (a sura).")],
     url: Url = "ws://127.0.0.1:8000",
     token: Token = "",
@@ -72,7 +72,7 @@ def recite(
 
 
 def transcribe(
-    file: Annotated[str, typer.Argument(help="wav, flac, mp3, ogg/opus; - = raw PCM16 16 kHz mono.")],
+    file: Annotated[str, typer.Argument(help="wav, flac, mp3, m4a, ogg or webm; - = raw PCM16 16 kHz mono.")],
     language: Language = "en",
     model: Model = "default",
     url: Url = "ws://127.0.0.1:8000",

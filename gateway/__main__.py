@@ -51,6 +51,7 @@ from shared.service.http_server import (
     served_beside,
 )
 from shared.service.logging import configure_logging, get_logger
+from shared.service.loopback import is_loopback
 from shared.service.metrics import create_registry
 from shared.service.running import running
 from shared.service.settings_help import load_settings
@@ -125,6 +126,8 @@ async def serve_ports_beside(ports: GatewayPorts, stack: AsyncExitStack) -> int:
 def _say_who_may_enter(ports: GatewayPorts) -> None:
     if ports.auth.required:
         _log.info("api_keys_needed", tenants=ports.auth.tenants)
+    elif is_loopback(ports.settings.host):
+        _log.info("open_to_this_machine", host=ports.settings.host)
     else:
         _log.warning("open_to_everybody", host=ports.settings.host, how_to_close="set API_KEYS")
 

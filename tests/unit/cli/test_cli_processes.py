@@ -117,6 +117,19 @@ async def answers(http: httpx.AsyncClient, url: str) -> bool:
     return True
 
 
+async def test_a_part_that_dies_while_others_start_ends_the_start() -> None:
+    """Its port was taken by another launch, which answers at its address."""
+    async with stack() as (running, _):
+        other = server("other-1")
+        await running.start([other])
+        dies = python("router-1", "print('cannot listen')", ready_url=other.ready_url)
+        slow = server("worker-1", 503, ready_within_s=60)
+        with pytest.raises(ChildDied) as died:
+            await running.start([dies])
+            await running.start([slow])
+        assert (died.value.name, list(died.value.last_lines)) == ("router-1", ["cannot listen"])
+
+
 async def test_a_death_later_is_noticed() -> None:
     async with stack() as (running, _):
         await running.start([server("a-1"), server("b-1")])
