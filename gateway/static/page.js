@@ -246,11 +246,14 @@ function begin() {
       if (name === 'online' && !printed) showPassage(passage);
     });
   }
-  const wanted = parsePassage(address.get('verses')) ?? parsePassage(preferences().passage) ?? FIRST;
+  const addressed = address.get('verses');
+  const wanted = parsePassage(addressed) ?? parsePassage(preferences().passage) ?? FIRST;
   if (saved && saved.passage !== writePassage(wanted)) keepUnfinished(null);
   chooseLanguage(preferences().language);
   loadService();
-  showPassage(wanted);
+  showPassage(wanted).then(() => {
+    if (addressed && printed && !parsePassage(addressed)) notice.error('unknown_verse');
+  });
   if ('serviceWorker' in navigator) navigator.serviceWorker.register('service-worker.js').catch(() => {});
 }
 

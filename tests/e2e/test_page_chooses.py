@@ -126,6 +126,18 @@ async def test_the_mode_is_chosen_with_two_touches_or_two_keys(size: tuple[int, 
     assert large == ["main"]
 
 
+async def test_an_address_that_names_no_passage_is_said_to_be_wrong() -> None:
+    async with scripted() as service, tab(f"{service.url}?verses=1:99") as page:
+        await page.page.wait_for_selector("#notice:not([hidden])")
+        said = await page.page.inner_text("#notice")
+        words = await page.page.locator(".word").count()
+        await page.page.click("#notice-action")
+        choosing = await page.page.is_visible("#search")
+    assert "There is no such verse. Choose another passage." in said
+    assert words == 29
+    assert choosing
+
+
 async def test_the_page_can_be_installed() -> None:
     async with scripted() as service, tab(f"{service.url}?verses=112") as page:
         address = await page.page.evaluate("document.querySelector('link[rel=manifest]').href")
