@@ -30,6 +30,7 @@ export class Reciting {
   #wakeLock = null;
   #waitsForNetwork = false;
   #full = ''; // the code of the refusal, while a place is waited for
+  #saidLost = false; // until a try succeeds or the wait is long: a screen reader says it once, not at every try
 
   /**
    * @param {{bar: import('./controls/bar.js').Bar, mushaf: import('./mushaf/mushaf.js').Mushaf,
@@ -205,8 +206,11 @@ export class Reciting {
 
   #link({ state, retryInMs = 0, resumed }) {
     const finishing = this.#recitation.phase === 'finishing';
+    if (state !== 'reconnecting') this.#saidLost = false;
     if (state === 'connecting') this.bar.status('status.connecting');
-    else if (state === 'reconnecting') this.bar.status('status.reconnecting');
+    else if (state === 'reconnecting') {
+      if (!this.#saidLost) this.bar.status('status.reconnecting');
+    }
     else if (state === 'lost') this.#lost(retryInMs);
     else if (state === 'finishing' || finishing) this.bar.status('status.finishing');
     else if (state === 'live') {
@@ -219,7 +223,8 @@ export class Reciting {
 
   #lost(retryInMs) {
     const sentence = this.#full ? `status.full.${this.#full}` : 'status.lost.seconds';
-    if (retryInMs < RETRY_SHOWN_FROM_MS && !this.#full) this.bar.status('status.lost');
+    this.#saidLost = retryInMs < RETRY_SHOWN_FROM_MS && !this.#full;
+    if (this.#saidLost) this.bar.status('status.lost');
     else this.bar.countDown(sentence, retryInMs);
   }
 
