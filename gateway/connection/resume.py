@@ -12,9 +12,10 @@ import msgspec
 
 from gateway.connection.session_plan import SessionRequest
 from gateway.dependencies import GatewayPorts
-from gateway.session.core import CorePolicy, SessionCore, SessionIdentity
+from gateway.session.core import CorePolicy, SessionCore
 from gateway.session.effects import Effect, Emit
 from gateway.session.events import Gap, Heard, Opened, SegmentFailed
+from gateway.session.identity import SessionIdentity
 from gateway.session.interpreter import Interpreter
 from gateway.session.options import SessionOptions, decode_options
 from gateway.session.reorder import ReorderBuffer

@@ -16,15 +16,17 @@ from gateway.session.effects import Effect, Emit, Finish, Store
 from gateway.session.events import AudioSafe, Flushed, Heard, Latency, Notice, SegmentFailed, SpeechChanged
 from gateway.session.flights import Flights
 from gateway.session.flush_mark import FlushMark
+from gateway.session.identity import SessionIdentity
 from gateway.session.interpreter import Interpreter
 from gateway.session.lag import Lag
-from gateway.session.options import DEFAULT_OPTIONS, SessionOptions, encode_options
+from gateway.session.options import encode_options
 from gateway.session.reorder import ReorderBuffer
+from gateway.session.segment_messages import dropped_message, segment_message
 from gateway.session.segmenter import Position, Segmenter, Window
 from gateway.session.snapshot import CoreSnapshot, Flight, encode_snapshot
 from shared.audio.formats import SAMPLE_RATE
 from shared.bus.ports import HighWater, SessionRecord
-from shared.ids import ConnectionId, Epoch, PoolName, SessionId, TraceId
+from shared.ids import Epoch
 from shared.protocol.segments import LoggedResult, Segment, SegmentResult
 
 _SAMPLES_PER_MS = SAMPLE_RATE // 1000
@@ -32,21 +34,6 @@ _SAMPLES_PER_MS = SAMPLE_RATE // 1000
 TOO_QUIET = Notice(
     "too_quiet", "the voice is too quiet to be judged; come closer to the microphone or turn it up"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class SessionIdentity:
-    """What never changes while one connection drives a session. `subject`: what it is about, in the words
-    of its dialect; a resume must name the same."""
-
-    session_id: SessionId
-    connection_id: ConnectionId
-    protocol: str
-    subject: str
-    pool: PoolName
-    tenant: str
-    created_ms: int
-    options: SessionOptions = DEFAULT_OPTIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,39 +239,13 @@ class SessionCore:
     def dropped(self, seq: int, code: str) -> SegmentResult:
         """The explicit end of a segment whose result does not come."""
         flight = self._flights.get(seq) or Flight(seq, 0, 0)
-        return SegmentResult(
-            session_id=self.identity.session_id,
-            connection_id=self.identity.connection_id,
-            epoch=self._epoch,
-            seq=seq,
-            start_sample=flight.start_sample,
-            samples=flight.samples,
-            trace_id=self._trace(seq),
-            outcome="dropped",
-            code=code,
-            message=_DROPPED[code],
-            priority="final" if flight.final else "partial",
-        )
+        return dropped_message(self.identity, self._epoch, flight, code)
 
     def segment(self, window: Window, wall_ms: int) -> Segment | None:
         """The bus message of a window, None if it is only stored. `wall_ms`: other machines read it."""
         if window.seq is None:
             return None
-        return Segment(
-            session_id=self.identity.session_id,
-            connection_id=self.identity.connection_id,
-            epoch=self._epoch,
-            seq=window.seq,
-            start_sample=window.start_sample,
-            samples=len(window.pcm) // 2,
-            audio=window.pcm,
-            pool=self.identity.pool,
-            trace_id=self._trace(window.seq),
-            created_ms=wall_ms,
-            deadline_ms=wall_ms + self._policy.deadline_ms,
-            priority="final" if window.final else "partial",
-            options=self.identity.options.task,
-        )
+        return segment_message(self.identity, self._epoch, window, wall_ms, self._policy.deadline_ms)
 
     def record(self, window: Window | None = None) -> SessionRecord:
         """The session as another gateway could pick it up, once `window` (if any) is stored."""
@@ -338,9 +299,6 @@ class SessionCore:
     def _safe(self, position: Position) -> int:
         return position.cut if self._policy.stores_audio else position.next_start
 
-    def _trace(self, seq: int) -> TraceId:
-        return TraceId(f"{self.identity.connection_id}-{seq}")
-
     def _latency(self, result: SegmentResult, now_ms: int) -> Latency:
         timings = result.timings
         flight = self._flights.get(result.seq)
@@ -350,9 +308,3 @@ class SessionCore:
         return Latency(
             result.samples // _SAMPLES_PER_MS, timings.queued_ms, timings.inference_ms, total_ms, live
         )
-
-
-_DROPPED = {
-    "state_lost": "the session's state was lost before this audio was answered",
-    "timeout": "no worker answered this audio in time",
-}

@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.interpreters.recitation.interpreter import RecitationInterpreter
-from gateway.session.core import CorePolicy, SessionCore, SessionIdentity
+from gateway.session.core import CorePolicy, SessionCore
 from gateway.session.effects import Effect, Emit, Finish, Store
 from gateway.session.events import AudioSafe, Event, Flushed, Heard, SegmentFailed
 from gateway.session.fixed_windows import FixedWindows
+from gateway.session.identity import SessionIdentity
 from gateway.session.reorder import ReorderBuffer
 from gateway.session.segmenter import Position, Window, WindowPolicy
 from gateway.session.snapshot import decode_snapshot
