@@ -2,6 +2,8 @@
 
 * `redis_urls`: the two shards, emptied before the test. * `redis_url`: the same as one REDIS_URL.
 * `redis_server`: a server of the test's own, to kill and restart.
+
+Property tests have no time limit of their own: how fast a machine is says nothing of what is right.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 
+import hypothesis
 import pytest
 import redis
 
@@ -17,6 +20,11 @@ from cli.embedded_redis import EmbeddedRedis
 from tests import no_skips
 
 SHARDS = 2
+
+hypothesis.settings.register_profile(
+    "rattil", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("rattil")
 
 
 def pytest_configure(config: pytest.Config) -> None:

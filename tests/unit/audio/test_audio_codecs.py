@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.sample_files import load_samples
@@ -35,14 +35,12 @@ def cut(start: int, samples: int) -> bytes:
 somewhere = st.integers(0, 200_000)
 
 
-@settings(deadline=None)
 @given(start=somewhere, samples=st.integers(1, 60_000))
 def test_flac_gives_back_every_sample(start: int, samples: int) -> None:
     pcm = cut(start, samples)
     assert flac.decode(flac.encode(pcm)) == pcm
 
 
-@settings(deadline=None)
 @given(start=somewhere, overlap=st.integers(0, 9_000), fresh=st.integers(1, 33_000))
 def test_flac_of_two_parts_is_flac_of_both(start: int, overlap: int, fresh: int) -> None:
     pcm = cut(start, overlap + fresh)
@@ -65,7 +63,6 @@ def test_flac_encoder_after_a_refusal_is_as_before() -> None:
     assert flac.decode(flac.encode(cut(0, 4_000))) == cut(0, 4_000)
 
 
-@settings(deadline=None)
 @given(start=somewhere, samples=st.integers(1, 48_000))
 def test_opus_keeps_the_length(start: int, samples: int) -> None:
     assert len(opus.decode(opus.encode(cut(start, samples)), samples)) == 2 * samples
@@ -88,7 +85,6 @@ def test_opus_that_is_too_short_or_damaged_is_bad_audio() -> None:
     assert opus.decode(opus.encode(b""), 0) == b""
 
 
-@settings(deadline=None)
 @given(start=somewhere, samples=st.integers(400, 48_000))
 def test_features_lose_only_precision(start: int, samples: int) -> None:
     pcm = cut(start, samples)

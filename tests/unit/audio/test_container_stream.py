@@ -53,7 +53,7 @@ def _all_of(decoder: StreamingDecoder, data: bytes, step: int) -> None:
     decoder.finish()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.sampled_from([WEBM, OGG]), st.lists(st.integers(0, 25_000), max_size=30))
 def test_the_pieces_do_not_matter(form: AudioFormat, cuts: list[int]) -> None:
     assert decoded(form, DATA[form], cuts) == decoded(form, DATA[form])
@@ -187,7 +187,7 @@ def test_a_stream_that_nobody_closes_leaves_no_thread() -> None:
     StreamingDecoder(OGG).feed(DATA[OGG][:5000])
 
 
-@settings(deadline=None, max_examples=80, derandomize=True)
+@settings(max_examples=80, derandomize=True)
 @given(form=st.sampled_from([WEBM, OGG]), seed=st.integers(0, 2**32), amount=st.integers(1, 40))
 def test_any_damage_gives_samples_or_bad_audio(form: AudioFormat, seed: int, amount: int) -> None:
     random = np.random.default_rng(seed)

@@ -59,7 +59,7 @@ def test_damage_that_asks_for_memory_is_bad_audio(monkeypatch: pytest.MonkeyPatc
         decode_audio(AAC)
 
 
-@settings(deadline=None, max_examples=150, derandomize=True)
+@settings(max_examples=150, derandomize=True)
 @given(kind=st.sampled_from(sorted(FILES)), seed=st.integers(0, 2**32), amount=st.integers(1, 60))
 def test_any_damage_gives_samples_or_bad_audio(kind: str, seed: int, amount: int) -> None:
     random = np.random.default_rng(seed)

@@ -57,7 +57,6 @@ def test_a_change_of_the_choice_is_no_click() -> None:
     assert np.abs(np.diff(mixed)).max() < 2 * np.abs(np.diff(VOICE)).max()
 
 
-@settings(deadline=None)
 @given(st.integers(2, 8), st.lists(st.integers(0, 5000), max_size=12), st.integers(0, 2**32))
 def test_the_pieces_do_not_matter(channels: int, pieces: list[int], seed: int) -> None:
     random = np.random.default_rng(seed)
@@ -65,7 +64,7 @@ def test_the_pieces_do_not_matter(channels: int, pieces: list[int], seed: int) -
     assert np.array_equal(_mixed(sound, pieces), _mixed(sound))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(2, 8), st.integers(0, 2**32))
 def test_the_past_is_forgotten(channels: int, seed: int) -> None:
     """After `SETTLE_SAMPLES` nothing depends on what was heard before."""

@@ -118,7 +118,7 @@ def test_one_loud_moment_opens_the_gate() -> None:
     assert pass_gate(GateState(), _pcm(samples), LIMIT_DBFS).sound == "audible"
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(dbfs=st.floats(-100, -1), seconds=st.floats(0.001, 3), seed=st.integers(0, 99))
 def test_what_is_louder_than_the_limit_is_always_audible(dbfs: float, seconds: float, seed: int) -> None:
     heard = pass_gate(GateState(), _pcm(_noise(dbfs, seconds, seed)), LIMIT_DBFS)

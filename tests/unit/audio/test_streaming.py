@@ -55,28 +55,28 @@ def decoded(form: AudioFormat, data: bytes, cuts: list[int] | None = None, sampl
     return pcm
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.sampled_from(RAW), st.lists(st.integers(0, 400_000), max_size=40), st.floats(0, 0.6))
 def test_the_pieces_do_not_matter(form: AudioFormat, cuts: list[int], seconds: float) -> None:
     data = sound_of(form, seconds)
     assert decoded(form, data, cuts) == decoded(form, data)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.sampled_from(RAW[:6]), st.integers(1, 17))
 def test_frames_of_a_few_bytes_give_the_same_samples(form: AudioFormat, size: int) -> None:
     data = sound_of(form, 0.05)
     assert decoded(form, data, list(range(0, len(data), size))) == decoded(form, data)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.sampled_from(RAW), st.integers(0, 20_000), st.integers(0, 7))
 def test_every_client_sample_is_counted(form: AudioFormat, clients: int, more_bytes: int) -> None:
     data = bytes(clients * form.client_sample_bytes) + bytes(min(more_bytes, form.client_sample_bytes - 1))
     assert len(decoded(form, data)) // 2 == form.samples(clients)
 
 
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 @given(st.sampled_from(RAW), st.floats(0, 2.9), st.integers(0, 2**32))
 def test_a_resumed_stream_is_exactly_the_stream(form: AudioFormat, at_s: float, seed: int) -> None:
     """The client sends again from where it is told, and no sample differs from those without a break."""

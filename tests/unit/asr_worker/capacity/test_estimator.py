@@ -193,7 +193,7 @@ def test_bounds_hold_whatever_is_measured() -> None:
     assert slow.assess(1.0).sessions == 3
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     beats=st.lists(
         st.tuples(st.integers(0, 400), st.floats(0, 5000), st.floats(0, 5000), st.integers(0, 2000)),

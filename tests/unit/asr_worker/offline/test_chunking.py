@@ -40,7 +40,7 @@ def test_cuts_are_in_the_pauses() -> None:
     assert cuts_s[:2] == pytest.approx([6.4, 12.9], abs=0.15)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.floats(0.1, 60.0))
 def test_windows_cover_everything_overlap_and_are_bounded(seconds: float) -> None:
     pcm = _speech(seconds)

@@ -207,7 +207,7 @@ def test_audio_that_comes_in_time_is_never_joined() -> None:
     assert told(driver.events) == told(EXPECTED.events)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.data())
 def test_a_resume_between_joined_windows_loses_and_repeats_nothing(data: st.DataObject) -> None:
     driver = Driver(new_core(max_queue=1, longest_window=LONGEST))
@@ -230,7 +230,7 @@ def test_a_resume_between_joined_windows_loses_and_repeats_nothing(data: st.Data
     assert driver.finished == 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_any_order_and_repetition_of_results_tells_the_same(data: st.DataObject) -> None:
     driver = Driver(new_core())
@@ -247,7 +247,7 @@ def test_any_order_and_repetition_of_results_tells_the_same(data: st.DataObject)
 _STEPS = st.lists(st.tuples(st.sampled_from(["audio", "answer", "die"]), st.integers(1, 40_000)), max_size=50)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(_STEPS)
 def test_restored_at_any_point_the_future_is_the_same(steps: list[tuple[str, int]]) -> None:
     """Gateways die at random; the next one has the record, the log, and what the client saw."""

@@ -39,7 +39,7 @@ def whole(pcm: bytes) -> list[Window]:
     return drain(intake)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_any_chunking_of_the_same_audio_gives_the_same_windows(data: st.DataObject) -> None:
     pcm = noise(data.draw(st.integers(0, 6000)))
@@ -54,7 +54,7 @@ def test_any_chunking_of_the_same_audio_gives_the_same_windows(data: st.DataObje
     assert windows + drain(intake) == whole(pcm)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(samples=st.integers(0, 8000))
 def test_windows_cover_everything_once_and_number_without_holes(samples: int) -> None:
     pcm = noise(samples)
@@ -70,7 +70,7 @@ def test_windows_cover_everything_once_and_number_without_holes(samples: int) ->
         assert len(window.pcm) <= WINDOW * 2
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data(), samples=st.integers(1, 6000))
 def test_a_resumed_intake_goes_on_with_the_same_windows(data: st.DataObject, samples: int) -> None:
     pcm = noise(samples)
@@ -186,7 +186,7 @@ def test_a_window_must_be_longer_than_its_overlap(position: Position) -> None:
 LONGEST = 3000
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(data=st.data(), samples=st.integers(0, 9000))
 def test_windows_that_waited_become_one_and_nothing_is_left_out(data: st.DataObject, samples: int) -> None:
     pcm = noise(samples)

@@ -90,7 +90,7 @@ def test_silence_before_speech_costs_nothing_and_its_end_is_kept() -> None:
     assert segmenter.position.next_start == segmenter.position.cut - LEAD_IN
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     lengths=st.lists(st.integers(1, 40_000), min_size=1, max_size=12),
     confirms=st.lists(st.floats(0, 1), max_size=12),

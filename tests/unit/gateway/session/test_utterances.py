@@ -135,7 +135,7 @@ def test_the_end_waits_for_what_the_detector_has_not_judged_yet() -> None:
 SPANS = st.lists(st.tuples(st.floats(0, 9), st.floats(0.1, 9)), max_size=4)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(spans=SPANS, chunk=st.integers(1, 9000), seconds=st.floats(0.1, 10), interim=st.booleans())
 def test_every_sample_is_stored_once_and_speech_is_in_a_last_look(
     spans: list[tuple[float, float]], chunk: int, seconds: float, interim: bool
@@ -159,7 +159,7 @@ def test_every_sample_is_stored_once_and_speech_is_in_a_last_look(
             assert any(begin <= at < end for begin, end in covered)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(cut_after=st.integers(1, 12), chunk=st.integers(400, 5000))
 def test_a_resumed_session_goes_on_where_the_last_window_ended(cut_after: int, chunk: int) -> None:
     pcm, probabilities = noise(9), speech_at((1.0, 3.0), (4.5, 7.0), seconds=9)
@@ -229,7 +229,7 @@ def test_nothing_is_shared_across_a_pause() -> None:
     assert second.start_sample > first.start_sample + len(first.pcm) // 2 + SAMPLE_RATE
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.sampled_from([0.0, 1.0]), min_size=8, max_size=40),
     st.integers(400, 40_000),

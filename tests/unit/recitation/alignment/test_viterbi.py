@@ -129,7 +129,7 @@ def test_rows_are_kept_and_give_the_same_as_walking_anew() -> None:
         assert aligner.path(heard) == aligned(reference, heard)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(heard=st.text("abcdex", max_size=14))
 def test_the_path_costs_what_the_rows_say(heard: str) -> None:
     reference = letter_reference("abc", "de", "abd", "c")

@@ -82,7 +82,7 @@ def agree(aligner: ViterbiAligner[Any], plain: PlainViterbi, units: Any) -> None
         assert aligner.recent_cost(recent) == plain.recent_cost(recent)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(
     reference=letter_references(),
     costs=PRICES,
@@ -109,7 +109,7 @@ def test_any_track_and_anything_heard(
             agree(aligner, PlainViterbi(reference, costs, start, first, last), heard)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     reference=letter_references(),
     costs=PRICES,

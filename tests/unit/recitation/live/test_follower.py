@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import BadRequest
@@ -56,7 +56,7 @@ def statuses(feedback: Feedback) -> list[str]:
     return [word.status for word in feedback.words]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40)
 @given(
     story=st.sampled_from(sorted(STORIES)),
     engine=st.sampled_from(ENGINES),
@@ -121,7 +121,7 @@ def test_missing_waits_until_the_reciter_is_two_words_past() -> None:
     assert set(when) == {"pending", "missing"}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10_000), share=st.floats(0.0, 0.5))
 def test_a_final_state_never_gets_worse(seed: int, share: float) -> None:
     rank = {"correct": 0, "minor_mistake": 1, "wrong": 2, "missing": 3}
@@ -137,7 +137,7 @@ def test_a_final_state_never_gets_worse(seed: int, share: float) -> None:
                 finals[word.index] = word.status
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(stop=st.integers(1, 29), window_ms=st.integers(900, 5000), overlap_ms=st.integers(300, 700))
 def test_a_clean_prefix_is_all_correct_and_the_rest_untouched(
     stop: int, window_ms: int, overlap_ms: int
@@ -153,7 +153,7 @@ def test_a_clean_prefix_is_all_correct_and_the_rest_untouched(
     assert not feedback.extra_words
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(at=st.integers(2, 28), back=st.integers(1, 28), engine=st.sampled_from(ENGINES))
 def test_a_restart_of_any_length_raises_no_flag(at: int, back: int, engine: Engine) -> None:
     reference = passage("1:1-7")

@@ -30,7 +30,7 @@ def test_words_come_out_once_each(engine: Engine, story: list[str]) -> None:
     assert assembled(recite(story, engine)) == spoken
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     words=st.lists(st.sampled_from(FATIHA), min_size=1, max_size=40),
     window_ms=st.integers(1500, 5000),
@@ -103,7 +103,7 @@ def test_what_only_one_window_heard_stands() -> None:
     assert joined([], sounds("a b", 2000), (2000, 2400)) == ["a", "b"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     verse=st.sampled_from(["1:1-7", "112", "114", "2:255", "67:1-3", "23:36"]),
     window_ms=st.integers(800, 5000),
