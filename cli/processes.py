@@ -217,11 +217,13 @@ class Stack:
         """Set by whoever starts the stack, once all of it is ready."""
 
     async def start(self, services: Sequence[Service]) -> None:
-        """Start these together and wait until all are ready.
+        """Start these together and wait until all are ready; raises `ChildDied` or `NotReady`."""
+        started = [await self.spawn(service) for service in services]
+        await _all_ready(started)
 
-        Raises `NotReady`, or `ChildDied` if any child ends, one that was ready before included: a part that
-        died is not made up for by a stranger that answers at its address.
-        """
+    async def start_next(self, services: Sequence[Service]) -> None:
+        """The same, but `ChildDied` is also raised if a part that was started before ends meanwhile: another
+        launch may answer at its address, and would hide that it is gone."""
         started = [await self.spawn(service) for service in services]
         death = asyncio.create_task(self.first_death(), name="any-death")
         ready = asyncio.create_task(_all_ready(started), name="all-ready")

@@ -129,7 +129,7 @@ async def running(
         progress("redis", redis_url)
         try:
             for kind, services in groups(plan, redis_url):
-                await stack.start(services)
+                await stack.start_next(services)
                 progress(kind, ", ".join(service.ready_url.removesuffix("/ready") for service in services))
             stack.complete = True
             yield

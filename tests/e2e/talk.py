@@ -18,8 +18,9 @@ SAID = (
     "Good morning everybody. The quick brown fox jumps over the lazy dog. "
     "We are testing a speech recognition service today."
 )
-MOST_WRONG = 4
-"""Words of 20: what Whisper base makes of this synthetic voice in windows that grow."""
+MOST_WRONG = 6
+"""Words of 20: what Whisper base makes of this synthetic voice in windows that grow; 4 on one CPU, 5 on
+another, as they round otherwise."""
 SLOW_MODEL = {
     "ASR_MODEL": "whisper-base",
     # One look takes seconds on a busy machine: nothing may be given up meanwhile.

@@ -165,7 +165,7 @@ async def test_nothing_glides_for_those_who_want_less_motion(
 @at_every_size
 async def test_the_page_does_not_move_under_a_reader(microphone: Path, size: tuple[int, int]) -> None:
     async with (
-        scripted(walk(60, a_time=2, every_s=0.3)) as service,
+        scripted(walk(60, a_time=2, every_s=0.5)) as service,
         tab(f"{service.url}?verses=78", size=size, microphone=microphone) as page,
     ):
         await page.page.click("#main")
@@ -249,6 +249,7 @@ async def test_no_scripture_is_read_in_pieces_around_a_sheet(opener: str) -> Non
     })()"""
     async with scripted() as service, tab(f"{service.url}?verses=78", size=DESK) as page:
         await page.page.click(opener)
+        await page.page.wait_for_selector("dialog[open]")
         blurred, opacity = await page.page.evaluate(behind)
     assert blurred == "blur(14px)"
     assert float(opacity) > 0.75

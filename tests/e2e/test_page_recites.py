@@ -118,7 +118,8 @@ SIGNS = """(async () => {
     const end = .63 * em - parseFloat(sign.bottom); // below the baseline
     line.deepest = Math.max(line.deepest, letters.actualBoundingBoxDescent);
     line.highest = Math.max(line.highest, letters.actualBoundingBoxAscent);
-    line.ends.push(end);
+    // The sign of the current word stands below the line that marks the place.
+    if (!word.hasAttribute('aria-current')) line.ends.push(end);
     line.signs.push({
       above: end - parseFloat(sign.height), end,
       width: parseFloat(sign.width), high: parseFloat(sign.height) / em,

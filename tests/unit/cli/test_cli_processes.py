@@ -125,7 +125,7 @@ async def test_a_part_that_dies_while_others_start_ends_the_start() -> None:
         dies = python("router-1", "print('cannot listen')", ready_url=other.ready_url)
         slow = server("worker-1", 503, ready_within_s=60)
         with pytest.raises(ChildDied) as died:
-            await running.start([dies, slow])
+            await running.start_next([dies, slow])
         assert (died.value.name, list(died.value.last_lines)) == ("router-1", ["cannot listen"])
 
 
