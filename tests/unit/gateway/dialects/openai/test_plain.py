@@ -7,16 +7,15 @@ import json
 import random
 from typing import Any
 
-import msgspec
 import pytest
 
 from gateway.dialects.openai.plain import socket as plain_socket
 from gateway.dialects.openai.plain.responses import Responses
 from gateway.dialects.openai.realtime.messages import ErrorDetail, ResponseDone, ResponseTextDelta
 from shared.hearing import HeardWord
-from shared.protocol.segments import Segment, SegmentResult
 from shared.transcription.utterances import Utterance
 from tests.unit.gateway import speech
+from tests.unit.gateway.dialects.openai.chance import changed_by_chance, hear
 from tests.unit.gateway.harness import Client, World, eventually, world
 
 MIC_WORDS, SYSTEM_WORDS, MORE_WORDS = [0, 1, 2], [10, 11, 12, 13], [20, 21]
@@ -232,30 +231,6 @@ def _received(w: World) -> int:
     return sum(connection._core.segmenter.received for connection in live)  # type: ignore[attr-defined]
 
 
-def hear(segment: Segment) -> SegmentResult:
-    """As the scripted engine, and nothing in sounds that are no words of its passage."""
-    try:
-        return speech.listen(segment)
-    except IndexError:
-        return speech.listen(msgspec.structs.replace(segment, audio=bytes(2)))
-
-
-def changed_by_chance(chance: random.Random, event: dict[str, Any]) -> str | bytes:
-    letters = list(json.dumps(event))
-    for _ in range(chance.choice([0, 0, 0, 1, 3])):
-        place = chance.randrange(len(letters) + 1)
-        letters[place : place + chance.randrange(3)] = chance.choice(["", '"', "{", "\0", "é", "7", "null"])
-    made = "".join(letters)
-    frames: list[str | bytes] = [
-        made,
-        made,
-        made.encode(),
-        chance.randbytes(chance.randrange(50)),
-        "[" * 3000,
-    ]
-    return chance.choice(frames)
-
-
 @pytest.mark.parametrize("seed", range(8))
 async def test_no_event_breaks_the_plain_form(seed: int) -> None:
     chance = random.Random(seed)
@@ -277,7 +252,7 @@ async def test_no_event_breaks_the_plain_form(seed: int) -> None:
         client = gateway.realtime()
         await create(client)
         for _ in range(60):
-            await client.send(changed_by_chance(chance, chance.choice(events)))
+            await client.send(changed_by_chance(chance, json.dumps(chance.choice(events))))
         while True:
             await client.send('{"type":"response.create","correlation_id":"last"}')
             event = await client.receive()

@@ -8,11 +8,11 @@ import json
 import random
 from typing import Any
 
-import msgspec
 import pytest
 
 from shared.protocol.segments import Segment, SegmentResult
 from tests.unit.gateway import speech
+from tests.unit.gateway.dialects.openai.chance import changed_by_chance, hear
 from tests.unit.gateway.harness import Client, eventually, world
 
 WORDS = [0, 1, 2, 3, 4, 5]
@@ -494,29 +494,9 @@ async def test_a_session_that_is_too_long_is_told_and_answered() -> None:
     assert client.of("error")[0]["error"]["code"] == "session_too_long"
 
 
-def hear(segment: Segment) -> SegmentResult:
-    """Nothing in sounds that are no words, because they came in another format than was said."""
-    try:
-        return speech.listen(segment)
-    except IndexError:
-        return speech.listen(msgspec.structs.replace(segment, audio=bytes(2)))
-
-
-def changed_by_chance(chance: random.Random, event: dict[str, Any] | bytes) -> str | bytes:
-    text = json.dumps(append(event) if isinstance(event, bytes) else event)
-    letters = list(text)
-    for _ in range(chance.choice([0, 0, 0, 1, 3])):
-        place = chance.randrange(len(letters) + 1)
-        letters[place : place + chance.randrange(3)] = chance.choice(["", '"', "{", "\0", "é", "7", "null"])
-    made = "".join(letters)
-    frames: list[str | bytes] = [
-        made,
-        made,
-        made.encode(),
-        chance.randbytes(chance.randrange(50)),
-        "[" * 3000,
-    ]
-    return chance.choice(frames)
+def _text(event: dict[str, Any] | bytes) -> str:
+    """As it is sent; audio as an event that appends it."""
+    return json.dumps(append(event) if isinstance(event, bytes) else event)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -540,7 +520,7 @@ async def test_no_event_breaks_the_dialect(seed: int) -> None:
         gateway = w.gateway(max_bad_messages=1000)
         client = gateway.realtime()
         for _ in range(40):
-            await client.send(changed_by_chance(chance, chance.choice(events)))
+            await client.send(changed_by_chance(chance, _text(chance.choice(events))))
         await say(client, update(turn_detection=None), CLEAR, FIRST, COMMIT)
         while not texts(client) or texts(client)[-1] != TEXTS[0]:
             await client.until(COMPLETED)
