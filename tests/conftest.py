@@ -4,22 +4,27 @@
 * `redis_server`: a server of the test's own, to kill and restart.
 
 Property tests have no time limit of their own: how fast a machine is says nothing of what is right.
+A test that configures logging does so for itself only: `own_logging`.
 """
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import hypothesis
 import pytest
 import redis
+import structlog
 
 from cli.embedded_redis import EmbeddedRedis
 from tests import no_skips
 
 SHARDS = 2
+
+_configure: Callable[..., None] = structlog.configure
 
 hypothesis.settings.register_profile(
     "rattil", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
@@ -30,6 +35,21 @@ hypothesis.settings.load_profile("rattil")
 def pytest_configure(config: pytest.Config) -> None:
     if no_skips.wanted():
         config.pluginmanager.register(no_skips.NoSkips(), "no-skips")
+
+
+@pytest.fixture(autouse=True)
+def own_logging(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No logger keeps the configuration that it was first used with, and none outlives the test."""
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", list(root.handlers))
+    monkeypatch.setattr(root, "level", root.level)
+    monkeypatch.setattr(structlog, "configure", _configure_without_cache)
+    yield
+    structlog.reset_defaults()
+
+
+def _configure_without_cache(**settings: object) -> None:
+    _configure(**settings | {"cache_logger_on_first_use": False})
 
 
 @pytest.fixture(scope="session")
