@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from shared.audio.containers import KNOWN, decoded_frames, open_recording
+from shared.audio.downmix import KeptApart, MonoMixer
 from shared.audio.formats import SAMPLE_RATE
 from shared.audio.pcm import Floats, to_pcm16
 from shared.audio.timeline import Piece, Timeline
@@ -31,10 +32,17 @@ _FULL_SCALE_SHARE = 99.9
 
 
 class Decoded(NamedTuple):
-    """Mono 16 kHz PCM16, and whether a part of the recording could not be decoded."""
+    """16 kHz PCM16 of each channel, all of the same length, and whether a part of the recording could not be
+    decoded. There is one channel unless they were to be kept apart."""
 
-    pcm16: bytes
+    channels: tuple[bytes, ...]
     damaged: bool
+
+    @property
+    def pcm16(self) -> bytes:
+        """Of the only channel."""
+        (only,) = self.channels
+        return only
 
 
 def decode_audio(data: bytes, *, max_seconds: float = MAX_SECONDS, max_bytes: int = MAX_BYTES) -> bytes:
@@ -72,16 +80,18 @@ def check_size(size: int, max_bytes: int) -> None:
         raise BadAudio(f"the audio has {size} bytes, at most {max_bytes} are accepted; compress or cut it")
 
 
-def decode_recording(data: bytes, max_seconds: float) -> Decoded:
-    """As much of the recording as can be decoded, its mean removed.
+def decode_recording(data: bytes, max_seconds: float, *, apart: bool = False) -> Decoded:
+    """As much of the recording as can be decoded, its mean removed. `apart`: its channels are not mixed; all
+    of them together may have `max_seconds`.
 
     Raises `BadAudio` if nothing can be decoded, or if it is too long; `MemoryError`, which
     damage may lead to.
     """
-    timeline = Timeline(max_seconds)
     pieces: list[Piece] = []
     damaged = False
     with open_recording(data, max_seconds) as (container, track):
+        channels = track.codec_context.channels if apart else 1
+        timeline = Timeline(max_seconds / channels, mix=KeptApart if apart else MonoMixer)
         for frames in decoded_frames(container, track):
             damaged |= frames is None
             for frame in frames or ():
@@ -90,10 +100,24 @@ def decode_recording(data: bytes, max_seconds: float) -> Decoded:
                 pieces += timeline.take()
     pieces += timeline.finish()
     if any(not isinstance(piece, int) for piece in pieces):
-        return Decoded(_levelled(pieces), damaged)
+        separate = _separated(pieces, channels) if apart else [pieces]
+        return Decoded(tuple(map(_levelled, separate)), damaged)
     if damaged:
         raise BadAudio(f"the audio cannot be decoded: it is damaged; {KNOWN}")
     raise BadAudio("the audio has no samples; was the recording stopped before it began?")
+
+
+def _separated(pieces: list[Piece], channels: int) -> list[list[Piece]]:
+    """The pieces of each channel. Raises `BadAudio` where there are more or fewer in some of them."""
+    if any(not isinstance(piece, int) and piece.shape[1] != channels for piece in pieces):
+        raise BadAudio(
+            "the number of channels changes within the recording, so that they cannot be kept apart; leave "
+            "multichannel out, or send each channel as a recording of its own"
+        )
+    return [
+        [piece if isinstance(piece, int) else piece[:, channel] for piece in pieces]
+        for channel in range(channels)
+    ]
 
 
 def _levelled(pieces: list[Piece]) -> bytes:

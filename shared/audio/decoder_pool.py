@@ -23,8 +23,8 @@ import msgspec
 import shared
 from shared.audio.containers import KNOWN
 from shared.audio.decode import TOO_MUCH_MEMORY, Decoded, check_size
-from shared.audio.decoder_process import Answer, Limits
-from shared.audio.formats import SAMPLE_RATE
+from shared.audio.decoder_process import APART, Answer, Limits
+from shared.audio.formats import MAX_CHANNELS, SAMPLE_RATE
 from shared.errors import BadAudio, Unavailable
 from shared.service.logging import get_logger
 
@@ -46,8 +46,9 @@ Observer = Callable[[str, float], None]
 class AudioDecoder(Protocol):
     """Turns the recording of a stranger into samples."""
 
-    async def decode(self, data: bytes) -> Decoded:
-        """Raises `BadAudio` for the recording, `Unavailable` when decoding does not come to an end."""
+    async def decode(self, data: bytes, *, apart: bool = False) -> Decoded:
+        """`apart`: the channels are not mixed. Raises `BadAudio` for the recording, `Unavailable` when
+        decoding does not come to an end."""
         ...
 
     async def close(self) -> None: ...
@@ -75,13 +76,13 @@ class DecoderPool:
         self._spare: asyncio.Task[Process] | None = None
         self._closed = False
 
-    async def decode(self, data: bytes) -> Decoded:
+    async def decode(self, data: bytes, *, apart: bool = False) -> Decoded:
         began_s = time.monotonic()
         outcome = "refused"
         try:
             check_size(len(data), self._limits.max_bytes)
             async with asyncio.timeout(self._timeout_s), self._places:
-                outcome, decoded = await self._in_process(data)
+                outcome, decoded = await self._in_process(data, apart)
         except TimeoutError as error:
             outcome = "timeout"
             raise Unavailable(
@@ -105,8 +106,9 @@ class DecoderPool:
             with suppress(OSError):  # it could not be started
                 await _end(await spare)
 
-    async def _in_process(self, data: bytes) -> tuple[str, Decoded | BadAudio]:
-        process = await self._take()
+    async def _in_process(self, data: bytes, apart: bool) -> tuple[str, Decoded | BadAudio]:
+        # The one that waits mixes; this is asked for too seldom to let another one wait.
+        process = await (self._start(APART) if apart else self._take())
         try:
             try:
                 answer, pcm16 = await self._exchange(process, data)
@@ -121,7 +123,9 @@ class DecoderPool:
 
     def _judge(self, answer: Answer, pcm16: bytes) -> tuple[str, Decoded | BadAudio]:
         if answer.outcome == "ok":
-            return "ok", Decoded(pcm16, answer.damaged)
+            size = len(pcm16) // answer.channels
+            starts = (channel * size for channel in range(answer.channels))
+            return "ok", Decoded(tuple(pcm16[at : at + size] for at in starts), answer.damaged)
         if answer.outcome == "refused":
             return "refused", BadAudio(answer.message)
         if answer.outcome == "memory":
@@ -150,6 +154,8 @@ class DecoderPool:
         answer = msgspec.json.decode(line, type=Answer)
         if not 0 <= answer.pcm_bytes <= int(self._limits.max_seconds * SAMPLE_RATE) * 2:
             raise ValueError("a decoder gives more than it may")
+        if not 1 <= answer.channels <= MAX_CHANNELS or answer.pcm_bytes % (2 * answer.channels):
+            raise ValueError("a decoder gives parts of channels")
         return answer, await process.stdout.readexactly(answer.pcm_bytes)
 
     async def _take(self) -> Process:
@@ -162,11 +168,12 @@ class DecoderPool:
             self._spare = asyncio.create_task(self._start(), name="start-decoder")
         return process
 
-    async def _start(self) -> Process:
+    async def _start(self, *arguments: str) -> Process:
         return await asyncio.create_subprocess_exec(
             sys.executable,
             *self._command,
             msgspec.json.encode(self._limits).decode(),
+            *arguments,
             stdin=PIPE,
             stdout=PIPE,
             stderr=DEVNULL,

@@ -19,14 +19,18 @@ import numpy as np
 from shared.audio.decode import Decoded, check_size, decode_recording
 from shared.errors import BadAudio
 
+APART = "apart"
+
 
 class Answer(msgspec.Struct, frozen=True):
-    """What became of the recording. `ok`: `pcm_bytes` of samples follow. `refused`: `message` says why.
+    """What became of the recording. `ok`: `pcm_bytes` of samples follow, those of each of its `channels` in
+    one piece. `refused`: `message` says why.
     `memory`: it needs more than the limit. `failed`: `message` names an error that nobody foresaw."""
 
     outcome: Literal["ok", "refused", "memory", "failed"]
     message: str = ""
     pcm_bytes: int = 0
+    channels: int = 1
     damaged: bool = False
 
 
@@ -40,31 +44,32 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 def main(argv: list[str]) -> None:
-    """`argv[1]`: `Limits` as JSON."""
+    """`argv[1]`: `Limits` as JSON; then perhaps `APART`: the channels are not to be mixed."""
     limits = msgspec.json.decode(argv[1], type=Limits)
     prepare()
     give_up_rights(limits)
-    answer, pcm16 = _answer(limits)
+    answer, pcm16 = _answer(limits, apart=APART in argv[2:])
     sys.stdout.buffer.write(msgspec.json.encode(answer) + b"\n" + pcm16)
     sys.stdout.buffer.flush()
 
 
-def _answer(limits: Limits) -> tuple[Answer, bytes]:
+def _answer(limits: Limits, *, apart: bool) -> tuple[Answer, bytes]:
     try:
-        decoded = _decode(limits)
+        decoded = _decode(limits, apart)
     except BadAudio as error:
         return Answer("refused", error.message), b""
     except MemoryError:
         return Answer("memory"), b""
     except Exception as error:  # the decoder's words stay here: they may name files
         return Answer("failed", type(error).__name__), b""
-    return Answer("ok", pcm_bytes=len(decoded.pcm16), damaged=decoded.damaged), decoded.pcm16
+    pcm16 = b"".join(decoded.channels)
+    return Answer("ok", "", len(pcm16), len(decoded.channels), decoded.damaged), pcm16
 
 
-def _decode(limits: Limits) -> Decoded:
+def _decode(limits: Limits, apart: bool) -> Decoded:
     data = sys.stdin.buffer.read(limits.max_bytes + 1)
     check_size(len(data), limits.max_bytes)
-    return decode_recording(data, limits.max_seconds)
+    return decode_recording(data, limits.max_seconds, apart=apart)
 
 
 def prepare() -> None:

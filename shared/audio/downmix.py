@@ -1,8 +1,10 @@
-"""Several channels become one: their mean, or the loudest channel where they cancel one another out."""
+"""Several channels become one: their mean, or the loudest channel where they cancel one another out. Or they
+stay apart."""
 
 from __future__ import annotations
 
 from collections import deque
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,31 @@ CANCELLED = 1 / 8
 """The mean is not used where its power is below this part of the loudest channel's (9 dB). A voice in one of
 two channels loses 6 dB; opposite phases lose everything, a voice in one of six channels loses 15 dB."""
 _MEAN = -1
+
+
+class Mixer(Protocol):
+    """What becomes of several channels."""
+
+    def push(self, sound: Floats) -> Floats:
+        """What is complete with this. `sound`: a row per sample, a column per channel."""
+        ...
+
+    def finish(self) -> Floats:
+        """The rest. The mixer cannot be used afterwards."""
+        ...
+
+
+class KeptApart:
+    """No mixer: a column per channel goes in and comes out."""
+
+    def __init__(self, channels: int) -> None:
+        self._none = np.zeros((0, channels), np.float32)
+
+    def push(self, sound: Floats) -> Floats:
+        return sound
+
+    def finish(self) -> Floats:
+        return self._none
 
 
 class MonoMixer:

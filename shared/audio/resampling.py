@@ -1,17 +1,21 @@
-"""Decoded frames of one format to mono 16 kHz floats, through libswresample (PyAV)."""
+"""Decoded frames of one format to 16 kHz floats, mono unless told otherwise, through libswresample (PyAV)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.audio.downmix import MonoMixer
+from shared.audio.downmix import Mixer, MonoMixer
 from shared.audio.formats import SAMPLE_RATE, check_sound
 
 Floats = NDArray[np.float32]
+
+Mix = Callable[[int], Mixer]
+"""Makes the mixer of so many channels."""
 
 HIGHEST = 32_768.0
 """Larger values are cut: some programs write floats at the scale of 16-bit samples."""
@@ -24,13 +28,13 @@ class Resampler:
     itself would double the cost of decoding.
     """
 
-    def __init__(self, rate: int, channels: int, layout: str) -> None:
+    def __init__(self, rate: int, channels: int, layout: str, mix: Mix = MonoMixer) -> None:
         """`layout`: FFmpeg's name of the channels. Raises `BadAudio` for what is out of bounds."""
         check_sound(rate, channels)
         # Packed samples: PyAV reads past the end of the list of planes when there are eight or more.
         self._resampler = av.AudioResampler(format="flt", layout=layout, rate=SAMPLE_RATE)
         self._channels = channels
-        self._mixer = MonoMixer(channels)
+        self._mixer = mix(channels)
         self._ready: list[Any] = []
         self.ready_samples = 0
 
@@ -43,7 +47,7 @@ class Resampler:
     def take(self) -> Floats:
         """The sound that has become complete since the last call."""
         if not self._ready:
-            return np.zeros(0, np.float32)
+            return self._mixer.push(np.zeros((0, self._channels), np.float32))
         sound = np.concatenate([frame.to_ndarray().reshape(-1, self._channels) for frame in self._ready])
         self._ready, self.ready_samples = [], 0
         # Damaged or hostile floats: no number is silence, and no value is so large that its square is none.

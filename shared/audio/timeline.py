@@ -1,4 +1,4 @@
-"""Decoded frames at the times their container gives them, as one line of 16 kHz mono samples.
+"""Decoded frames at the times their container gives them, as one line of 16 kHz samples.
 
 Time 0 is the first sample of the audio track, whatever time stamp its container gives it. Where the time
 stamps leave a gap, the recording has silence of that length, so that every later word keeps its time.
@@ -13,8 +13,9 @@ import numpy as np
 from av.error import FFmpegError
 from numpy.typing import NDArray
 
+from shared.audio.downmix import MonoMixer
 from shared.audio.formats import MAX_CHANNELS, MAX_RATE, MIN_RATE, SAMPLE_RATE
-from shared.audio.resampling import Resampler
+from shared.audio.resampling import Mix, Resampler
 from shared.errors import BadAudio
 
 Floats = NDArray[np.float32]
@@ -25,16 +26,18 @@ stamp packets when they get round to it."""
 _NO_FORMAT = ("", "", 0)
 
 Piece: TypeAlias = Floats | int
-"""Sound, or so many samples of silence."""
+"""Sound, mono unless the channels are kept apart (a column each), or so many samples of silence."""
 
 
 class Timeline:
     """Takes frames of one recording or stream, of any format one after the other, and gives pieces of it."""
 
-    def __init__(self, max_seconds: float, max_gap_s: float = math.inf) -> None:
-        """`max_seconds`: of the whole. `max_gap_s`: longest gap that becomes silence."""
+    def __init__(self, max_seconds: float, max_gap_s: float = math.inf, mix: Mix = MonoMixer) -> None:
+        """`max_seconds`: of the whole. `max_gap_s`: longest gap that becomes silence. `mix`: what becomes of
+        several channels."""
         self._max_seconds = max_seconds
         self._max_gap_s = max_gap_s
+        self._mix = mix
         self._pieces: list[Piece] = []
         self._samples = 0
         self._resampler: Resampler | None = None
@@ -60,7 +63,8 @@ class Timeline:
         if gap_s > 0 or form != self._format:
             self._end_run()
             self._silence(gap_s)
-            self._resampler, self._format = Resampler(rate, channels, frame.layout.name), form
+            self._resampler = Resampler(rate, channels, frame.layout.name, self._mix)
+            self._format = form
         assert self._resampler is not None
         self.seconds += frame.samples / rate
         if self.seconds > self._max_seconds:
@@ -118,8 +122,8 @@ class Timeline:
         self._pieces.append(samples)
 
     def _sound(self, sound: Floats) -> None:
-        if sound.size:
-            self._samples += sound.size
+        if len(sound):
+            self._samples += len(sound)
             self._pieces.append(sound)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from deepgram import AsyncDeepgramClient
 from deepgram.core.api_error import ApiError
@@ -21,8 +22,10 @@ from deepgram.listen.v1.types import (
 from deepgram.types.listen_v1response import ListenV1Response
 
 from shared.audio.decode import decode_file
+from shared.audio.pcm import samples_of
 from tests.e2e.system import system
 from tests.e2e.talk import MOST_WRONG, SAMPLE, SLOW_MODEL, documented_client, wrong_words
+from tests.unit.audio.recordings import wav_file
 
 pytestmark = [
     pytest.mark.slow,
@@ -40,6 +43,13 @@ def sdk(url: str, key: str = KEY, http: httpx.AsyncClient | None = None) -> Asyn
         base=f"http://{host}", production=url, agent=url, agent_rest=f"http://{host}"
     )
     return AsyncDeepgramClient(api_key=key, environment=here, httpx_client=http)
+
+
+def call(pcm: bytes) -> bytes:
+    """A WAV file with two channels: the whole talk, and its first two and a half seconds."""
+    talk = samples_of(pcm)
+    other = np.where(np.arange(talk.size) < 40_000, talk, 0)
+    return wav_file(np.stack([talk, other], axis=1).astype("<i2").tobytes(), 16_000, 2)
 
 
 def final_text(messages: list[Any]) -> str:
@@ -97,6 +107,9 @@ async def test_deepgram_s_sdk_is_served(tmp_path: Path) -> None:
             recorded = await sdk(url, http=http).listen.v1.media.transcribe_file(
                 request=SAMPLE.read_bytes(), model="nova-3", utterances=True
             )
+            apart = await sdk(url, http=http).listen.v1.media.transcribe_file(
+                request=call(pcm), model="nova-3", multichannel=True
+            )
         changes = {"127.0.0.1:8000": url.removeprefix("ws://"), 'api_key="any"': f'api_key="{KEY}"'}
         printed = await documented_client("deepgram", pcm, tmp_path, changes)
         for wrong, asked, status in ((KEY, PCM | {"diarize": True}, 400), ("other", PCM, 401)):
@@ -115,6 +128,10 @@ async def test_deepgram_s_sdk_is_served(tmp_path: Path) -> None:
     assert channel.alternatives
     assert wrong_words(channel.alternatives[0].transcript or "") <= MOST_WRONG
     assert recorded.results.utterances
+    assert isinstance(apart, ListenV1Response)
+    whole, other = ((one.alternatives or [])[0].transcript or "" for one in apart.results.channels)
+    assert whole == channel.alternatives[0].transcript
+    assert 0 < len(other.split()) < len(whole.split()) / 2
     assert any(isinstance(one, ListenV1Results) and not one.is_final for one in live)
     assert any(isinstance(one, ListenV1Results) and one.speech_final for one in live)
     for messages in (live, contained, before + after):

@@ -8,10 +8,12 @@ from typing import Any
 import httpx
 import pytest
 
+from shared.audio.pcm import samples_of
 from shared.errors import DecodeFailed, RattilError, Unavailable
 from shared.hearing import HeardWord
 from shared.transcription.recording import Stretch
 from tests.integration.edge import Edge, edge, wav
+from tests.unit.audio.recordings import encoded, strongest_hz, tone
 
 HEARD = [
     Stretch(0, 900, "Hello there.", (HeardWord("Hello", 0, 400), HeardWord("there.", 400, 900)), "en"),
@@ -69,6 +71,41 @@ async def test_utterances_and_the_language_come_where_they_are_asked_for() -> No
     assert len({one["id"] for one in results["utterances"]}) == len(results["utterances"])
 
 
+async def test_channels_are_transcribed_by_themselves() -> None:
+    stereo = encoded("flac", "flac", [tone(1.0, 16_000, 400.0), tone(1.0, 16_000, 900.0)])
+    async with edge() as running:
+        scripted = running.gateway.transcriber
+        scripted.heard_first += [HEARD, [Stretch(300, 800, "And you?", language="nl")]]
+        response = await post(
+            running, stereo, "multichannel=true&channels=2&utterances=true&detect_language=true"
+        )
+        await running.gateway.ports.usage.hand_over()
+        used = (await running.http.get("/v1/usage")).json()["total"]
+        sounds = [strongest_hz(samples_of(pcm16)) for pcm16, _ in scripted.asked]
+    body = response.json()
+    assert sounds == [pytest.approx(400, abs=3), pytest.approx(900, abs=3)]
+    assert (body["metadata"]["channels"], body["metadata"]["duration"]) == (2, 1.0)
+    results = body["results"]
+    said = [(one["detected_language"], one["alternatives"][0]["transcript"]) for one in results["channels"]]
+    assert said == [("en", "Hello there. Bye."), ("nl", "And you?")]
+    assert [(one["channel"], one["transcript"]) for one in results["utterances"]] == [
+        (0, "Hello there."),
+        (1, "And you?"),
+        (0, "Bye."),
+    ]
+    assert used == {"audio_seconds": 2.0, "sessions": 1, "words": 5}
+
+
+async def test_a_file_with_one_channel_has_the_results_of_one() -> None:
+    async with edge() as running:
+        apart = await post(running, query="multichannel=true")
+        mixed = await post(running)
+        (first, _), (second, _) = running.gateway.transcriber.asked
+    assert first == second
+    assert apart.json()["results"] == mixed.json()["results"]
+    assert apart.json()["metadata"]["channels"] == 1
+
+
 @pytest.mark.parametrize(
     ("query", "audio", "status", "code", "named"),
     [
@@ -77,6 +114,7 @@ async def test_utterances_and_the_language_come_where_they_are_asked_for() -> No
         ("encoding=linear16&sample_rate=16000", None, 400, "INVALID_QUERY_PARAMETER", "encoding"),
         ("model=large-v9", None, 400, "INVALID_QUERY_PARAMETER", "model"),
         ("language=multi", None, 400, "INVALID_QUERY_PARAMETER", "language"),
+        ("multichannel=perhaps", None, 400, "INVALID_QUERY_PARAMETER", "multichannel"),
         ("", b"", 400, "INVALID_AUDIO", "empty"),
         ("", b"this is no recording" * 50, 400, "INVALID_AUDIO", "decoded"),
     ],
@@ -103,6 +141,15 @@ async def test_a_recording_that_is_too_big_is_refused() -> None:
     async with edge(verify_max_bytes=65_536) as running:
         response = await post(running, wav(48_000))
     assert (response.status_code, response.json()["err_code"]) == (413, "PAYLOAD_TOO_LARGE")
+
+
+async def test_all_channels_together_are_as_long_as_a_recording_may_be() -> None:
+    stereo = wav(40_000, channels=2)
+    async with edge(verify_max_s=4.0) as running:
+        apart, mixed = await post(running, stereo, "multichannel=true"), await post(running, stereo)
+    assert (apart.status_code, apart.json()["err_code"]) == (400, "INVALID_AUDIO")
+    assert "longer than 2 s" in apart.json()["err_msg"]
+    assert mixed.status_code == 200
 
 
 async def test_a_key_is_needed_where_keys_are_set() -> None:

@@ -41,10 +41,12 @@ _PARAMETERS = (
     Parameter(
         "channels",
         {"type": "integer", "minimum": 1, "maximum": MAX_CHANNELS, "default": 1},
-        "Channels, which are mixed.",
+        "Channels of raw samples, which are mixed. A file says its own.",
     ),
     Parameter(
-        "multichannel", _BOOLEAN, "Results of each channel by itself; PCM and G.711. Else they are mixed."
+        "multichannel",
+        _BOOLEAN,
+        "Results of each channel by itself, else they are mixed. Live: PCM and G.711 only.",
     ),
     Parameter("interim_results", _BOOLEAN, "Send `Results` while somebody speaks."),
     Parameter(

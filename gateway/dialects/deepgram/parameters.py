@@ -63,12 +63,13 @@ class ListenOptions(NamedTuple):
 
 class RecordingOptions(NamedTuple):
     """`task`: what the engine is told. `pool`: empty for the default one. `utterances`: whether sentences are
-    told one by one, too."""
+    told one by one, too. `apart`: whether each channel has results of its own."""
 
     task: TaskOptions
     pool: str = ""
     utterances: bool = False
     finds_language: bool = False
+    apart: bool = False
 
 
 def read_options(query: Query, terms: Sequence[str], settings: GatewaySettings) -> ListenOptions:
@@ -106,17 +107,13 @@ def read_options(query: Query, terms: Sequence[str], settings: GatewaySettings) 
 def read_recording_options(query: Query, terms: Sequence[str], settings: GatewaySettings) -> RecordingOptions:
     """What `POST /v1/listen` asks for. Raises `BadRequest` with a sentence for the client."""
     _refuse_others(query, SERVED_FOR_RECORDINGS)
-    if flag(query, "multichannel", False) and query.get("channels", "1") != "1":
-        raise BadRequest(
-            "multichannel is not supported for recordings: their channels are mixed; send them live, or each "
-            "channel as a recording of its own"
-        )
     finds_language = flag(query, "detect_language", False)
     return RecordingOptions(
         TaskOptions("" if finds_language else _language(query), True, _prompt(terms) or None),
         pool=_model(query, settings),
         utterances=flag(query, "utterances", False),
         finds_language=finds_language,
+        apart=flag(query, "multichannel", False),
     )
 
 

@@ -44,7 +44,7 @@ class Channel(msgspec.Struct, frozen=True):
 
 
 class Utterance(msgspec.Struct, frozen=True):
-    """A sentence, or as much of one as fits on a screen; times in seconds."""
+    """A sentence, or as much of one as fits on a screen; times in seconds. `channel`: who says it, from 0."""
 
     start: float
     end: float
@@ -61,7 +61,7 @@ class Results(msgspec.Struct, frozen=True):
 
 
 class Metadata(msgspec.Struct, frozen=True):
-    """`sha256`: of the file as it was sent. `duration`: in seconds."""
+    """`sha256`: of the file as it was sent. `duration`: in seconds. `channels`: how many have results."""
 
     transaction_key: str
     request_id: str
@@ -115,11 +115,12 @@ class RecordingEndpoint:
             raise BadRequest("recordings are not fetched from a url; send the file itself as the body")
         file = await self._uploads.read_whole(request)
         created = timestamp(ports.clock.wall_ms())
-        pcm16 = (await ports.decoder.decode(file)).pcm16
+        channels = (await ports.decoder.decode(file, apart=options.apart)).channels
         pool = PoolName(options.pool) or ports.models.default
-        heard = await ports.transcriber.transcribe(pcm16, options.task, pool)
-        samples, text = len(pcm16) // 2, whole_text(heard)
-        ports.usage.count(tenant, pool, samples=samples, sessions=1, words=len(text.split()))
+        # One after the other, so that they take no more than a recording as long as all of them.
+        heard = [await ports.transcriber.transcribe(pcm16, options.task, pool) for pcm16 in channels]
+        samples, words = len(channels[0]) // 2, sum(len(whole_text(one).split()) for one in heard)
+        ports.usage.count(tenant, pool, samples=samples * len(channels), sessions=1, words=words)
         request_id, model = str(new_connection_id()), options.pool or "default"
         metadata = Metadata(
             transaction_key="deprecated",
@@ -127,7 +128,7 @@ class RecordingEndpoint:
             sha256=hashlib.sha256(file).hexdigest(),
             created=created,
             duration=round(samples / SAMPLE_RATE, 3),
-            channels=1,
+            channels=len(channels),
             models=(model,),
             model_info={model: ModelInfo(model, "1", "whisper")},
         )
@@ -136,24 +137,31 @@ class RecordingEndpoint:
         return response
 
 
-def results_of(options: RecordingOptions, heard: Sequence[Stretch]) -> Results:
-    """What was heard, in Deepgram's shape."""
+def results_of(options: RecordingOptions, heard: Sequence[Sequence[Stretch]]) -> Results:
+    """What was heard in each channel, in Deepgram's shape."""
+    return Results(
+        tuple(_channel(one, options.finds_language) for one in heard),
+        _utterances(heard) if options.utterances else UNSET,
+    )
+
+
+def _channel(heard: Sequence[Stretch], finds_language: bool) -> Channel:
     words = tuple(
         word
         for stretch in heard
         for word in words_of(stretch.words, stretch.start_ms / 1000, stretch.end_ms / 1000)
     )
     said = Alternative(whole_text(heard), confidence_of(words), words)
-    language = spoken_language(heard) if options.finds_language else UNSET
-    return Results(
-        (Channel((said,), language or UNSET),), _utterances(heard) if options.utterances else UNSET
-    )
+    language = spoken_language(heard) if finds_language else UNSET
+    return Channel((said,), language or UNSET)
 
 
-def _utterances(heard: Sequence[Stretch]) -> tuple[Utterance, ...]:
+def _utterances(heard: Sequence[Sequence[Stretch]]) -> tuple[Utterance, ...]:
+    """Of all channels, in the order in which they begin."""
     made = []
-    for cue in cues(heard):
-        start, end = cue.start_ms / 1000, cue.end_ms / 1000
-        words = words_of(cue.words, start, end)
-        made.append(Utterance(start, end, confidence_of(words), 0, cue.text, words, str(new_connection_id())))
-    return tuple(made)
+    for channel, stretches in enumerate(heard):
+        for cue in cues(stretches):
+            start, end = cue.start_ms / 1000, cue.end_ms / 1000
+            words, name = words_of(cue.words, start, end), str(new_connection_id())
+            made.append(Utterance(start, end, confidence_of(words), channel, cue.text, words, name))
+    return tuple(sorted(made, key=lambda one: one.start))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from shared.audio.decode import decode_audio, decode_file
+from shared.audio.decode import decode_audio, decode_file, decode_recording
 from shared.audio.pcm import samples_of
 from shared.errors import BadAudio
 from tests.unit.audio.recordings import (
@@ -245,3 +245,53 @@ def test_a_gap_counts_towards_the_length() -> None:
 def test_a_recording_joined_to_another_follows_it() -> None:
     one = encoded("ogg", "libopus", [tone(1.0, 48_000)], 48_000)
     assert _decoded(one + one).size == pytest.approx(32_000, abs=2500)
+
+
+CHORD_HZ = (300.0, 500.0, 800.0, 1200.0, 1700.0, 2300.0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "codec", "rate", "channels"),
+    [("wav", "pcm_s16le", 8000, 2), ("flac", "flac", 44100, 6), ("ogg", "libopus", 48000, 2)],
+)
+def test_channels_are_kept_apart_where_this_is_asked_for(
+    kind: str, codec: str, rate: int, channels: int
+) -> None:
+    waves = [tone(1.0, rate, hz) for hz in CHORD_HZ[:channels]]
+    decoded = decode_recording(encoded(kind, codec, waves, rate), 60, apart=True)
+    sounds = [samples_of(pcm16) for pcm16 in decoded.channels]
+    assert [strongest_hz(sound) for sound in sounds] == pytest.approx(CHORD_HZ[:channels], abs=3)
+    assert len({sound.size for sound in sounds}) == 1
+    assert sounds[0].size == pytest.approx(16000, abs=700)
+
+
+def test_a_channel_by_itself_is_the_same_as_a_recording_of_it() -> None:
+    voice, noise = 0.5 + tone(1.0, 16000) / 2, tone(1.0, 16000, 90.0)
+    both = decode_recording(encoded("flac", "flac", [voice, noise]), 60, apart=True)
+    assert both.channels == tuple(decode_audio(encoded("flac", "flac", [one])) for one in (voice, noise))
+    only = encoded("flac", "flac", [voice])
+    assert decode_recording(only, 60, apart=True) == decode_recording(only, 60)
+
+
+def test_channels_apart_keep_the_gaps_of_their_recording() -> None:
+    late = encoded(
+        "matroska", "flac", [tone(2.0, 16000), tone(2.0, 16000, 900.0)], later_s=lambda at_s: float(at_s >= 1)
+    )
+    first, second = (samples_of(one) for one in decode_recording(late, 60, apart=True).channels)
+    assert first.size == second.size == pytest.approx(48000, abs=3000)
+    assert np.count_nonzero(first == 0) >= 14000
+    assert strongest_hz(second[:12000]) == pytest.approx(900, abs=3)
+
+
+def test_all_channels_together_have_the_longest_time() -> None:
+    stereo = _container("wav", "pcm_s16le", channels=2, seconds=3.0)
+    assert decode_recording(stereo, 6.1, apart=True).channels
+    with pytest.raises(BadAudio, match="longer than 2"):
+        decode_recording(stereo, 4.0, apart=True)
+
+
+def test_channels_that_come_and_go_cannot_be_kept_apart() -> None:
+    two, one = (encoded("ogg", "flac", [tone(1.0, 16000)] * channels) for channels in (2, 1))
+    assert len(decode_recording(two + one, 60).pcm16) > 40_000
+    with pytest.raises(BadAudio, match="number of channels"):
+        decode_recording(two + one, 60, apart=True)

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from shared.audio.decode import decode_audio
+from shared.audio.decode import decode_audio, decode_recording
 from shared.audio.decoder_pool import DecoderPool
 from shared.audio.decoder_process import Limits
 from shared.errors import BadAudio, Unavailable
@@ -60,6 +60,28 @@ async def test_a_recording_is_decoded_as_in_this_process() -> None:
             assert decoded.pcm16 == decode_audio(WAV)
             assert not decoded.damaged
     assert seen.outcomes == ["ok"] * 3
+
+
+async def test_channels_are_kept_apart_as_in_this_process() -> None:
+    stereo = encoded("wav", "pcm_s16le", [tone(0.5, 16_000), tone(0.5, 16_000, 900.0)])
+    seen = Seen()
+    async with pool(seen) as decoders:
+        apart = await decoders.decode(stereo, apart=True)
+        mixed = await decoders.decode(stereo)
+        assert apart == decode_recording(stereo, 60, apart=True)
+        assert len(apart.channels) == 2
+        assert mixed == decode_recording(stereo, 60)
+    assert seen.outcomes == ["ok"] * 2
+
+
+@pytest.mark.parametrize("answer", [{"channels": 0}, {"channels": 99}, {"channels": 3}, {"pcm_bytes": 3}])
+async def test_an_answer_with_parts_of_channels_is_not_believed(answer: dict[str, int]) -> None:
+    line = json.dumps({"outcome": "ok", "pcm_bytes": 4} | answer) + "\n0000"
+    seen = Seen()
+    async with pool(seen, program=READ_ALL + f"print({line!r}, end='')") as decoders:
+        with pytest.raises(BadAudio):
+            await decoders.decode(WAV, apart=True)
+    assert seen.outcomes == ["crashed"]
 
 
 async def test_refusals_keep_their_sentence() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -117,6 +118,8 @@ class ScriptedTranscriber:
 
     def __init__(self) -> None:
         self.heard: list[Stretch] = [Stretch(0, 1000, "Hello there.", language="en")]
+        self.heard_first: deque[list[Stretch]] = deque()
+        """What is heard in the first recordings, before `heard`."""
         self.asked: list[tuple[bytes, TaskOptions]] = []
         self.pools: list[PoolName] = []
         self.failure: RattilError | None = None
@@ -136,8 +139,9 @@ class ScriptedTranscriber:
         self.asked.append((pcm16, options))
         self.pools.append(pool)
         self.begun.set()
+        heard = self.heard_first.popleft() if self.heard_first else self.heard
         try:
-            for stretch in self.heard:
+            for stretch in heard:
                 yield stretch
             await self.hold.wait()
             if self.failure is not None:
