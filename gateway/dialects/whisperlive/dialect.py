@@ -21,6 +21,7 @@ from gateway.dialects.recite.commands import BadMessage
 from gateway.dialects.whisperlive import messages
 from gateway.dialects.whisperlive.messages import Options, seconds
 from gateway.dialects.whisperlive.options import decode_options, session_options
+from gateway.dialects.whisperlive.pauses import FLUSH, FlushInPauses
 from gateway.interpreters.transcription.interpreter import UtteranceHeard
 from gateway.interpreters.transcription.plan import TranscriptionPlan
 from gateway.session.events import Event, FinishFailed, Heard, Notice, Opened, SegmentFailed, Trouble
@@ -33,6 +34,8 @@ from shared.protocol.close_codes import Close
 
 PATH = "/ws/whisperlive"
 END = b"END_OF_AUDIO"
+PAUSE_S = 2.0
+"""After so long without audio all that has come is told, as if speech had ended."""
 BACKEND = "faster_whisper"
 """Clients keep completed segments of this backend only."""
 
@@ -79,6 +82,8 @@ class WhisperLiveDialect:
     def read(self, frame: Frame) -> Sequence[Input]:
         if frame in (END, END.decode()):
             return (Command.END,)
+        if frame is FLUSH:
+            return (Command.FLUSH,)
         if isinstance(frame, bytes):
             return (frame,)
         raise BadMessage("after the options only audio is understood, in binary messages, and END_OF_AUDIO")
@@ -177,8 +182,15 @@ async def _serve(ports: GatewayPorts, websocket: WebSocket) -> None:
             options=session,
         )
 
-    rules = SocketRules(CLOSES, _denial, first=Checked.KEY, ask=ask)
+    def wrap(inner: Transport) -> Transport:
+        return FlushInPauses(inner, PAUSE_S, _is_audio)
+
+    rules = SocketRules(CLOSES, _denial, first=Checked.KEY, ask=ask, wrap=wrap)
     await serve_websocket(ports, websocket, dialect, request, rules)
+
+
+def _is_audio(frame: Frame) -> bool:
+    return isinstance(frame, bytes) and frame != END
 
 
 async def _first_frame(transport: Transport, within_s: float) -> Frame:

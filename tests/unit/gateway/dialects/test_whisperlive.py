@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gateway.connection.end_reason import End
+from gateway.connection.transport import Take
 from gateway.dialects.whisperlive.options import decode_options, session_options
+from gateway.dialects.whisperlive.pauses import FLUSH, FlushInPauses
 from gateway.settings import GatewaySettings
 from shared.errors import BadRequest
 from tests.unit.gateway import speech
@@ -196,3 +199,84 @@ async def test_a_session_at_its_longest_is_told_disconnect() -> None:
     assert code == 1000
     assert {"uid": "u1", "message": "DISCONNECT"} in events
     assert kept(events)[0] == FIRST
+
+
+async def test_what_was_said_is_told_to_a_client_that_waits_before_it_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("gateway.dialects.whisperlive.dialect.PAUSE_S", 0.05)
+    async with world() as w:
+        client = await opened(w.gateway(interim_s=5))
+        await client.send(floats(speech.recite(WORDS[:3])))
+        while not kept(client.events):
+            await client.receive()
+        await client.send(floats(speech.recite(WORDS[3:])))
+        await client.send(END)
+        events, code = await rest(client)
+    assert (kept(events), code) == ([FIRST, SECOND], 1000)
+
+
+class Frames:
+    """A `Transport` whose client sends what it is told to."""
+
+    def __init__(self) -> None:
+        self.waiting: asyncio.Queue[bytes | str] = asyncio.Queue()
+
+    async def pour(self, take: Take) -> None:
+        while take(await self.waiting.get()):
+            pass
+
+    async def send(self, frame: bytes | str) -> None: ...
+
+    def send_now(self, frame: bytes | str) -> bool:
+        return False
+
+    async def end(self, end: End) -> None: ...
+
+    def abort(self, after_s: float) -> None: ...
+
+
+async def test_a_pause_is_told_once_and_only_after_audio() -> None:
+    frames, taken = Frames(), asyncio.Queue[bytes | str]()
+    transport = FlushInPauses(frames, 0.01, lambda frame: isinstance(frame, bytes))
+
+    def take(frame: bytes | str) -> bool:
+        taken.put_nowait(frame)
+        return frame != "enough"
+
+    async def next_ones(count: int) -> list[bytes | str]:
+        async with asyncio.timeout(10):
+            return [await taken.get() for _ in range(count)]
+
+    frames.waiting.put_nowait("text")
+    pouring = asyncio.create_task(transport.pour(take))
+    assert await next_ones(1) == ["text"]
+    frames.waiting.put_nowait(b"1")
+    assert await next_ones(2) == [b"1", FLUSH]
+    frames.waiting.put_nowait(b"2")
+    assert await next_ones(2) == [b"2", FLUSH]
+    for frame in (b"3", "enough"):
+        frames.waiting.put_nowait(frame)
+    assert await next_ones(2) == [b"3", "enough"]
+    await pouring
+    frames.waiting.put_nowait("enough")
+    await transport.pour(take)
+    assert await next_ones(1) == ["enough"]
+    assert taken.empty()
+
+
+async def test_a_pause_counts_while_nothing_is_read() -> None:
+    """The audio that filled the queue was the last one."""
+    frames, taken = Frames(), asyncio.Queue[bytes | str]()
+    transport = FlushInPauses(frames, 0.01, lambda frame: isinstance(frame, bytes))
+    frames.waiting.put_nowait(b"1")
+    await transport.pour(lambda frame: False)
+
+    def take(frame: bytes | str) -> bool:
+        taken.put_nowait(frame)
+        return True
+
+    pouring = asyncio.create_task(transport.pour(take))
+    async with asyncio.timeout(10):
+        assert await taken.get() is FLUSH
+    pouring.cancel()
