@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Mapping, Sequence
 
-from msgspec import UNSET
 from starlette.responses import JSONResponse, Response
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
@@ -19,16 +17,14 @@ from gateway.dependencies import GatewayPorts
 from gateway.dialects.query import Query
 from gateway.dialects.recite.commands import BadMessage
 from gateway.dialects.whisperlive import messages
-from gateway.dialects.whisperlive.messages import Options, seconds
+from gateway.dialects.whisperlive.messages import Options
 from gateway.dialects.whisperlive.options import decode_options, session_options
 from gateway.dialects.whisperlive.pauses import FLUSH, FlushInPauses
-from gateway.interpreters.transcription.interpreter import UtteranceHeard
+from gateway.dialects.whisperlive.segments import SegmentsTold
 from gateway.interpreters.transcription.plan import TranscriptionPlan
 from gateway.session.events import Event, FinishFailed, Heard, Notice, Opened, SegmentFailed, Trouble
-from gateway.session.interpreter import Finding
 from gateway.transport.websocket_endpoint import Checked, SocketRules, serve_websocket
 from shared.errors import BadRequest, RattilError, Unauthorised
-from shared.hearing import HeardWord
 from shared.ids import new_session_id
 from shared.protocol.close_codes import Close
 
@@ -71,13 +67,12 @@ class WhisperLiveDialect:
 
     def __init__(self) -> None:
         self._options = Options()
-        self._completed: deque[messages.Segment] = deque(maxlen=self._options.send_last_n_segments)
-        self._last_end = 0.0
+        self._segments = SegmentsTold(self._options)
 
     def transcribes(self, options: Options) -> None:
         """What the client asked for; to be called before the session opens."""
         self._options = options
-        self._completed = deque(maxlen=max(1, min(options.send_last_n_segments, messages.MOST_SEGMENTS)))
+        self._segments = SegmentsTold(options)
 
     def read(self, frame: Frame) -> Sequence[Input]:
         if frame in (END, END.decode()):
@@ -93,9 +88,9 @@ class WhisperLiveDialect:
 
     def _messages(self, event: Event) -> Sequence[messages.ServerMessage]:
         if isinstance(event, Heard):
-            return self._segments(event.finding)
+            return self._segments.of(event.finding)
         if isinstance(event, SegmentFailed):
-            return (self._told("WARNING", event.message), *self._segments(event.finding))
+            return (self._told("WARNING", event.message), *self._segments.of(event.finding))
         if isinstance(event, Opened):
             return (messages.Told(self._options.uid, "SERVER_READY", backend=BACKEND),)
         if isinstance(event, Trouble):
@@ -113,41 +108,6 @@ class WhisperLiveDialect:
 
     def _told(self, status: str, message: str | float) -> messages.Told:
         return messages.Told(self._options.uid, message, status=status)
-
-    def _segments(self, finding: Finding | None) -> Sequence[messages.Segments]:
-        if finding is None:
-            return ()
-        assert isinstance(finding, UtteranceHeard)
-        utterance = finding.utterance
-        if not utterance.text:
-            return ()
-        start = max(utterance.start_ms / 1000, self._last_end)
-        end = max(utterance.end_ms / 1000, start)
-        words = (*utterance.words, *utterance.pending)
-        segment = messages.Segment(
-            seconds(start),
-            seconds(end),
-            utterance.text,
-            utterance.ended,
-            tuple(_word(word, start, end) for word in words) if self._options.word_timestamps else UNSET,
-        )
-        open_segment: tuple[messages.Segment, ...] = ()
-        if utterance.ended:
-            self._last_end = end
-            self._completed.append(segment)
-        else:
-            open_segment = (segment,)
-        return (messages.Segments(self._options.uid, (*self._completed, *open_segment)),)
-
-
-def _word(word: HeardWord, start: float, end: float) -> messages.Word:
-    """A word without times of its own has those of its segment."""
-    return messages.Word(
-        word.text,
-        seconds(start if word.start_ms is None else word.start_ms / 1000),
-        seconds(end if word.end_ms is None else word.end_ms / 1000),
-        round(word.confidence, 4),
-    )
 
 
 def routes(ports: GatewayPorts, path: str = PATH) -> list[WebSocketRoute]:

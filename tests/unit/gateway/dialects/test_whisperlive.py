@@ -88,6 +88,21 @@ async def test_a_segment_that_is_not_completed_comes_last() -> None:
     assert all(segment["completed"] for segments in shown for segment in segments[:-1])
 
 
+@pytest.mark.parametrize("interim_s", [0.5, 5])
+async def test_the_text_of_a_completed_segment_was_the_last_that_might_change(interim_s: float) -> None:
+    """Else WhisperLive's client adds that to its transcript at the end."""
+    async with world() as w:
+        events = await transcribe(await opened(w.gateway(interim_s=interim_s)), floats(PCM))
+    last, completed = "", 0
+    for segments in (event["segments"] for event in events if "segments" in event):
+        if not segments[-1]["completed"]:
+            last = segments[-1]["text"]
+        else:
+            completed += 1
+            assert segments[-1]["text"] == last
+    assert completed == 2
+
+
 async def test_only_the_last_segments_are_sent_again() -> None:
     pcm = (speech.recite(WORDS[:1]) + speech.silence(1.2)) * 4
     async with world() as w:
