@@ -40,20 +40,34 @@ def wrong_words(text: str) -> int:
     return int(Levenshtein.distance(said, written))
 
 
-async def documented_client(page: str, pcm: bytes, folder: Path, changes: dict[str, str]) -> str:
-    """What the example of a clients' page prints for this talk; `changes`: of addresses in it."""
+def examples(page: str) -> list[str]:
+    """The Python programs of a clients' page, as they stand there."""
     text = (ROOT / "docs" / "clients" / f"{page}.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+
+
+def changed(code: str, changes: dict[str, str]) -> str:
+    """`changes`: of addresses in it."""
     for old, new in changes.items():
-        assert old in example
-        example = example.replace(old, new)
-    script, talk = folder / "client.py", folder / "talk.wav"
-    script.write_text(example, encoding="utf-8")
-    with wave.open(str(talk), "wb") as file:
+        assert old in code
+        code = code.replace(old, new)
+    return code
+
+
+def write_wav(pcm: bytes, path: Path) -> Path:
+    """16 kHz, mono, 16 bit."""
+    with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(16_000)
         file.writeframes(pcm)
+    return path
+
+
+async def documented_client(page: str, pcm: bytes, folder: Path, changes: dict[str, str]) -> str:
+    """What the first example of a clients' page prints for this talk."""
+    script, talk = folder / "client.py", write_wav(pcm, folder / "talk.wav")
+    script.write_text(changed(examples(page)[0], changes), encoding="utf-8")
     process = await asyncio.create_subprocess_exec(
         sys.executable, str(script), str(talk), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
