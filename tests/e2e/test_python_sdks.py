@@ -27,7 +27,7 @@ Heard = dict[str, Any]
 
 
 async def by_plugins(gateway: str, recording: Path, *asked: str) -> Heard:
-    """`asked`: language, model for OpenAI, model for Deepgram."""
+    """`asked`: language, model for OpenAI, for Deepgram, and perhaps one for OpenAI that knows no turns."""
     script = sdk_python.SDKS / "livekit_stt.py"
     heard: Heard = json.loads(
         await sdk_python.run(script, gateway, str(recording), *asked, cwd=recording.parent)
@@ -92,7 +92,7 @@ async def test_clients_of_others_give_what_a_post_gives(tmp_path: Path) -> None:
 async def check_a_talk(gateway: str, port: int, talk: Path) -> None:
     post = await posted(gateway, talk, "en", "whisper-1")
     assert wrong_words(post) <= MOST_WRONG
-    check_plugins(await by_plugins(gateway, talk, "en", "whisper-1", "nova-3"), post)
+    check_plugins(await by_plugins(gateway, talk, "en", "whisper-1", "nova-3", "gpt-realtime-whisper"), post)
     check_streamed(await by_whisperlive("streamed", port, talk, "en", "small"), post)
     address = {"127.0.0.1:8000": gateway.removeprefix("http://")}
     for page, changes in (

@@ -1,6 +1,6 @@
 """One recording through LiveKit's plugins for OpenAI and Deepgram. Prints what was heard, as JSON.
 
-python livekit_stt.py GATEWAY WAV LANGUAGE MODEL_OF_OPENAI MODEL_OF_DEEPGRAM
+python livekit_stt.py GATEWAY WAV LANGUAGE MODEL_OF_OPENAI MODEL_OF_DEEPGRAM [MODEL_WITHOUT_TURNS]
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from livekit import rtc
-from livekit.agents import APIConnectOptions, stt, utils
+from livekit.agents import APIConnectOptions, stt, utils, vad
 from livekit.plugins import deepgram, openai
 
 ONCE = APIConnectOptions(max_retry=0, timeout=60)
@@ -21,6 +21,23 @@ ONCE = APIConnectOptions(max_retry=0, timeout=60)
 ONE_TURN = {"type": "server_vad", "threshold": 0.5, "prefix_padding_ms": 300, "silence_duration_ms": 3000}
 """Longer than any pause in the recordings: the text of the first turn is the text of all."""
 SILENCE_S = 4
+
+
+class AtTheEnd(vad.VAD):  # type: ignore[misc]  # its types are Any where it is checked
+    """An agent's voice detector, for models that know no turns: everything is one turn."""
+
+    def __init__(self) -> None:
+        super().__init__(capabilities=vad.VADCapabilities(update_interval=0.1))
+
+    def stream(self) -> vad.VADStream:
+        return _TurnAtTheEnd(self)
+
+
+class _TurnAtTheEnd(vad.VADStream):  # type: ignore[misc]
+    async def _main_task(self) -> None:
+        async for _ in self._input_ch:
+            pass
+        self._event_ch.send_nowait(vad.VADEvent(vad.VADEventType.END_OF_SPEECH, 0, 0.0, 0.0, 0.0))
 
 
 def frames(path: str, silence_s: int = 0) -> Iterator[rtc.AudioFrame]:
@@ -63,7 +80,9 @@ def told(events: list[Any]) -> dict[str, Any]:
     }
 
 
-async def main(gateway: str, path: str, language: str, model: str, deepgram_model: str) -> None:
+async def main(
+    gateway: str, path: str, language: str, model: str, deepgram_model: str, without_turns: str = ""
+) -> None:
     asked: dict[str, Any] = {
         "base_url": f"{gateway}/v1",
         "api_key": "none",
@@ -82,7 +101,11 @@ async def main(gateway: str, path: str, language: str, model: str, deepgram_mode
             "deepgramRecognize": {"text": await recognised(listen, path)},
             "deepgramStream": told(await events_of(listen, path)),
         }
-        await live.aclose()
+        if without_turns:
+            asked["model"] = without_turns
+            committing = openai.STT(**asked, use_realtime=True, vad=AtTheEnd())
+            events = await events_of(committing, path, stt.SpeechEventType.RECOGNITION_USAGE)
+            heard["openaiCommits"] = told(events)
     print(json.dumps(heard))
 
 

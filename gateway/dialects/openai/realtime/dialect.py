@@ -149,7 +149,7 @@ class RealtimeDialect:
         session = read_create(data).session
         self._beta = bool(session.keys() & set(BetaSession.__struct_fields__))
         config = self.config.updated(session, self._models, beta=self._beta)
-        self.config = msgspec.structs.replace(config, turns=None)
+        self.config = msgspec.structs.replace(config, asked_turns=None)
         correlation = correlation_of(head)
         shown = UNSET if correlation is None else correlation
         self._replies.append(messages.SessionCreated(self._shown(), shown))

@@ -42,9 +42,13 @@ EAGERNESS_MS = {"low": 1200, "medium": 700, "auto": 700, "high": 400}
 """Silence that ends an utterance with `semantic_vad`, ms: what was said is not looked at."""
 
 
+COMMITTED_MODELS = ("gpt-realtime-whisper", "gpt-live-transcribe")
+"""At OpenAI these know no turn detection: a client that names one and says nothing of turns commits."""
+
+
 class SessionConfig(msgspec.Struct, frozen=True):
-    """One session as its client wants it. `language` is empty if the model is to find out; `turns` is None if
-    the client commits by itself."""
+    """One session as its client wants it. `language` is empty if the model is to find out; `asked_turns`:
+    what the client said of turns, if it did, None if it commits by itself."""
 
     model: str
     encoding: Encoding = "pcm_s16le"
@@ -52,7 +56,7 @@ class SessionConfig(msgspec.Struct, frozen=True):
     language: str = ""
     prompt: str = ""
     keywords: tuple[str, ...] = ()
-    turns: TurnDetection | None = TurnDetection()
+    asked_turns: TurnDetection | UnsetType | None = UNSET
 
     def updated(self, session: dict[str, Any], models: ModelCatalogue, *, beta: bool) -> SessionConfig:
         """The configuration with what is named in `session`. Raises `BadParameter`."""
@@ -93,7 +97,7 @@ class SessionConfig(msgspec.Struct, frozen=True):
         if transcription is not UNSET:
             new = new._transcribing(transcription, f"{where}.{field}", models)
         if turns is not UNSET:
-            new = msgspec.structs.replace(new, turns=_checked(turns, f"{where}.turn_detection"))
+            new = msgspec.structs.replace(new, asked_turns=_checked(turns, f"{where}.turn_detection"))
         return new
 
     def _transcribing(self, given: Transcription, where: str, models: ModelCatalogue) -> SessionConfig:
@@ -115,6 +119,13 @@ class SessionConfig(msgspec.Struct, frozen=True):
     def hint(self) -> str:
         """What the model is told of words that may be said."""
         return " ".join(filter(None, [", ".join(self.keywords), self.prompt]))
+
+    @property
+    def turns(self) -> TurnDetection | None:
+        """How turns are found; None if the client commits by itself."""
+        if self.asked_turns is not UNSET:
+            return self.asked_turns
+        return None if self.model.startswith(COMMITTED_MODELS) else TurnDetection()
 
     @property
     def silence_ms(self) -> int:

@@ -178,6 +178,39 @@ async def test_what_is_committed_is_an_item_and_nothing_is_told_before() -> None
     assert one != two
 
 
+@pytest.mark.parametrize("model", ["gpt-realtime-whisper", "gpt-live-transcribe"])
+async def test_models_without_turn_detection_at_openai_have_none_unless_it_is_asked_for(model: str) -> None:
+    async with world() as w:
+        client = w.gateway().realtime()
+        await say(client, update(transcription={"model": model}), FIRST + PAUSE + SECOND, COMMIT)
+        updated = await client.until("session.updated")
+        await client.until(COMPLETED)
+        asking = w.gateway().realtime()
+        await say(asking, update(transcription={"model": model}, turn_detection={"type": "server_vad"}))
+        await say(asking, FIRST + PAUSE)
+        await asking.until(COMPLETED)
+        named = w.gateway().realtime(model=model)
+        created = await named.until("session.created")
+    assert updated["session"]["audio"]["input"]["turn_detection"] is None
+    assert texts(client) == [" ".join(TEXTS)]
+    assert texts(asking) == TEXTS[:1]
+    assert created["session"]["audio"]["input"]["turn_detection"] is None
+
+
+async def test_another_model_brings_turn_detection_back_unless_it_was_turned_off() -> None:
+    async with world() as w:
+        client = w.gateway().realtime(model="gpt-live-transcribe")
+        shown = []
+        for given in ({"transcription": {"model": "whisper-1"}}, {"turn_detection": None}):
+            await say(client, update(**given))
+            updated = await client.until("session.updated")
+            shown.append(updated["session"]["audio"]["input"]["turn_detection"])
+        await say(client, update(transcription={"model": "gpt-4o-transcribe"}))
+        updated = await client.until("session.updated")
+        shown.append(updated["session"]["audio"]["input"]["turn_detection"])
+    assert [one and one["type"] for one in shown] == ["server_vad", None, None]
+
+
 async def test_commits_as_fast_as_they_can_come_each_have_their_own_audio() -> None:
     async with world() as w:
         client = w.gateway().realtime()
