@@ -5,7 +5,7 @@ Its own command listens on all addresses, hence this script; nothing else is cha
 
 import sys
 
-from whisper_live.server import TranscriptionServer  # type: ignore[import-not-found]
+from whisper_live.server import TranscriptionServer
 
 if __name__ == "__main__":
     port, model, mode = sys.argv[1:4]
