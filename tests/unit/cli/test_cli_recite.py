@@ -15,7 +15,7 @@ from cli.recite import Exit, recite_and_report, target_of
 from cli.recording import Recording
 from cli.sample_files import ExpectedWord, Sample, load_samples
 from cli.score_table import score_table
-from cli.screen import PlainScreen, SilentScreen, coloured_words
+from cli.screen import LiveScreen, PlainScreen, SilentScreen, coloured_words
 from cli.signs import ASCII_SIGNS, SIGNS, STYLES
 from rattil.client.recitation import Partial, Report, ServerError, WordState, WordVerdict
 from rattil.client.sound_source import pieces, read_file
@@ -141,6 +141,19 @@ def test_a_plain_screen_shows_changes_only() -> None:
     assert "w0" in lines[2]
     assert "w1" in lines[3]
     assert "server_busy" in lines[4]
+
+
+def test_a_live_screen_says_what_the_signs_mean_and_that_it_was_stopped() -> None:
+    out = io.StringIO()
+    screen = LiveScreen(Console(file=out, width=200, force_terminal=True, color_system=None), "title")
+    screen.on_event(partial(0, "correct", "pending"))
+    screen.on_stop()
+    screen.on_all_sent()
+    screen.close()
+    shown = out.getvalue()
+    assert "∅ missing" in shown
+    assert "all sent" not in shown
+    assert "\nstopped" in shown
 
 
 def test_each_state_has_its_own_sign_and_none_of_them_reads_like_another() -> None:

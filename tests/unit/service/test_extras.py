@@ -6,6 +6,9 @@ import re
 import tomllib
 from pathlib import Path
 
+from typer.testing import CliRunner
+
+from cli.commands import app
 from shared.extras import how_to_install
 
 ROOT = Path(__file__).parents[3]
@@ -30,3 +33,9 @@ def test_no_message_installs_rattil_from_an_index() -> None:
 
 def test_the_command_names_the_extra() -> None:
     assert ".venv/bin/pip install -e '.[otel]'" in how_to_install("otel")
+
+
+def test_the_help_of_listen_says_the_same() -> None:
+    help_text = CliRunner().invoke(app, ["listen", "--help"], env={"COLUMNS": "200"}).output
+    command = how_to_install("microphone").removeprefix("run ").partition(" in ")[0]
+    assert command in help_text
