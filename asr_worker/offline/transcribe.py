@@ -123,7 +123,8 @@ class Transcriber:
     ) -> list[Stretch]:
         if not options.speakers or self._who_speaks is None:
             return heard
-        return told_apart(heard, await asyncio.to_thread(self._who_speaks, pcm, speech))
+        turns = await asyncio.to_thread(self._who_speaks, pcm, speech)
+        return await asyncio.to_thread(told_apart, heard, turns)
 
     async def _decode(self, pcm: Samples, group: Sequence[Chunk], options: TaskOptions) -> list[Stretch]:
         items = [EngineItem(as_float(pcm[window.start : window.end]), options) for window in group]

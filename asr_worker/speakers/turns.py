@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -98,14 +100,17 @@ def _extent(words: Sequence[HeardWord]) -> tuple[int | None, int | None]:
 
 def _speaker(start_ms: int, end_ms: int, turns: Sequence[Turn]) -> int:
     """Who is heard longest in this time; where nobody is, who is heard nearest to it."""
-    heard: dict[int, int] = {}
-    for turn in turns:
-        shared_ms = min(end_ms, turn.end_ms) - max(start_ms, turn.start_ms)
-        if shared_ms > 0:
-            heard[turn.speaker] = heard.get(turn.speaker, 0) + shared_ms
+    first = bisect_right(turns, start_ms, key=lambda turn: turn.end_ms)
+    heard: Counter[int] = Counter()
+    for at in range(first, len(turns)):
+        turn = turns[at]
+        if turn.start_ms >= end_ms:
+            break
+        heard[turn.speaker] += min(end_ms, turn.end_ms) - max(start_ms, turn.start_ms)
     if heard:
-        return max(heard, key=lambda speaker: heard[speaker])
-    return min(turns, key=lambda turn: max(turn.start_ms - end_ms, start_ms - turn.end_ms)).speaker
+        return heard.most_common(1)[0][0]
+    around = turns[max(0, first - 1) : first + 1]
+    return min(around, key=lambda turn: max(turn.start_ms - end_ms, start_ms - turn.end_ms)).speaker
 
 
 def _between(one: Window, other: Window) -> int:
