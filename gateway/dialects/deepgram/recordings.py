@@ -44,7 +44,7 @@ class Channel(msgspec.Struct, frozen=True):
 
 
 class Utterance(msgspec.Struct, frozen=True):
-    """A sentence, or as much of one as fits on a screen; times in seconds."""
+    """A sentence, or as much of one as fits on a screen; times in seconds. `speaker`: as in `Word`."""
 
     start: float
     end: float
@@ -53,6 +53,7 @@ class Utterance(msgspec.Struct, frozen=True):
     transcript: str
     words: tuple[Word, ...]
     id: str
+    speaker: int | UnsetType = UNSET
 
 
 class Results(msgspec.Struct, frozen=True):
@@ -141,7 +142,7 @@ def results_of(options: RecordingOptions, heard: Sequence[Stretch]) -> Results:
     words = tuple(
         word
         for stretch in heard
-        for word in words_of(stretch.words, stretch.start_ms / 1000, stretch.end_ms / 1000)
+        for word in words_of(stretch.words, stretch.start_ms / 1000, stretch.end_ms / 1000, stretch.speaker)
     )
     said = Alternative(whole_text(heard), confidence_of(words), words)
     language = spoken_language(heard) if options.finds_language else UNSET
@@ -154,6 +155,8 @@ def _utterances(heard: Sequence[Stretch]) -> tuple[Utterance, ...]:
     made = []
     for cue in cues(heard):
         start, end = cue.start_ms / 1000, cue.end_ms / 1000
-        words = words_of(cue.words, start, end)
-        made.append(Utterance(start, end, confidence_of(words), 0, cue.text, words, str(new_connection_id())))
+        words = words_of(cue.words, start, end, cue.speaker)
+        speaker = UNSET if cue.speaker is None else cue.speaker
+        sure, name = confidence_of(words), str(new_connection_id())
+        made.append(Utterance(start, end, sure, 0, cue.text, words, name, speaker))
     return tuple(made)
