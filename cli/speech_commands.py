@@ -123,7 +123,8 @@ def listen(
     Needs [bold].venv/bin/pip install -e '.\\[microphone]'[/] and PortAudio. While the service is away, two
     minutes of sound are kept and sent afterwards.
 
-    Exit codes: 2 wrong usage, 3 refused by the server, 4 server unreachable, 130 ended by Ctrl-C.
+    Exit codes: 0 ended by Ctrl-C and answered, 2 wrong usage, 3 refused by the server, 4 server unreachable,
+    130 a second Ctrl-C, before all was answered.
 
     [bold]Examples[/]
 

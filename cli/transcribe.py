@@ -102,7 +102,8 @@ async def transcribe(
 ) -> Exit:
     """Stream to the end and print what was said; with `as_json` each event that matters, a line each.
 
-    The first Ctrl-C ends the audio (`stop`: the source itself), and the rest is answered; the second aborts.
+    The first Ctrl-C ends the audio, and the rest is answered; the second aborts. `stop`: ends a source that
+    has no end of its own, for which Ctrl-C is the usual one.
     """
     complaints = Console(stderr=True)
     shown = Console(quiet=True) if as_json else console
@@ -128,7 +129,7 @@ async def transcribe(
         return _exit_for(error)
     if interrupts.came:
         complaints.print(_how_it_stopped(session, screen), style="yellow", soft_wrap=True)
-        return Exit.STOPPED
+        return Exit.OK if stop is not None else Exit.STOPPED
     return Exit.OK
 
 

@@ -28,8 +28,8 @@ def ctrl_c() -> None:
     os.kill(os.getpid(), signal.SIGINT)
 
 
-async def endless_audio() -> AsyncIterator[bytes]:
-    while True:
+async def endless_audio(stopped: asyncio.Event | None = None) -> AsyncIterator[bytes]:
+    while stopped is None or not stopped.is_set():
         yield bytes(3200)
         await asyncio.sleep(0.01)
 
@@ -43,15 +43,19 @@ async def recited(act: Act, *, as_json: bool = False) -> tuple[Exit, str]:
     return code, out.getvalue()
 
 
-async def transcribed(act: Act) -> tuple[TranscribeExit, str]:
+async def transcribed(act: Act, *, without_end: bool = False) -> tuple[TranscribeExit, str]:
+    """`without_end`: the source ends when it is told to, as a microphone does."""
     out = io.StringIO()
+    stopped = asyncio.Event()
     async with scripted_server(act) as server, asyncio.timeout(20):
 
         def open_session(screen: Listener[ServerEvent]) -> Transcription:
             return Transcription([server.url], listener=screen)
 
         shown = Console(file=out, width=200)
-        code = await transcribe(open_session, [server.url], endless_audio(), shown)
+        audio = endless_audio(stopped)
+        stop = stopped.set if without_end else None
+        code = await transcribe(open_session, [server.url], audio, shown, stop=stop)
     return code, out.getvalue()
 
 
@@ -117,7 +121,10 @@ async def begins(visit: Visit) -> None:
     await visit.say(type="transcript.final", seq=0, utterance=0, text="one", start=0.0, end=0.25)
 
 
-async def test_a_transcription_that_is_stopped_is_answered_first(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("without_end", "exit_code"), [(False, 130), (True, 0)])
+async def test_a_transcription_that_is_stopped_is_answered_first(
+    without_end: bool, exit_code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
     async def answers(visit: Visit) -> None:
         await begins(visit)
         ctrl_c()
@@ -126,8 +133,8 @@ async def test_a_transcription_that_is_stopped_is_answered_first(capsys: pytest.
         await visit.say(type="session.end", transcript="one two")
         await visit.socket.wait_closed()
 
-    code, shown = await transcribed(answers)
-    assert code == 130
+    code, shown = await transcribed(answers, without_end=without_end)
+    assert code == exit_code
     assert "two" in shown
     said = capsys.readouterr().err
     assert "stopping" in said
