@@ -21,6 +21,8 @@ from asr_worker.offline.transcribe import Transcriber
 from asr_worker.offline.uploads import RedisUploads
 from asr_worker.offline.verify import Verifier
 from asr_worker.settings import WorkerSettings
+from asr_worker.speakers.diarizer import Diarizer
+from asr_worker.speakers.encoder import open_encoder
 from asr_worker.worker import Worker, WorkerPolicy
 from shared.bus.metrics import BusMetrics
 from shared.bus.ports import WorkQueue
@@ -93,7 +95,9 @@ async def redis_worker(
             store = RedisSessionStore(connections, limits, bus_metrics)
             uploads = RedisUploads(control)
             verifier = Verifier(executor, store, uploads, clock, settings.job_batch)
-            transcriber = Transcriber(executor, uploads, settings.job_batch)
+            encoder = open_encoder(settings.speaker_model)
+            who_speaks = None if encoder is None else Diarizer(encoder).turns
+            transcriber = Transcriber(executor, uploads, settings.job_batch, who_speaks=who_speaks)
             policy = _job_policy(settings)
             enhancer = None
             if settings.recordings_url:

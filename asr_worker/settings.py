@@ -14,9 +14,10 @@ from shared.pools import POOL_PATTERN, default_pool, parse_pools
 from shared.service.http_settings import HttpSettings
 from shared.service.logging import LogFormat
 from shared.service.tracing_settings import TracingSettings
+from shared.speaker_settings import SpeakerSettings
 
 
-class WorkerSettings(RecordingSettings, BusSettings, HttpSettings, TracingSettings):
+class WorkerSettings(RecordingSettings, SpeakerSettings, BusSettings, HttpSettings, TracingSettings):
     """One ASR worker process: its model, its batches, its place in the pool."""
 
     model_config = SettingsConfigDict(extra="ignore", populate_by_name=True, protected_namespaces=())

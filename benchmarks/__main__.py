@@ -11,6 +11,7 @@ from rich.console import Console
 from asr_worker.engines.model_files import BUNDLED, locate
 from benchmarks.machine import ROOT
 from benchmarks.report import publish
+from shared.extras import how_to_install
 
 app = typer.Typer(
     name="rattil bench",
@@ -27,12 +28,17 @@ Json = Annotated[Path | None, typer.Option("--json", help="Save everything measu
 Model = Annotated[str, typer.Option(envvar="ASR_MODEL", help="Model directory or name.")]
 
 
+def _example(arguments: str) -> str:
+    """Where a command's `--help` ends: one that can be run as it stands, in a clone."""
+    return f"Example: rattil bench {arguments}"
+
+
 @app.callback()
 def _choose() -> None:
     """Measure Rattil on this machine. The last line of each is `headline: key=number …`."""
 
 
-@app.command()
+@app.command(epilog=_example("asr --quick --json asr.json"))
 def asr(
     quick: Quick = False,
     json: Json = None,
@@ -53,7 +59,7 @@ def asr(
     publish(run_asr(locate(model), console, quick=quick, voices=voices), console, json)
 
 
-@app.command()
+@app.command(epilog=_example("bus --quick"))
 def bus(quick: Quick = False, json: Json = None) -> None:
     """Segments per second through Redis: push, claim, commit, deliver; one and two shards."""
     from benchmarks.bus.bench import run_bus
@@ -62,7 +68,7 @@ def bus(quick: Quick = False, json: Json = None) -> None:
     publish(run_bus(console, quick=quick), console, json)
 
 
-@app.command()
+@app.command(epilog=_example("codecs --quick --limit 10"))
 def codecs(
     quick: Quick = False,
     json: Json = None,
@@ -81,7 +87,7 @@ def codecs(
     publish(run_codecs(locate(model), console, sources, quick=quick), console, json)
 
 
-@app.command()
+@app.command(epilog=_example("gateway --quick"))
 def gateway(quick: Quick = False, json: Json = None) -> None:
     """Live reciters per core of one gateway, and memory per idle and per live connection."""
     from benchmarks.gateway import run_gateway
@@ -90,7 +96,7 @@ def gateway(quick: Quick = False, json: Json = None) -> None:
     publish(run_gateway(console, quick=quick), console, json)
 
 
-@app.command()
+@app.command(epilog=_example("serve --quick --dialect all"))
 def serve(
     quick: Quick = False,
     json: Json = None,
@@ -126,7 +132,7 @@ def _serve_dialects(
     publish(run_dialects(locate(model), shown, console, names, quick=quick, peers=peers), console, json)
 
 
-@app.command()
+@app.command(epilog=_example("overload --quick --sessions 4"))
 def overload(
     quick: Quick = False,
     json: Json = None,
@@ -144,7 +150,7 @@ def overload(
     publish(run_overload(locate(model), console, quick=quick, sessions=sessions, most=most), console, json)
 
 
-@app.command()
+@app.command(epilog=_example("scaling --quick --picture scaling.svg"))
 def scaling(
     quick: Quick = False,
     json: Json = None,
@@ -167,13 +173,13 @@ def scaling(
             locate(model), console, quick=quick, sessions=sessions, slots=slots, hurry=hurry, most=most
         )
     except ImportError as error:
-        raise typer.BadParameter(f"{error}; the chart is rendered with pip install 'rattil[dev]'") from error
+        raise typer.BadParameter(f"{error}; to render the chart, {how_to_install('dev')}") from error
     if picture is not None:
         picture.write_text(draw_saved(report.figures), encoding="utf-8")
     publish(report, console, json)
 
 
-@app.command()
+@app.command(epilog=_example("soak --quick"))
 def soak(quick: Quick = False, json: Json = None, model: Model = BUNDLED) -> None:
     """Ten minutes of reciters coming and going: does memory grow?"""
     from benchmarks.soak import run_soak
@@ -182,7 +188,7 @@ def soak(quick: Quick = False, json: Json = None, model: Model = BUNDLED) -> Non
     publish(run_soak(locate(model), console, quick=quick), console, json)
 
 
-@app.command()
+@app.command(epilog=_example("capacity --gpu-segments-per-s 400"))
 def capacity(
     quick: Quick = False,
     json: Json = None,
@@ -205,7 +211,7 @@ def capacity(
     publish(run_capacity(console, folder, gpu_segments_per_s, quick=quick), console, json)
 
 
-@app.command()
+@app.command(epilog=_example("words --quick --reciters 1 --window 1.0"))
 def words(
     quick: Quick = False,
     json: Json = None,
@@ -245,7 +251,7 @@ def words(
     publish(report, console, json)
 
 
-@app.command()
+@app.command(epilog=_example("agreement --quick"))
 def agreement(
     quick: Quick = False,
     json: Json = None,
@@ -269,7 +275,7 @@ def agreement(
     )
 
 
-@app.command()
+@app.command(epilog=_example("recitations recordings/ --at-once 4"))
 def recitations(
     source: Annotated[Path, typer.Argument(help="Folder of SSSAAA files or a manifest.")],
     reciter: Annotated[list[str] | None, typer.Option(help="Only these reciters.")] = None,

@@ -94,7 +94,7 @@ def demo(
     """Start everything on free ports, recite two bundled samples, check what the service says, stop.
 
     One sample is without mistakes, the other has a left-out word, a wrong word and a repetition.
-    Exit code 0 if exactly that was seen, 1 otherwise (with what differed).
+    Exit code 0 if exactly that was seen, 1 otherwise (with what differed), 130 if stopped by Ctrl-C.
 
     [bold]Example[/]
 

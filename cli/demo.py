@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from dataclasses import dataclass
 
 from rich.console import Console
 
 from cli.embedded_redis import RedisDidNotStart
+from cli.interrupt import INTERRUPTED
 from cli.processes import ChildDied, NotReady, Stack
-from cli.recite import Recording, recite, target_of
+from cli.recite import open_recording, recite, target_of
+from cli.recording import Recording
 from cli.sample_files import Sample, load_samples
-from cli.screen import final_words, score_table
+from cli.score_table import score_table
+from cli.screen import final_words
 from cli.stack import Counts, Plan, Ports, running
 from cli.up import ProgressPrinter, log_printer
 from rattil.client import GaveUp, Refused, UnreadableEvent
@@ -65,7 +69,8 @@ def verdicts_by_place(verses: VerseRange, words: tuple[WordVerdict, ...]) -> dic
 
 
 async def demo(console: Console, *, realtime: bool = True, verbose: bool = False) -> int:
-    """Run the demo; 0 if everything was as the samples promise, 1 if anything differed or failed."""
+    """Run the demo; 0 if everything was as the samples promise, 1 if anything differed or failed, 130 if
+    Ctrl-C ended it."""
     counts = Counts()
     plan = Plan(counts, Ports.all_free(counts), redis_url=os.environ.get("REDIS_URL", ""))
     console.print("[bold]Rattil demo[/]: a whole service on this machine, two recited samples")
@@ -77,6 +82,9 @@ async def demo(console: Console, *, realtime: bool = True, verbose: bool = False
         complaints = [*error.last_lines, str(error)]
     except RedisDidNotStart as error:
         complaints = [str(error)]
+    except asyncio.CancelledError:
+        console.print("[bold yellow]demo stopped by Ctrl-C[/]: nothing is left running")
+        return INTERRUPTED
     for complaint in complaints:
         console.print(complaint, style="red", markup=False, soft_wrap=True)
     console.print("[bold red]demo failed[/]" if complaints else "[bold green]demo passed[/]")
@@ -97,12 +105,13 @@ async def _recite_sample(sample: Sample, plan: Plan, console: Console, realtime:
     audio = pieces(read_file(sample.path), realtime=realtime)
     target = target_of(",".join(plan.gateway_urls), verses)
     try:
-        ended, recording = await recite(target, audio, console, f"{sample.name}: {sample.about}")
+        recording = open_recording(target, console, f"{sample.name}: {sample.about}")
+        ended = await recite(target, audio, recording)
     except (Refused, GaveUp, UnreadableEvent) as error:
         return [str(error)]
     if not isinstance(ended, Final):
         return [final_words(ended)]
-    console.print(score_table(ended.result))
+    console.print(score_table(ended.result, console))
     return differences(sample, seen(verses, ended.result, recording), realtime)
 
 

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from dataclasses import dataclass
 from enum import IntEnum
 from urllib.parse import urlsplit
 
 import msgspec
 from rich.console import Console
 
-from cli.interrupt import interrupt_ends
-from cli.screen import Screen, final_words, open_screen, score_table
+from cli.connecting import Connecting
+from cli.interrupt import INTERRUPTED, Interrupts, taking
+from cli.recording import Recording
+from cli.score_table import score_table
+from cli.screen import final_words, open_screen
 from rattil.client import GaveUp, Recitation, Refused, UnreadableEvent
 from rattil.client.recitation import (
     Ended,
     Final,
     FinalError,
-    Partial,
-    Ready,
     Report,
-    ServerError,
-    ServerEvent,
 )
+from shared.audio.formats import SAMPLE_RATE
 from shared.errors import BadAudio
 from shared.recitation.reference.passage import VerseRange
 
@@ -41,47 +42,8 @@ class Exit(IntEnum):
     """No server could be reached, or it went away for too long."""
     NO_RESULT = 5
     """The recitation was heard but could not be graded as a whole."""
-
-
-@dataclass(slots=True)
-class Recording:
-    """A listener that keeps what the checks and `--json` need and passes everything on to a screen."""
-
-    screen: Screen
-    ready: Ready | None = None
-    partials: int = 0
-    judged_before_end: int = 0
-    """Most words that had a state other than `pending` while audio was still being sent."""
-    last_partial: Partial | None = None
-    latencies_ms: list[float] = field(default_factory=list)
-    errors: list[ServerError] = field(default_factory=list)
-    reconnects: int = 0
-    all_sent: bool = False
-
-    def on_event(self, event: ServerEvent) -> None:
-        if isinstance(event, Ready):
-            self.ready = event
-        elif isinstance(event, Partial):
-            self._count(event)
-        elif isinstance(event, ServerError):
-            self.errors.append(event)
-        self.screen.on_event(event)
-
-    def on_reconnect(self, reason: str, delay_s: float) -> None:
-        self.reconnects += 1
-        self.screen.on_reconnect(reason, delay_s)
-
-    def on_all_sent(self) -> None:
-        self.all_sent = True
-        self.screen.on_all_sent()
-
-    def _count(self, event: Partial) -> None:
-        self.partials += 1
-        self.last_partial = event
-        self.latencies_ms.append(event.latency_ms.total_ms)
-        if not self.all_sent:
-            judged = sum(word.status != "pending" for word in event.word_feedback)
-            self.judged_before_end = max(self.judged_before_end, judged)
+    STOPPED = INTERRUPTED
+    """Ctrl-C ended it. What was recited before is answered, unless Ctrl-C came twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +81,22 @@ def gateways(urls: str) -> list[str]:
     return addresses
 
 
+def open_recording(target: Target, console: Console, title: str, *, silent: bool = False) -> Recording:
+    """A screen that suits where the output goes, and what is kept besides."""
+    connecting = Connecting(target.urls)
+    recording = Recording(open_screen(console, title, silent=silent), connecting)
+    recording.screen.on_connecting(connecting.first())
+    return recording
+
+
 async def recite(
-    target: Target, audio: AsyncIterator[bytes], console: Console, title: str, *, silent: bool = False
-) -> tuple[Ended, Recording]:
-    """Stream to the end. Raises what `Session.run` raises."""
-    screen = open_screen(console, title, silent=silent)
-    recording = Recording(screen)
+    target: Target, audio: AsyncIterator[bytes], recording: Recording, *, stoppable: bool = False
+) -> Ended:
+    """Stream to the end. Raises what `Session.run` raises.
+
+    With `stoppable` a first Ctrl-C ends the audio, and what was sent is answered; a second one, or one
+    before a gateway answered, cancels the running task.
+    """
     client = Recitation(
         target.urls,
         target.surah,
@@ -134,13 +106,21 @@ async def recite(
         listener=recording,
         model=target.model,
     )
+
+    def stop() -> None:
+        recording.on_stop()
+        client.end_audio()
+
+    interrupts = Interrupts(stop, begun=lambda: recording.ready is not None)
     try:
-        with interrupt_ends(client.end_audio):
+        with taking(interrupts) if stoppable else nullcontext():
             ended = await client.run(audio)
             assert isinstance(ended, Final | FinalError)
     finally:
-        screen.close()
-    return ended, recording
+        recording.stopped = interrupts.came
+        recording.sent_s = client.state.sent / SAMPLE_RATE
+        recording.screen.close()
+    return ended
 
 
 async def recite_and_report(
@@ -154,11 +134,12 @@ async def recite_and_report(
 ) -> Exit:
     """Stream, print the result (a table, or one JSON object), and say how it went."""
     complaints = Console(stderr=True)
+    recording = open_recording(target, console, title, silent=as_json)
     try:
-        ended, recording = await recite(target, audio, console, title, silent=as_json)
+        ended = await recite(target, audio, recording, stoppable=True)
     except asyncio.CancelledError:
-        complaints.print("stopped", style="red")
-        return Exit.NO_RESULT
+        complaints.print(recording.how_it_stopped(), style="red", soft_wrap=True)
+        return Exit.STOPPED
     except BadAudio as error:
         complaints.print(error.message, style="red", markup=False, soft_wrap=True)
         return Exit.USAGE
@@ -172,9 +153,12 @@ async def recite_and_report(
         console.print(msgspec.json.encode(_summary(ended, recording)).decode(), soft_wrap=True, markup=False)
     if not isinstance(ended, Final):
         complaints.print(final_words(ended), style="red", markup=False, soft_wrap=True)
-        return Exit.NO_RESULT
+        return Exit.STOPPED if recording.stopped else Exit.NO_RESULT
     if not as_json:
-        console.print(score_table(ended.result))
+        console.print(score_table(ended.result, console))
+    if recording.stopped:
+        complaints.print(recording.how_it_stopped(), style="yellow", soft_wrap=True)
+        return Exit.STOPPED
     return Exit.MISTAKES if strict and _has_mistakes(ended.result) else Exit.OK
 
 
@@ -189,6 +173,7 @@ def _summary(ended: Ended, recording: Recording) -> dict[str, object]:
         "partials": recording.partials,
         "judged_before_end": recording.judged_before_end,
         "reconnects": recording.reconnects,
+        "stopped": recording.stopped,
         "latency_ms": recording.latencies_ms,
         "errors": recording.errors,
     }

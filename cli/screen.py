@@ -5,45 +5,34 @@ Arabic stays in logical order; the terminal (or the pager) lays it out right to 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Final, Protocol
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
+from cli.signs import STYLES, is_unicode, legend, signs_for, writable
 from rattil.client.recitation import Final as FinalEvent
-from rattil.client.recitation import FinalError, Partial, Ready, Report, ServerError, ServerEvent, WordState
+from rattil.client.recitation import FinalError, Partial, Ready, ServerError, ServerEvent, WordState
 
-STYLES: Final = {
-    "correct": "green",
-    "minor_mistake": "yellow",
-    "wrong": "bold red",
-    "missing": "bold magenta",
-    "pending": "dim",
-    "not_judged": "dim italic",
-}
-SIGNS: Final = {
-    "correct": "✓",
-    "minor_mistake": "~",
-    "wrong": "✗",
-    "missing": "…",
-    "pending": "·",
-    "not_judged": "?",
-}
-"""A sign besides the colour, for those who cannot tell the colours apart and for plain logs."""
+STOPPING: Final = "stopping: waiting for the answer to what was recited; Ctrl-C once more leaves now"
 
 
 class Screen(Protocol):
-    """A `rattil.client.Listener` that is also opened before and closed after the recitation."""
+    """Where a recitation is shown: opened before and closed after it."""
 
     def on_event(self, event: ServerEvent) -> None: ...
 
-    def on_reconnect(self, reason: str, delay_s: float) -> None: ...
+    def on_connecting(self, sentence: str) -> None:
+        """There is no connection yet, or not any more."""
+        ...
 
     def on_all_sent(self) -> None: ...
+
+    def on_stop(self) -> None:
+        """Ctrl-C: no more audio is sent, and what was sent is answered."""
+        ...
 
     def close(self) -> None: ...
 
@@ -55,39 +44,50 @@ class LiveScreen:
         self._console = console
         self._title = title
         self._words: Sequence[WordState] = ()
-        self._note = "connecting"
+        self._note = ""
+        self._stopped = False
         self._live = Live(self._render(), console=console, refresh_per_second=8, transient=False)
         self._live.start()
 
     def on_event(self, event: ServerEvent) -> None:
+        note = self._note
         if isinstance(event, Ready):
-            self._note = "resumed" if event.resumed else "listening"
+            note = "resumed" if event.resumed else "listening"
             if not self._words:
                 self._words = pending_words(event)
         elif isinstance(event, Partial):
             self._words = event.word_feedback
             busy = ", server busy" if event.server_busy else ""
-            self._note = f"listening, {event.latency_ms.total_ms:.0f} ms behind{busy}"
+            note = f"listening, {event.latency_ms.total_ms:.0f} ms behind{busy}"
         elif isinstance(event, ServerError):
             self._console.print(error_line(event))
-        self._live.update(self._render())
+        self._show(note)
 
-    def on_reconnect(self, reason: str, delay_s: float) -> None:
-        self._note = f"reconnecting in {delay_s:.1f} s ({reason})"
-        self._live.update(self._render())
+    def on_connecting(self, sentence: str) -> None:
+        self._show(sentence)
 
     def on_all_sent(self) -> None:
-        self._note = "all sent, waiting for the final result"
-        self._live.update(self._render())
+        self._show("all sent, waiting for the final result")
+
+    def on_stop(self) -> None:
+        self._stopped = True
+        self._show(STOPPING)
 
     def close(self) -> None:
-        self._note = "done"
+        self._note = "stopped" if self._stopped else "done"
         self._live.update(self._render())
         self._live.stop()
 
+    def _show(self, note: str) -> None:
+        self._note = STOPPING if self._stopped else note
+        self._live.update(self._render())
+
     def _render(self) -> Group:
         return Group(
-            Text(self._title, style="bold"), coloured_words(self._words), Text(self._note, style="dim italic")
+            Text(self._title, style="bold"),
+            legend(self._console),
+            coloured_words(self._words),
+            Text(self._note, style="dim italic"),
         )
 
 
@@ -97,7 +97,9 @@ class PlainScreen:
     def __init__(self, console: Console, title: str) -> None:
         self._console = console
         self._shown: dict[int, str] = {}
-        console.print(title, markup=False, highlight=False, soft_wrap=True)
+        self._stopped = False
+        self._say(title)
+        console.print(Text("  ") + legend(console), soft_wrap=True)
 
     def on_event(self, event: ServerEvent) -> None:
         if isinstance(event, Partial):
@@ -108,19 +110,29 @@ class PlainScreen:
         elif isinstance(event, ServerError):
             self._console.print(error_line(event))
 
-    def on_reconnect(self, reason: str, delay_s: float) -> None:
-        self._console.print(f"  reconnecting in {delay_s:.1f} s ({reason})", markup=False, highlight=False)
+    def on_connecting(self, sentence: str) -> None:
+        self._say(f"  {sentence}")
 
     def on_all_sent(self) -> None:
-        self._console.print("  all audio sent", highlight=False)
+        if not self._stopped:
+            self._say("  all audio sent")
+
+    def on_stop(self) -> None:
+        self._stopped = True
+        self._say(f"  {STOPPING}")
 
     def close(self) -> None:
         pass
 
     def _print_word(self, index: int, word: WordState) -> None:
-        sign = SIGNS.get(word.status, "?")
-        line = f"  {sign} {word.verse_key:>7} #{index + 1:<3} {word.status:<13} {word.word}"
-        self._console.print(Text(line, style=STYLES.get(word.status, "")), soft_wrap=True)
+        sign = signs_for(self._console).get(word.status, "?")
+        self._say(
+            f"  {sign} {word.verse_key:>7} #{index + 1:<3} {word.status:<13} {word.word}",
+            STYLES.get(word.status, ""),
+        )
+
+    def _say(self, line: str, style: str = "") -> None:
+        self._console.print(Text(writable(self._console, line), style=style), soft_wrap=True)
 
 
 class SilentScreen:
@@ -129,10 +141,13 @@ class SilentScreen:
     def on_event(self, event: ServerEvent) -> None:
         pass
 
-    def on_reconnect(self, reason: str, delay_s: float) -> None:
+    def on_connecting(self, sentence: str) -> None:
         pass
 
     def on_all_sent(self) -> None:
+        pass
+
+    def on_stop(self) -> None:
         pass
 
     def close(self) -> None:
@@ -143,7 +158,9 @@ def open_screen(console: Console, title: str, *, silent: bool = False) -> Screen
     """The screen that suits where the output goes."""
     if silent:
         return SilentScreen()
-    return LiveScreen(console, title) if console.is_terminal else PlainScreen(console, title)
+    if console.is_terminal and is_unicode(console):
+        return LiveScreen(console, title)
+    return PlainScreen(console, title)
 
 
 def pending_words(ready: Ready) -> list[WordState]:
@@ -167,32 +184,6 @@ def coloured_words(words: Sequence[WordState]) -> Text:
 def error_line(error: ServerError) -> Text:
     hint = f" ({error.fallback})" if error.fallback else ""
     return Text(f"  {error.code}: {error.message}{hint}", style="yellow")
-
-
-def score_table(report: Report) -> Table:
-    """The final report: the score, how many words of which state, and the words to look at again."""
-    counts = Counter(word.status for word in report.word_analysis)
-    table = Table(title="Result", show_header=False, title_justify="left")
-    table.add_column("what", style="bold")
-    table.add_column("value")
-    if report.accuracy_score is not None:
-        table.add_row("score", f"{report.accuracy_score:.1f} %")
-    for status, style in STYLES.items():
-        if counts[status]:
-            table.add_row(status, Text(str(counts[status]), style=style))
-    in_verse: Counter[str] = Counter()
-    for word in report.word_analysis:
-        in_verse[word.verse_key] += 1
-        if word.status not in ("correct", "pending"):
-            where = f"{SIGNS.get(word.status, '?')} {word.verse_key} word {in_verse[word.verse_key]}"
-            table.add_row(
-                Text(where, style=STYLES.get(word.status, "")), f"{word.word}  {word.feedback or ''}"
-            )
-    if report.model:
-        table.add_row("judged by", report.model)
-    if report.teacher_feedback_text:
-        table.add_row("feedback", report.teacher_feedback_text)
-    return table
 
 
 def final_words(event: FinalEvent | FinalError) -> str:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from enum import IntEnum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -50,7 +48,9 @@ def recite(
     A broken connection is resumed on the next gateway; nothing is lost, nothing is counted twice.
 
     Exit codes: 0 done, 1 mistakes (with --strict), 2 wrong usage, 3 refused by the server,
-    4 server unreachable, 5 no final result.
+    4 server unreachable, 5 no final result, 130 stopped by Ctrl-C.
+
+    Ctrl-C ends the recitation: what was recited until then is judged. Ctrl-C once more leaves at once.
 
     [bold]Examples[/]
 
@@ -87,7 +87,7 @@ def transcribe(
     The service needs a general model: [bold]ASR_MODEL=whisper-base rattil up[/]. A broken connection is
     resumed; nothing is lost, nothing comes twice.
 
-    Exit codes: 0 done, 2 wrong usage, 3 refused by the server, 4 server unreachable, 5 stopped.
+    Exit codes: 0 done, 2 wrong usage, 3 refused by the server, 4 server unreachable, 130 stopped by Ctrl-C.
 
     [bold]Examples[/]
 
@@ -96,15 +96,16 @@ def transcribe(
       arecord -q -f S16_LE -r 16000 -c 1 | rattil transcribe -
     """
     try:
+        urls = gateways(url)
         audio = standard_input() if file == "-" else pieces(read_file(Path(file)), realtime=realtime)
-    except RattilError as error:
+    except (RattilError, ValueError) as error:
         fail(str(error), TranscribeExit.USAGE)
 
     def open_session(screen: Listener[TranscriptEvent]) -> Transcription:
-        urls = gateways(url)
         return Transcription(urls, language=language, token=token, listener=screen, model=model)
 
-    _finish(run_transcribe(open_session, audio, Console(), as_json=as_json))
+    code = asyncio.run(run_transcribe(open_session, urls, audio, Console(), as_json=as_json))
+    raise typer.Exit(code)
 
 
 def listen(
@@ -119,27 +120,27 @@ def listen(
 ) -> None:
     """Transcribe what the microphone hears, live; Ctrl-C ends it.
 
-    Needs [bold]pip install 'rattil\\[microphone]'[/] and PortAudio. While the service is away, two minutes of
-    sound are kept and sent afterwards.
+    Needs [bold].venv/bin/pip install -e '.\\[microphone]'[/] and PortAudio. While the service is away, two
+    minutes of sound are kept and sent afterwards.
+
+    Exit codes: 0 ended by Ctrl-C and answered, 2 wrong usage, 3 refused by the server, 4 server unreachable,
+    130 a second Ctrl-C, before all was answered.
 
     [bold]Examples[/]
 
       rattil listen --language ar
       rattil listen --url wss://speech.example.org --token KEY
     """
+    try:
+        urls = gateways(url)
+    except ValueError as error:
+        fail(str(error), TranscribeExit.USAGE)
     microphone = Microphone(device=device or None)
 
     def open_session(screen: Listener[TranscriptEvent]) -> Transcription:
-        urls = gateways(url)
         return Transcription(urls, language=language, token=token, listener=screen, model=model)
 
-    work = run_transcribe(open_session, microphone.pieces(), Console(), as_json=as_json, stop=microphone.stop)
-    _finish(work)
-
-
-def _finish(work: Coroutine[object, object, IntEnum]) -> NoReturn:
-    try:
-        code = asyncio.run(work)
-    except ValueError as error:  # an address that is none
-        fail(str(error), TranscribeExit.USAGE)
-    raise typer.Exit(code)
+    work = run_transcribe(
+        open_session, urls, microphone.pieces(), Console(), as_json=as_json, stop=microphone.stop
+    )
+    raise typer.Exit(asyncio.run(work))

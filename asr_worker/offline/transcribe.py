@@ -12,6 +12,7 @@ from asr_worker.batching.executor import EngineExecutor
 from asr_worker.engines.engine import EngineItem, EngineOutput
 from asr_worker.offline.chunking import Chunk
 from asr_worker.offline.speech_windows import find_speech, joined
+from asr_worker.speakers.turns import Turn, told_apart
 from shared.audio.formats import SAMPLE_RATE
 from shared.audio.pcm import Samples, as_float, samples_of
 from shared.errors import BadAudio, BadRequest, DecodeFailed, StateLost
@@ -26,6 +27,9 @@ LONGEST_S = 30.0
 
 FindSpeech = Callable[[Samples, float], list[Chunk]]
 """See `speech_windows.find_speech`."""
+
+WhoSpeaks = Callable[[Samples, Sequence[Chunk]], list[Turn]]
+"""See `Diarizer.turns`."""
 
 
 class FollowedUploads(Protocol):
@@ -52,9 +56,16 @@ class Transcriber:
     """Transcribes recordings with the worker's own engine; live segments go before its batches."""
 
     def __init__(
-        self, executor: EngineExecutor, uploads: FollowedUploads, batch: int, find: FindSpeech = find_speech
+        self,
+        executor: EngineExecutor,
+        uploads: FollowedUploads,
+        batch: int,
+        find: FindSpeech = find_speech,
+        who_speaks: WhoSpeaks | None = None,
     ) -> None:
-        """`batch`: windows decoded together, which is what a live segment may have to wait for."""
+        """`batch`: windows decoded together, which is what a live segment may have to wait for. `who_speaks`:
+        tells voices apart where that is asked for."""
+        self._who_speaks = who_speaks
         self._executor = executor
         self._uploads = uploads
         self._batch = batch
@@ -65,13 +76,17 @@ class Transcriber:
         """The transcript as a reply.
 
         Raises `BadRequest` for a language that the model does not know, `BadAudio`, `StateLost` when
-        nobody waits for the recording any more, `DecodeFailed`, `BusUnavailable`.
+        nobody waits for the recording any more, `DecodeFailed`, also where voices cannot be told apart and
+        should be, `BusUnavailable`.
         """
+        if request.options.speakers and self._who_speaks is None:
+            raise DecodeFailed("voices cannot be told apart: SPEAKER_MODEL is not set on this worker")
         pcm16 = await self._uploads.fetch(request.upload_id)
         if pcm16 is None:
             raise _gone()
         pcm = _checked(pcm16)
-        windows = await asyncio.to_thread(self._windows, pcm)
+        speech = await asyncio.to_thread(self._find, pcm, self._longest_s)
+        windows = self._windows(speech)
         heard = (await self._uploads.told(request.upload_id))[: len(windows)] if request.follow else []
         while len(heard) < len(windows):
             if heard and not await self._uploads.wanted(request.upload_id):
@@ -84,22 +99,32 @@ class Transcriber:
                 heard.append(stretch)
                 if request.follow:
                     await self._uploads.tell(request.upload_id, len(heard), stretch)
-        return TranscribeReply(tuple(heard))
+        return TranscribeReply(tuple(await self._with_speakers(pcm, speech, heard, request.options)))
 
     async def hear(self, pcm16: bytes, options: TaskOptions) -> list[Stretch]:
-        """Every stretch with speech of a recording, PCM16 mono 16 kHz. Raises as `transcribe`."""
+        """Every stretch with speech of a recording, PCM16 mono 16 kHz. Raises as `transcribe`, but without
+        `who_speaks` speakers have no names."""
         pcm = _checked(pcm16)
-        windows = await asyncio.to_thread(self._windows, pcm)
+        speech = await asyncio.to_thread(self._find, pcm, self._longest_s)
+        windows = self._windows(speech)
         heard: list[Stretch] = []
         while len(heard) < len(windows):
             # As long as the language is not known, one at a time: the first one with words says it.
             known = _with_language(options, heard)
             many = self._batch if known.language else 1
             heard += await self._decode(pcm, windows[len(heard) : len(heard) + many], known)
-        return heard
+        return await self._with_speakers(pcm, speech, heard, options)
 
-    def _windows(self, pcm: Samples) -> list[Chunk]:
-        return joined(self._find(pcm, self._longest_s), int(self._longest_s * SAMPLE_RATE))
+    def _windows(self, speech: Sequence[Chunk]) -> list[Chunk]:
+        return joined(speech, int(self._longest_s * SAMPLE_RATE))
+
+    async def _with_speakers(
+        self, pcm: Samples, speech: Sequence[Chunk], heard: list[Stretch], options: TaskOptions
+    ) -> list[Stretch]:
+        if not options.speakers or self._who_speaks is None:
+            return heard
+        turns = await asyncio.to_thread(self._who_speaks, pcm, speech)
+        return await asyncio.to_thread(told_apart, heard, turns)
 
     async def _decode(self, pcm: Samples, group: Sequence[Chunk], options: TaskOptions) -> list[Stretch]:
         items = [EngineItem(as_float(pcm[window.start : window.end]), options) for window in group]

@@ -148,6 +148,8 @@ async def _listen(wire: Wire, line: Line, noted: Noted, begin_s: float) -> None:
         answer = wire.read(message, Seen(noted.number, now_s, noted.before_s))
         noted.before_s = now_s
         noted.trouble = noted.trouble or answer.trouble
+        if answer.reply:
+            await line.send(answer.reply)
         if answer.until_s is not None:
             noted.number += 1
             noted.heard(answer.until_s, now_s)

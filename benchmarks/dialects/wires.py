@@ -22,11 +22,12 @@ TCP_END = b""
 
 class Answer(NamedTuple):
     """Of one message: heard until this second of the session (None: it does not say), whether it answers what
-    was asked, and what went wrong."""
+    was asked, what went wrong, and what the service wants to hear at once (empty: nothing)."""
 
     until_s: float | None = None
     done: bool = False
     trouble: str = ""
+    reply: str = ""
 
 
 class Seen(NamedTuple):
@@ -85,6 +86,14 @@ def _recite(message: Any, seen: Seen) -> Answer:
 def _verify(message: Any, seen: Seen) -> Answer:
     if message["type"] == "partial_result":
         return Answer(VERIFY_WINDOW_S + VERIFY_HOP_S * seen.number)
+    return _failed(message, message["type"] == "error")
+
+
+def _stream(message: Any, seen: Seen) -> Answer:
+    if message["type"] == "result":
+        return Answer(message["data"]["end_time"])
+    if message["type"] == "ping":
+        return Answer(reply='{"type":"pong"}')
     return _failed(message, message["type"] == "error")
 
 
@@ -164,6 +173,7 @@ WIRES: Mapping[str, Wire] = {
     for wire in (
         Wire("recite", "/ws/recite?surah=1&ayah=1&to=7", _recite, timed="window"),
         Wire("verify", "/ws/verify?surah=1&ayah=1", _verify, greetings=0, timed="window"),
+        Wire("stream", "/ws/stream?surah=1&ayah=1&to=7", _stream, timed="look or window"),
         Wire("transcriptions", f"/v1/audio/transcriptions/stream?language={LANGUAGE}", _transcriptions),
         Wire(
             "deepgram",

@@ -89,7 +89,7 @@ class ScalingRun:
 def run_scaling(
     model: Path, console: Console, *, quick: bool, sessions: int, slots: int, hurry: float, most: int
 ) -> Report:
-    """Raises `ImportError` where the chart cannot be rendered (`rattil[dev]` is not installed)."""
+    """Raises `ImportError` where the chart cannot be rendered (the extra `dev` is not installed)."""
     tide = Tide(sessions, 20.0, 10.0, 20.0) if quick else Tide(sessions, 60.0, 30.0, 60.0)
     values = {"poolDefaults": {"autoscaling": {"type": "keda", "minReplicas": 0, "maxReplicas": most}}}
     rules = read_scaled_object(rendered(values, NAMESPACE), hurry)

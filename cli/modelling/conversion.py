@@ -13,6 +13,7 @@ from asr_worker.engines.ctranslate2 import CTranslate2Engine
 from asr_worker.engines.model_files import ModelNotUsable
 from asr_worker.engines.model_parts import ComputeOptions
 from shared.errors import RattilError
+from shared.extras import how_to_install
 
 NEEDED = ("torch", "transformers")
 SCRIPTS = ("imlai", "uthmani")
@@ -71,8 +72,8 @@ def _check(wanted: Conversion) -> None:
     missing = missing_packages()
     if missing:
         raise CannotConvert(
-            f"Converting needs {' and '.join(missing)}: pip install 'rattil[convert]' "
-            "(in a checkout: .venv/bin/pip install -e '.[convert]'). The converted model needs neither."
+            f"Converting needs {' and '.join(missing)}: {how_to_install('convert')}. "
+            "The converted model needs neither."
         )
     if wanted.quantization not in QUANTIZATIONS:
         raise CannotConvert(f"Unknown --quantization; choose of {', '.join(QUANTIZATIONS)}.")

@@ -12,7 +12,6 @@ from gateway.connection.serve import serve_session
 from gateway.connection.session_plan import SessionRequest
 from gateway.connection.transport import Transport
 from gateway.dependencies import GatewayPorts
-from gateway.dialects.query import Query, flag
 from gateway.transport.shared_socket import Part, SharedSocket
 from shared.audio.deinterleave import Deinterleaver
 from shared.audio.formats import AudioFormat
@@ -37,21 +36,6 @@ class ChannelSession(NamedTuple):
 
     dialect: Dialect
     request: SessionRequest
-
-
-class DiarizationUnavailable(BadRequest):
-    """Voices in one channel are to be told apart: nothing here can do that."""
-
-    code = "diarization_unavailable"
-
-
-def refuse_diarization(query: Query) -> None:
-    """Raises `DiarizationUnavailable` where it is asked for, `BadRequest` for what is no yes or no."""
-    if flag(query, "diarize", False):
-        raise DiarizationUnavailable(
-            "diarize=true cannot be served: voices in one channel are not told apart; send each speaker as a "
-            "channel with multichannel=true, or leave it out"
-        )
 
 
 def check_separable(audio: AudioFormat) -> None:

@@ -33,7 +33,7 @@ async def _keep(ports: GatewayPorts, core: SessionCore, passage: str) -> Kept:
         return Kept(dropped="no audio was received")
     pool = ports.models.accurate(identity.pool, recitation=bool(passage))
     asked = identity.options.task
-    options = TaskOptions(asked.language, True, asked.prompt)
+    options = TaskOptions(asked.language, True, asked.prompt, identity.options.speakers)
     try:
         pcm16 = await _audio(ports, core)
         job_id = await ports.enhancements.accept(

@@ -15,7 +15,7 @@ class SessionOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     not certain yet. `detect_speech`: find where speech begins and ends. `endpoint_ms`: silence that ends an
     utterance. `speech_threshold`: probability above which a frame is speech, 0: as the service has it.
     `encoding`, `sample_rate` (Hz), `channels`: the client's audio. `enhance_on_end`: transcribe the whole
-    once more after the end."""
+    once more after the end. `speakers`: then tell voices apart, too."""
 
     language: str = "ar"
     model: str = ""
@@ -29,6 +29,7 @@ class SessionOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     sample_rate: int = SAMPLE_RATE
     channels: int = 1
     enhance_on_end: bool = False
+    speakers: bool = False
 
     @property
     def audio_format(self) -> AudioFormat:

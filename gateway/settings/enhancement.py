@@ -9,9 +9,10 @@ from pydantic_settings import SettingsConfigDict
 
 from gateway.settings.windows import WindowSettings
 from shared.enhancement.settings import RecordingSettings
+from shared.speaker_settings import SpeakerSettings
 
 
-class EnhancementSettings(RecordingSettings, WindowSettings):
+class EnhancementSettings(RecordingSettings, SpeakerSettings, WindowSettings):
     """How long and how much is kept for `enhance_on_end`."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)

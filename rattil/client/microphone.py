@@ -1,4 +1,4 @@
-"""The microphone of this machine as an audio source: `pip install 'rattil[microphone]'`."""
+"""The microphone of this machine as an audio source; needs the extra `microphone`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Final
 
 from rattil.client.errors import ClientError
 from shared.audio.formats import SAMPLE_RATE
+from shared.extras import how_to_install
 
 PIECE_S: Final = 0.1
 _KEPT_PIECES: Final = int(60 / PIECE_S)
@@ -57,8 +58,8 @@ def open_portaudio(take: Take, device: str | None) -> AbstractContextManager[obj
         import sounddevice
     except (ImportError, OSError) as error:
         raise NoMicrophone(
-            "the microphone needs `pip install 'rattil[microphone]'` and PortAudio "
-            f"(Debian: apt install libportaudio2): {error}"
+            f"the microphone cannot be used ({error}); {how_to_install('microphone')}; "
+            "where PortAudio is missing, install that, too (Debian: apt install libportaudio2)"
         ) from error
     try:
         stream: AbstractContextManager[object] = sounddevice.RawInputStream(

@@ -7,7 +7,6 @@ current connection empties it into the socket, the receiver applies what the ser
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from random import Random
 from types import TracebackType
@@ -19,6 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 
 from rattil.client.dialect import Dialect
 from rattil.client.errors import GaveUp, Refused
+from rattil.client.failures import plainly, shown
 from rattil.client.resume import ReconnectPolicy, ResumeState, UnackedAudio
 from shared.protocol.close_codes import Close
 
@@ -201,7 +201,7 @@ class Session(Generic[E]):
     def _why_given_up(self, failures: int, reason: str) -> str:
         if self._reached:
             return f"gave up after {failures} attempts; the last one: {reason}"
-        where = ", ".join(_shown(url) for url in self._urls)
+        where = ", ".join(shown(url) for url in self._urls)
         return f"nothing answers at {where} ({reason}); start one with `rattil up`, or name one with --url"
 
     async def _attempt(self, attempt: int) -> E | _Why:
@@ -219,7 +219,7 @@ class Session(Generic[E]):
         except ConnectionClosed as error:
             return _Why(_why_closed(error))
         except (OSError, InvalidHandshake) as error:
-            return _Why(_plainly(error))
+            return _Why(plainly(error))
 
     async def _converse(self, socket: ClientConnection) -> E:
         async with asyncio.timeout(READY_WITHIN_S):
@@ -299,20 +299,3 @@ def _why_closed(error: ConnectionClosed) -> str:
     if close.reconnect:
         return f"{close.code} {close.reason}".strip()
     raise Refused(close.code, close.reason) from error
-
-
-def _shown(url: str) -> str:
-    """The address without user and password."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-
-
-def _plainly(error: OSError | InvalidHandshake) -> str:
-    """What a person needs to know of a failed connection."""
-    if isinstance(error, ConnectionRefusedError) or "Connect call failed" in str(error):
-        return "connection refused"
-    if isinstance(error, socket.gaierror):
-        return "no such host"
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    return f"{type(error).__name__}: {error}"

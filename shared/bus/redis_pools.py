@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import hiredis
@@ -13,20 +14,68 @@ from redis.exceptions import ReadOnlyError, ResponseError
 
 from shared.bus.redis_addresses import options_of
 
+_LARGE = 8192
+"""Arguments of so many bytes, as the audio of a window, are sent from where they are: `hiredis` would copy
+each of them three times."""
+_ROOM = 65_536
+"""Bytes that may wait in a connection's transport before its sender waits, too: asyncio's high-water mark."""
+_END_OF_LINE = b"\r\n"
 
-class _PacksInC(AbstractConnection):
+
+class _SendsCheaply(AbstractConnection):
     """redis-py packs the commands of its asyncio connections in Python, argument by argument. A push has more
-    than 50 of them: that took longer than everything else which the session store does for it."""
+    than 50 of them: that took longer than everything else which the session store does for it. And it sends
+    each in a task of its own, for the timeout; nothing has to be waited for while the transport has room."""
+
+    async def send_packed_command(
+        self, command: bytes | str | Iterable[bytes], check_health: bool = True
+    ) -> None:
+        if self._writer is None or isinstance(command, bytes | str):
+            await super().send_packed_command(command, check_health)
+            return
+        if check_health:
+            await self.check_health()  # type: ignore[no-untyped-call]
+        self._writer.writelines(command)
+        if self._writer.transport.get_write_buffer_size() > _ROOM:
+            await super().send_packed_command((), check_health=False)
 
     def pack_command(self, *args: Any) -> list[bytes]:
         name, *others = args
+        parts = (*name.split(), *others)
         try:
-            return [hiredis.pack_command((*name.split(), *others))]
+            if any([type(part) is bytes and len(part) >= _LARGE for part in parts]):
+                return _packed_around(parts)
+            return [hiredis.pack_command(parts)]
         except TypeError:  # a type that it does not know: redis-py packs it, or says what is wrong
             return super().pack_command(*args)
 
 
-class _LeavesReplicas(_PacksInC):
+def _packed_around(parts: tuple[Any, ...]) -> list[bytes]:
+    """A command in pieces: its large arguments as they are, and what comes between them.
+
+    In RESP a command is the number of its arguments, then the length of each and the argument itself.
+    Raises `TypeError` for what hiredis cannot pack.
+    """
+    packed: list[bytes] = []
+    before, small = b"*%d\r\n" % len(parts), list[Any]()
+    for part in parts:
+        if type(part) is bytes and len(part) >= _LARGE:
+            packed += (b"%b%b$%d\r\n" % (before, _arguments(small), len(part)), part)
+            before, small = _END_OF_LINE, list[Any]()
+        else:
+            small.append(part)
+    return [*packed, before + _arguments(small)]
+
+
+def _arguments(parts: list[Any]) -> bytes:
+    """Packed arguments without the line that says how many they are."""
+    if not parts:
+        return b""
+    packed: bytes = hiredis.pack_command(tuple(parts))
+    return packed[packed.index(_END_OF_LINE) + 2 :]
+
+
+class _LeavesReplicas(_SendsCheaply):
     """A primary that was demoted answers reads and refuses writes for as long as the connection stands; the
     address, or its Sentinels, lead to the new primary."""
 

@@ -17,7 +17,7 @@ class RecordingSettings(BaseSettings):
         description="Where the audio of sessions with enhance_on_end=true is kept until it is transcribed, "
         "and the transcript after that: file:///folder (a volume that gateways and workers share) or "
         "s3://bucket/prefix (keys and endpoint from AWS_*). Empty: nothing is kept, and enhance_on_end is "
-        "refused. Needs rattil[recordings]; gateways and workers alike.",
+        "refused. Needs the extra `recordings`; gateways and workers alike.",
     )
 
     @field_validator("recordings_url")

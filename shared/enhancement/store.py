@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from shared.errors import Unavailable
+from shared.extras import how_to_install
 
 SCHEMES = ("file", "s3")
 
@@ -55,7 +56,7 @@ def check_url(url: str) -> None:
     try:
         import obstore  # noqa: F401
     except ImportError as error:
-        raise ValueError("it needs obstore: pip install 'rattil[recordings]'") from error
+        raise ValueError(f"it needs obstore; {how_to_install('recordings')}") from error
 
 
 def open_store(url: str) -> ObjectStore:

@@ -28,11 +28,13 @@ class TaskOptions(msgspec.Struct, frozen=True):
 
     `language`: empty if the model is to find out, which only stock multilingual models can.
     `word_timestamps`: times of words where they cost extra work; a phoneme head gives them always.
+    `speakers`: tell voices apart; of whole recordings only.
     """
 
     language: str = "ar"
     word_timestamps: bool = False
     prompt: str | None = None
+    speakers: bool = False
 
 
 class Segment(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Protocol
 
+from shared.extras import how_to_install
 from shared.service.http_server import StartupFailed
 from shared.service.tracing_settings import TracingSettings
 
@@ -75,7 +76,7 @@ async def open_tracing(service: str, settings: TracingSettings) -> AsyncIterator
         from shared.service.opentelemetry_tracing import exporting
     except ImportError as error:
         raise StartupFailed(
-            f"OTEL_EXPORTER_OTLP_ENDPOINT is set but {error.name} is missing: pip install 'rattil[otel]'"
+            f"OTEL_EXPORTER_OTLP_ENDPOINT is set but {error.name} is missing; {how_to_install('otel')}"
         ) from error
     endpoint, share, queue = settings.tracing_endpoint, settings.trace_share, settings.trace_queue
     async with exporting(service, endpoint, share, queue) as tracing:

@@ -16,7 +16,7 @@ class TracingSettings(BaseSettings):
         validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
         pattern="^(https?://.+)?$",
         description="Where traces of segments go: an OTLP receiver over HTTP, such as http://127.0.0.1:4318; "
-        "empty: nothing is traced. Needs the packages of rattil[otel].",
+        "empty: nothing is traced. Needs the extra `otel`.",
     )
     trace_share: float = Field(
         default=0.01,

@@ -14,6 +14,7 @@ class Stretch(msgspec.Struct, frozen=True):
 
     `words` have times where the request asked for them and the model gives them. `language`: what it was
     decoded as. `no_speech`: how probable the model thinks it that nobody spoke, 0 where it does not say.
+    `speaker`: who speaks, counted from 0, where voices were told apart.
     """
 
     start_ms: int
@@ -22,6 +23,7 @@ class Stretch(msgspec.Struct, frozen=True):
     words: tuple[HeardWord, ...] = ()
     language: str = ""
     no_speech: float = 0.0
+    speaker: int | None = None
 
 
 def whole_text(stretches: Sequence[Stretch]) -> str:

@@ -9,6 +9,7 @@ import msgspec
 
 from shared.hearing import HeardWord
 from shared.transcription.recording import Stretch
+from shared.transcription.spelling import spelled
 
 MAX_CHARACTERS = 84
 """Two lines of 42, what broadcasters allow on a screen at once."""
@@ -21,13 +22,15 @@ _CLOSING = "\"'”’»)]"
 
 
 class Cue(msgspec.Struct, frozen=True):
-    """One subtitle. Times in ms of the recording, never before those of the cue before it."""
+    """One subtitle. Times in ms of the recording, never before those of the cue before it. `speaker`: where
+    voices were told apart."""
 
     start_ms: int
     end_ms: int
     text: str
     words: tuple[HeardWord, ...] = ()
     no_speech: float = 0.0
+    speaker: int | None = None
 
 
 def cues(stretches: Sequence[Stretch]) -> list[Cue]:
@@ -63,15 +66,17 @@ def _cues_of(stretch: Stretch) -> Iterator[Cue]:
         return
     words = _timed(stretch)
     if not words:
-        yield Cue(stretch.start_ms, stretch.end_ms, stretch.text, stretch.words, stretch.no_speech)
+        yield Cue(
+            stretch.start_ms, stretch.end_ms, stretch.text, stretch.words, stretch.no_speech, stretch.speaker
+        )
         return
     at = 0
     for group in _groups(words):
-        text, at = _spelled(stretch.text, at, group)
+        text, at = spelled(stretch.text, at, group)
         start_ms, end_ms = group[0].start_ms, group[-1].end_ms
         assert start_ms is not None
         assert end_ms is not None
-        yield Cue(start_ms, end_ms, text, tuple(group), stretch.no_speech)
+        yield Cue(start_ms, end_ms, text, tuple(group), stretch.no_speech, stretch.speaker)
 
 
 def _timed(stretch: Stretch) -> list[HeardWord]:
@@ -116,18 +121,6 @@ def _begins_anew(group: Sequence[HeardWord], word: HeardWord) -> bool:
 
 def _ends_sentence(word: str) -> bool:
     return word.rstrip(_CLOSING)[-1:] in _SENTENCE_ENDS
-
-
-def _spelled(text: str, at: int, group: Sequence[HeardWord]) -> tuple[str, int]:
-    """The words as the text spells them, with its own spaces or none; where the rest of it begins."""
-    begin, end = -1, at
-    for word in group:
-        place = text.find(word.text, end)
-        if place < 0:
-            return " ".join(one.text for one in group), end
-        begin = place if begin < 0 else begin
-        end = place + len(word.text)
-    return text[begin:end], end
 
 
 def _one_line(text: str) -> str:

@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-MODEL = Path(__file__).parent.parent.parent / "models" / "rattil-tiny" / "model.bin"
+ROOT = Path(__file__).parents[2]
+MODEL = ROOT / "models" / "rattil-tiny" / "model.bin"
+README = ROOT / "README.md"
+
+
+def printed_in_readme() -> list[str]:
+    """The lines of the demo that README shows, but for those that have a port and a time in them."""
+    shown = README.read_text(encoding="utf-8").partition("It prints")[2].split("```")[1]
+    return [line for line in shown.strip().splitlines() if "ready" not in line]
 
 
 @pytest.mark.slow
@@ -33,3 +41,5 @@ async def test_the_demo_passes_in_real_time() -> None:
     print(text)
     assert process.returncode == 0
     assert "demo passed" in text
+    for line in printed_in_readme():
+        assert line in text, line

@@ -6,6 +6,7 @@ import hashlib
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from shared.audio.pcm import samples_of
@@ -106,10 +107,42 @@ async def test_a_file_with_one_channel_has_the_results_of_one() -> None:
     assert apart.json()["metadata"]["channels"] == 1
 
 
+async def test_each_word_has_its_speaker_where_that_is_asked_for() -> None:
+    async with edge(speaker_model="bundled") as running:
+        running.gateway.transcriber.heard = [
+            msgspec.structs.replace(stretch, speaker=number) for number, stretch in enumerate(HEARD)
+        ]
+        headers = {"content-type": "application/octet-stream"}
+        response = await running.http.post(
+            "/v1/listen?diarize=true&utterances=true", content=wav(16_000), headers=headers
+        )
+        ((_, options),) = running.gateway.transcriber.asked
+    assert options.speakers
+    results = response.json()["results"]
+    (said,) = results["channels"][0]["alternatives"]
+    assert [(word["word"], word["speaker"]) for word in said["words"]] == [
+        ("hello", 0),
+        ("there", 0),
+        ("bye", 1),
+    ]
+    assert [(one["transcript"], one["speaker"]) for one in results["utterances"]] == [
+        ("Hello there.", 0),
+        ("Bye.", 1),
+    ]
+
+
+async def test_without_that_there_are_no_speakers() -> None:
+    async with edge(speaker_model="bundled") as running:
+        response = await post(running, query="utterances=true")
+        ((_, options),) = running.gateway.transcriber.asked
+    assert not options.speakers
+    assert "speaker" not in response.text
+
+
 @pytest.mark.parametrize(
     ("query", "audio", "status", "code", "named"),
     [
-        ("diarize=true", None, 400, "INVALID_QUERY_PARAMETER", "diarize"),
+        ("diarize=true", None, 400, "INVALID_QUERY_PARAMETER", "SPEAKER_MODEL"),
         ("callback=https://example.org", None, 400, "INVALID_QUERY_PARAMETER", "callback"),
         ("encoding=linear16&sample_rate=16000", None, 400, "INVALID_QUERY_PARAMETER", "encoding"),
         ("model=large-v9", None, 400, "INVALID_QUERY_PARAMETER", "model"),

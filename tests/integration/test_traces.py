@@ -203,7 +203,7 @@ async def test_off_is_off_and_without_the_packages_it_cannot_be_on(monkeypatch: 
         assert isinstance(tracing, Untraced)
     monkeypatch.setitem(sys.modules, "shared.service.opentelemetry_tracing", None)
     settings = TracingSettings(tracing_endpoint="http://127.0.0.1:4318")
-    with pytest.raises(StartupFailed, match=r"rattil\[otel\]"):
+    with pytest.raises(StartupFailed, match=r"'\.\[otel\]'"):
         async with open_tracing("gateway", settings):
             pass
 

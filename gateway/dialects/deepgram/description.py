@@ -60,6 +60,7 @@ _PARAMETERS = (
         "Send `UtteranceEnd` after so much time without a word.",
     ),
     Parameter("vad_events", _BOOLEAN, "Send `SpeechStarted`."),
+    Parameter("diarize", _BOOLEAN, "Tell voices apart: of recordings, and where SPEAKER_MODEL is set."),
     Parameter("utterances", _BOOLEAN, "Tell the sentences one by one, too."),
     Parameter("keyterm", _TERMS, _TERMS_TEXT),
     Parameter("keywords", _TERMS, _TERMS_TEXT + " A weight after a colon is taken away."),

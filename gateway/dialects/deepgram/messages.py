@@ -21,13 +21,15 @@ Variant = Annotated[
 
 
 class Word(msgspec.Struct, frozen=True):
-    """`word` is in small letters, without the punctuation around it; `punctuated_word` as it was written."""
+    """`word` is in small letters, without the punctuation around it; `punctuated_word` as it was written.
+    `speaker`: in recordings with `diarize=true`, counted from 0."""
 
     word: str
     start: float
     end: float
     confidence: float
     punctuated_word: str
+    speaker: int | UnsetType = UNSET
 
 
 class Alternative(msgspec.Struct, frozen=True):

@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from gateway.dialects.channels import check_separable, refuse_diarization
+from gateway.dialects.channels import check_separable
+from gateway.dialects.diarize import read_diarize
 from gateway.dialects.query import Query, flag, number
 from gateway.session.options import SessionOptions
 from gateway.settings import GatewaySettings
@@ -21,7 +22,10 @@ SERVED = frozenset(
     }
 )
 SERVED_FOR_RECORDINGS = frozenset(
-    {"model", "language", "detect_language", "utterances", "keyterm", "keywords", "multichannel", "channels"}
+    {
+        *("model", "language", "detect_language", "utterances", "keyterm", "keywords", "multichannel"),
+        *("channels", "diarize"),
+    }
 )
 WITHOUT_EFFECT = frozenset(
     {
@@ -74,6 +78,7 @@ class RecordingOptions(NamedTuple):
 
 def read_options(query: Query, terms: Sequence[str], settings: GatewaySettings) -> ListenOptions:
     """`terms`: every `keyterm` and `keywords`. Raises `BadRequest` with a sentence for the client."""
+    read_diarize(query, settings, whole=False)
     _refuse_others(query)
     audio = _audio(query)
     apart = flag(query, "multichannel", False)
@@ -106,10 +111,11 @@ def read_options(query: Query, terms: Sequence[str], settings: GatewaySettings) 
 
 def read_recording_options(query: Query, terms: Sequence[str], settings: GatewaySettings) -> RecordingOptions:
     """What `POST /v1/listen` asks for. Raises `BadRequest` with a sentence for the client."""
+    speakers = read_diarize(query, settings, whole=True)
     _refuse_others(query, SERVED_FOR_RECORDINGS)
     finds_language = flag(query, "detect_language", False)
     return RecordingOptions(
-        TaskOptions("" if finds_language else _language(query), True, _prompt(terms) or None),
+        TaskOptions("" if finds_language else _language(query), True, _prompt(terms) or None, speakers),
         pool=_model(query, settings),
         utterances=flag(query, "utterances", False),
         finds_language=finds_language,
@@ -118,7 +124,6 @@ def read_recording_options(query: Query, terms: Sequence[str], settings: Gateway
 
 
 def _refuse_others(query: Query, served: frozenset[str] = SERVED) -> None:
-    refuse_diarization(query)
     for name, value in query.items():
         if name not in served | WITHOUT_EFFECT and value.lower() not in _OFF:
             raise BadRequest(f"{name[:40]} is not supported by this service; leave it out")

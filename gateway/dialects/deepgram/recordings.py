@@ -44,7 +44,8 @@ class Channel(msgspec.Struct, frozen=True):
 
 
 class Utterance(msgspec.Struct, frozen=True):
-    """A sentence, or as much of one as fits on a screen; times in seconds. `channel`: who says it, from 0."""
+    """A sentence, or as much of one as fits on a screen; times in seconds. `channel`: where it was said, from
+    0. `speaker`: as in `Word`."""
 
     start: float
     end: float
@@ -53,6 +54,7 @@ class Utterance(msgspec.Struct, frozen=True):
     transcript: str
     words: tuple[Word, ...]
     id: str
+    speaker: int | UnsetType = UNSET
 
 
 class Results(msgspec.Struct, frozen=True):
@@ -149,7 +151,7 @@ def _channel(heard: Sequence[Stretch], finds_language: bool) -> Channel:
     words = tuple(
         word
         for stretch in heard
-        for word in words_of(stretch.words, stretch.start_ms / 1000, stretch.end_ms / 1000)
+        for word in words_of(stretch.words, stretch.start_ms / 1000, stretch.end_ms / 1000, stretch.speaker)
     )
     said = Alternative(whole_text(heard), confidence_of(words), words)
     language = spoken_language(heard) if finds_language else UNSET
@@ -162,6 +164,8 @@ def _utterances(heard: Sequence[Sequence[Stretch]]) -> tuple[Utterance, ...]:
     for channel, stretches in enumerate(heard):
         for cue in cues(stretches):
             start, end = cue.start_ms / 1000, cue.end_ms / 1000
-            words, name = words_of(cue.words, start, end), str(new_connection_id())
-            made.append(Utterance(start, end, confidence_of(words), channel, cue.text, words, name))
+            words = words_of(cue.words, start, end, cue.speaker)
+            speaker = UNSET if cue.speaker is None else cue.speaker
+            sure, name = confidence_of(words), str(new_connection_id())
+            made.append(Utterance(start, end, sure, channel, cue.text, words, name, speaker))
     return tuple(sorted(made, key=lambda one: one.start))

@@ -5,11 +5,15 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
+from msgspec import UNSET
+
 from gateway.dialects.deepgram.messages import Word
 from shared.hearing import HeardWord
 
 
-def words_of(words: Sequence[HeardWord], start: float, end: float) -> tuple[Word, ...]:
+def words_of(
+    words: Sequence[HeardWord], start: float, end: float, speaker: int | None = None
+) -> tuple[Word, ...]:
     """A word without times of its own has those of what it is in, seconds."""
     return tuple(
         Word(
@@ -18,6 +22,7 @@ def words_of(words: Sequence[HeardWord], start: float, end: float) -> tuple[Word
             end=end if word.end_ms is None else word.end_ms / 1000,
             confidence=round(word.confidence, 4),
             punctuated_word=word.text,
+            speaker=UNSET if speaker is None else speaker,
         )
         for word in words
     )

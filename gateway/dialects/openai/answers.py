@@ -73,12 +73,35 @@ class VerboseTranscription(msgspec.Struct, frozen=True):
     words: tuple[TimedWord, ...] | UnsetType = UNSET
 
 
+class SpokenSegment(msgspec.Struct, frozen=True, tag="transcript.text.segment"):
+    """What one speaker says without a break; times in seconds. `speaker`: A, B, … in the order in which they
+    are first heard."""
+
+    id: str
+    start: float
+    end: float
+    text: str
+    speaker: str
+
+
+class DiarizedTranscription(msgspec.Struct, frozen=True):
+    """`diarized_json`."""
+
+    duration: float
+    text: str
+    segments: tuple[SpokenSegment, ...]
+    usage: Usage
+    task: str = "transcribe"
+
+
 def answer(form: TranscriptionForm, heard: Sequence[Stretch], samples: int) -> Response:
     """The transcript of a recording of so many samples (16 kHz) as the form asks for it."""
     if form.response_format == "json":
         return json_response(Transcription(whole_text(heard), Usage.of(samples)))
     if form.response_format == "text":
         return _text(whole_text(heard) + "\n")
+    if form.response_format == "diarized_json":
+        return json_response(_diarized(heard, samples))
     shown = cues(heard)
     if form.response_format == "srt":
         return _text(as_srt(shown))
@@ -105,6 +128,24 @@ def _verbose(
         segments=segments if form.segments else UNSET,
         words=words if form.words else UNSET,
     )
+
+
+def _diarized(heard: Sequence[Stretch], samples: int) -> DiarizedTranscription:
+    segments = tuple(
+        SpokenSegment(
+            f"seg_{number:03}", one.start_ms / 1000, one.end_ms / 1000, one.text, _letter(one.speaker or 0)
+        )
+        for number, one in enumerate((one for one in heard if one.text), start=1)
+    )
+    return DiarizedTranscription(
+        round(samples / SAMPLE_RATE, 3), whole_text(heard), segments, Usage.of(samples)
+    )
+
+
+def _letter(speaker: int) -> str:
+    """A to Z, then AA, AB, …"""
+    before, last = divmod(speaker, 26)
+    return (_letter(before - 1) if before else "") + chr(ord("A") + last)
 
 
 def _segment(number: int, cue: Cue) -> TimedSegment:

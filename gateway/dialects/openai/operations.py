@@ -8,7 +8,7 @@ from gateway.description.dialect import JSON, Parameter
 from gateway.description.operation import Answer, Operation
 from gateway.description.schemas import Json, reference
 from gateway.dialects.openai import transcriptions
-from gateway.dialects.openai.answers import Transcription, VerboseTranscription
+from gateway.dialects.openai.answers import DiarizedTranscription, Transcription, VerboseTranscription
 from gateway.dialects.openai.errors import ErrorBody
 from gateway.dialects.openai.models import Model, ModelList
 from gateway.dialects.openai.realtime import secrets
@@ -40,7 +40,11 @@ def _texts(meaning: str, items: Sequence[str] = ()) -> Json:
 FORM: dict[str, Json] = {
     "file": {"type": "string", "format": "binary", "description": "A recording, as POST /verify takes it."},
     "model": _TEXT | {"description": "One of the names of `GET /v1/models`."},
-    "response_format": {"enum": list(FORMATS), "default": "json", "description": "Shape of the answer."},
+    "response_format": {
+        "enum": list(FORMATS),
+        "default": "json",
+        "description": "Shape of the answer; diarized_json where SPEAKER_MODEL is set.",
+    },
     "stream": {
         "type": "boolean",
         "default": False,
@@ -97,8 +101,9 @@ OPERATIONS = (
         "Transcribe a whole recording, for OpenAI's clients.",
         {
             200: Answer(
-                "The transcript: `json` or `verbose_json`; as text `text`, `srt` or `vtt`; or events.",
-                (Transcription, VerboseTranscription),
+                "The transcript: `json`, `verbose_json` or `diarized_json`; as text `text`, `srt` or `vtt`; "
+                "or events.",
+                (Transcription, VerboseTranscription, DiarizedTranscription),
                 choice=True,
                 others={"text/plain": {"schema": _TEXT}, "text/event-stream": _EVENTS},
             )

@@ -13,7 +13,7 @@ from gateway.http.upload import Form
 from shared.protocol.segments import TaskOptions
 from shared.transcription.languages import language_code
 
-ResponseFormat = Literal["json", "text", "srt", "verbose_json", "vtt"]
+ResponseFormat = Literal["json", "text", "srt", "verbose_json", "vtt", "diarized_json"]
 FORMATS: tuple[ResponseFormat, ...] = get_args(ResponseFormat)
 MAX_PROMPT = 4000
 """Characters of `prompt` and `keywords` together; a model looks at their last 223 tokens."""
@@ -21,8 +21,8 @@ MAX_PROMPT = 4000
 _STREAMED = ("json", "text")
 GRANULARITIES = ("word", "segment")
 _NOT_DONE = {
-    "known_speaker_names": "speakers are not told apart",
-    "known_speaker_references": "speakers are not told apart",
+    "known_speaker_names": "speakers have letters, not names",
+    "known_speaker_references": "speakers have letters, not names",
 }
 
 
@@ -41,14 +41,23 @@ class TranscriptionForm(msgspec.Struct, frozen=True):
     @property
     def task(self) -> TaskOptions:
         """What the engine is told. Subtitles and segments are made of the times of words."""
-        timed = self.response_format in ("srt", "vtt", "verbose_json")
-        return TaskOptions(self.language, timed, self.prompt or None)
+        speakers = self.response_format == "diarized_json"
+        timed = speakers or self.response_format in ("srt", "vtt", "verbose_json")
+        return TaskOptions(self.language, timed, self.prompt or None, speakers)
 
 
-def read_form(form: Form, served: tuple[str, ...]) -> TranscriptionForm:
-    """Raises `BadParameter`, with the name of the parameter, or `ModelNotFound`."""
+def read_form(form: Form, served: tuple[str, ...], *, tells_apart: bool = False) -> TranscriptionForm:
+    """`tells_apart`: whether the service can tell voices apart.
+
+    Raises `BadParameter`, with the name of the parameter, or `ModelNotFound`.
+    """
     model = check_served(form.last("model"), served)
     response_format = _format(form)
+    if response_format == "diarized_json" and not tells_apart:
+        raise UnsupportedParameter(
+            "response_format",
+            "response_format=diarized_json cannot be used: SPEAKER_MODEL is not set on this service",
+        )
     stream = _flag(form, "stream")
     if stream and response_format not in _STREAMED:
         raise BadParameter(

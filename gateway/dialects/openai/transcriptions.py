@@ -73,7 +73,7 @@ class TranscriptionsEndpoint:
     async def _transcribe(self, request: Request, tenant: str, stack: ExitStack) -> Response:
         upload = await self._uploads.read(request, "file")
         models = self._ports.models
-        form = read_form(upload, names_of(models))
+        form = read_form(upload, names_of(models), tells_apart=bool(self._ports.settings.speaker_model))
         pool = PoolName(wish(form.model, models)) or models.default
         pcm16 = (await self._ports.decoder.decode(upload.file)).pcm16
         if form.stream:

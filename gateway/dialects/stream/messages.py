@@ -88,13 +88,14 @@ class Word(WordEntry, frozen=True, kw_only=True):
 
 
 class ResultData(msgspec.Struct, frozen=True):
-    """`start_time`: of the window. `final`: nothing that comes later hears this window again. `transcript`:
-    of the session so far. `phonemes`: of this window. `words`: those that stand otherwise than before.
-    `pointer`: index of the word expected next."""
+    """`start_time`, `end_time`: of the window. `final`: nothing that comes later hears this window again.
+    `transcript`: of the session so far. `phonemes`: of this window. `words`: those that stand otherwise than
+    before. `pointer`: index of the word expected next."""
 
     seq: int
     final: bool
     start_time: float
+    end_time: float
     transcript: str
     phonemes: tuple[Phoneme, ...]
     words: tuple[Word, ...]

@@ -28,6 +28,7 @@ def result_of(event: Heard, states: WordStates, changes: Changes, passage: Passa
         seq=event.seq,
         final=states.last_look,
         start_time=seconds(states.start_ms),
+        end_time=seconds(states.end_ms),
         transcript=feedback.transcript,
         phonemes=tuple(map(_phoneme, states.phones or ())),
         words=tuple(map(_word, changes.words)),

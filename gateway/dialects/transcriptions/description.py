@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 from gateway.description.dialect import AUDIO, DialectDescription, Parameter, words
+from gateway.dialects.diarize import PARAMETER as DIARIZE
 from gateway.dialects.enhance_on_end import PARAMETER as ENHANCE_ON_END
 from gateway.dialects.recite.description import SESSION
 from gateway.dialects.transcriptions import messages
@@ -57,11 +58,7 @@ DESCRIPTION = DialectDescription(
             "Keep the channels apart: each one is a session, named by `channel` in every message. PCM and "
             "G.711 only, and without a resume. Else they are mixed.",
         ),
-        Parameter(
-            "diarize",
-            _BOOLEAN | {"default": False},
-            "Voices in one channel are not told apart here: `true` is refused with diarization_unavailable.",
-        ),
+        DIARIZE,
         Parameter(
             "interim_results",
             _BOOLEAN | {"default": True},

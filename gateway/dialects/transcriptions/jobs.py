@@ -21,12 +21,15 @@ PATH = "/v1/audio/transcriptions/{job_id}"
 
 
 class EnhancedSegment(msgspec.Struct, frozen=True):
-    """A stretch with speech; times in seconds of the session's audio."""
+    """A stretch with speech; times in seconds of the session's audio. `speaker`: who speaks, counted from 0
+    in the order in which they are first heard; null without `diarize=true`, and where the worker has no
+    SPEAKER_MODEL."""
 
     start: float
     end: float
     text: str
     words: tuple[TranscriptWord, ...]
+    speaker: int | None = None
 
 
 class EnhancedTranscript(msgspec.Struct, frozen=True):
@@ -90,7 +93,11 @@ def _reply(state: JobState) -> EnhancementJob:
     elif outcome is not None:
         segments = tuple(
             EnhancedSegment(
-                one.start_ms / 1000, one.end_ms / 1000, one.text, tuple(map(transcript_word, one.words))
+                one.start_ms / 1000,
+                one.end_ms / 1000,
+                one.text,
+                tuple(map(transcript_word, one.words)),
+                one.speaker,
             )
             for one in outcome.stretches
             if one.text

@@ -10,7 +10,8 @@ from gateway.connection.connection_rules import ConnectionRules
 from gateway.connection.lag_watch import LagLimits
 from gateway.connection.session_plan import SessionRequest
 from gateway.dependencies import GatewayPorts
-from gateway.dialects.channels import check_separable, refuse_diarization
+from gateway.dialects.channels import check_separable
+from gateway.dialects.diarize import read_diarize
 from gateway.dialects.enhance_on_end import read_enhance
 from gateway.dialects.query import Query, flag, names_session, number, session_id
 from gateway.interpreters.transcription.plan import TranscriptionPlan
@@ -62,11 +63,11 @@ def read_options(query: Query, settings: GatewaySettings, models: ModelCatalogue
     vocabulary = query.get("vocabulary", "")
     if len(vocabulary) > MAX_VOCABULARY:
         raise BadRequest(f"vocabulary holds at most {MAX_VOCABULARY} characters")
-    refuse_diarization(query)
     if read_multichannel(query):
         check_separable(audio)
         if names_session(query):
             raise BadRequest("a session with multichannel=true cannot be resumed; leave session_id out")
+    enhance = read_enhance(query, settings)
     endpoint_ms = number(query, "endpoint_ms", least=LEAST_ENDPOINT_MS, most=MOST_ENDPOINT_MS)
     return SessionOptions(
         language=language,
@@ -79,7 +80,8 @@ def read_options(query: Query, settings: GatewaySettings, models: ModelCatalogue
         encoding=audio.encoding,
         sample_rate=audio.rate,
         channels=audio.channels,
-        enhance_on_end=read_enhance(query, settings),
+        enhance_on_end=enhance,
+        speakers=read_diarize(query, settings, whole=enhance),
     )
 
 

@@ -37,7 +37,8 @@ class WordStates(Finding):
     """The state of every word of the passage after one more result. `text`: what the decoder wrote.
     `news`: which of the states are new. `before`: the words as they stood before the result.
     `phones`: the sounds of its window, times in ms of the session; None where the engine hears words only.
-    `start_ms`: where that window begins. `last_look`: nothing that comes later hears the same audio again."""
+    `start_ms`, `end_ms`: where that window begins and ends. `last_look`: nothing that comes later hears the
+    same audio again."""
 
     feedback: Feedback
     text: str
@@ -45,6 +46,7 @@ class WordStates(Finding):
     before: Sequence[WordFeedback] = ()
     phones: tuple[Phone, ...] | None = None
     start_ms: int = 0
+    end_ms: int = 0
     last_look: bool = False
 
     @property
@@ -77,6 +79,7 @@ class RecitationInterpreter:
             before,
             hearing.phones,
             hearing.start_ms,
+            hearing.end_ms,
             result.priority == "final",
         )
         return self._newest

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
+import typer
+from typer.core import TyperGroup
 from typer.testing import CliRunner
 
 from benchmarks.__main__ import app
@@ -22,6 +25,17 @@ def test_every_benchmark_is_listed_and_explains_itself() -> None:
         assert shown.exit_code == 0
         assert "--quick" in shown.stdout
         assert "--json" in shown.stdout
+
+
+def test_every_benchmark_ends_its_help_with_an_example_that_can_be_run() -> None:
+    commands = typer.main.get_command(app)
+    assert isinstance(commands, TyperGroup)
+    assert set(NAMES) < set(commands.commands)
+    for name, command in commands.commands.items():
+        assert command.epilog is not None
+        example = shlex.split(command.epilog.removeprefix("Example: "))
+        assert example[:3] == ["rattil", "bench", name]
+        command.make_context(name, example[3:])  # fails if an option is none
 
 
 def test_the_last_line_is_the_headline(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ SEEN = Seen(2, 7.0, 5.5)
     [
         ("recite", {"type": "partial_result", "seq": 1}, Answer(4.5)),
         ("verify", {"type": "partial_result"}, Answer(4.25)),
+        ("stream", {"type": "result", "data": {"end_time": 1.5}}, Answer(1.5)),
+        ("stream", {"type": "ping", "data": {}}, Answer(reply='{"type":"pong"}')),
         ("transcriptions", {"type": "transcript.partial", "end": 3.0}, Answer(3.0)),
         ("transcriptions", {"type": "transcript.final", "end": 3.0}, Answer()),
         ("deepgram", {"type": "Results", "is_final": False, "start": 1.0, "duration": 2.5}, Answer(3.5)),
@@ -44,7 +46,7 @@ def test_what_a_message_of_a_dialect_has_heard(wire: str, message: Any, answer: 
 
 
 def test_errors_of_every_dialect_are_trouble() -> None:
-    for name in ("recite", "verify", "transcriptions", "committed_messages", "realtime"):
+    for name in ("recite", "verify", "stream", "transcriptions", "committed_messages", "realtime"):
         assert WIRES[name].read({"type": "error", "code": "no_capacity"}, SEEN).trouble
     assert WIRES["deepgram"].read({"type": "Error"}, SEEN).trouble
 

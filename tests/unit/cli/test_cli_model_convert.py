@@ -19,7 +19,7 @@ from cli.modelling import conversion
 from cli.modelling.conversion import CannotConvert, Conversion, convert
 
 has_converter = pytest.mark.skipif(
-    find_spec("transformers") is None or find_spec("torch") is None, reason="needs rattil[convert]"
+    find_spec("transformers") is None or find_spec("torch") is None, reason="needs the extra convert"
 )
 SPECIALS = (
     *("<|endoftext|>", "<|startoftranscript|>", "<|en|>", "<|ar|>", "<|translate|>", "<|transcribe|>"),
@@ -105,7 +105,7 @@ def test_without_its_packages_it_says_what_to_install(without_packages: None, tm
     result = CliRunner().invoke(app, ["model", "convert", "openai/whisper-tiny", str(tmp_path / "out")])
 
     assert result.exit_code == 2
-    assert "rattil[convert]" in result.stderr
+    assert "'.[convert]'" in result.stderr
 
 
 def test_it_replaces_nothing_unasked(with_packages: None, tmp_path: Path) -> None:

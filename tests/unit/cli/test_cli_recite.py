@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
-import os
-import signal
 from collections.abc import AsyncIterator
 
 import pytest
 from rich.console import Console
 
+from cli.connecting import Connecting
 from cli.demo import Seen, differences, verdicts_by_place
-from cli.recite import Exit, Recording, recite_and_report, target_of
+from cli.recite import Exit, recite_and_report, target_of
+from cli.recording import Recording
 from cli.sample_files import ExpectedWord, Sample, load_samples
-from cli.screen import PlainScreen, SilentScreen, coloured_words, score_table
+from cli.score_table import score_table
+from cli.screen import LiveScreen, PlainScreen, SilentScreen, coloured_words
+from cli.signs import ASCII_SIGNS, SIGNS, STYLES
 from rattil.client.recitation import Partial, Report, ServerError, WordState, WordVerdict
 from rattil.client.sound_source import pieces, read_file
 from shared.recitation.reference.passage import VerseRange, load_passage
@@ -118,7 +119,7 @@ def partial(seq: int, *statuses: str) -> Partial:
 
 
 def test_words_judged_before_the_end_are_counted() -> None:
-    recording = Recording(SilentScreen())
+    recording = Recording(SilentScreen(), Connecting(["ws://a"]))
     recording.on_event(partial(0, "pending", "pending"))
     assert recording.judged_before_end == 0
     recording.on_event(partial(1, "correct", "pending"))
@@ -134,10 +135,45 @@ def test_a_plain_screen_shows_changes_only() -> None:
     screen.on_event(partial(1, "correct", "wrong"))
     screen.on_event(ServerError("server_busy", "decoding is behind"))
     lines = out.getvalue().splitlines()
-    assert len(lines) == 4
-    assert "w0" in lines[1]
-    assert "w1" in lines[2]
-    assert "server_busy" in lines[3]
+    assert lines[0] == "title"
+    assert "missing" in lines[1]  # what the signs mean
+    assert len(lines) == 5
+    assert "w0" in lines[2]
+    assert "w1" in lines[3]
+    assert "server_busy" in lines[4]
+
+
+def test_a_live_screen_says_what_the_signs_mean_and_that_it_was_stopped() -> None:
+    out = io.StringIO()
+    screen = LiveScreen(Console(file=out, width=200, force_terminal=True, color_system=None), "title")
+    screen.on_event(partial(0, "correct", "pending"))
+    screen.on_stop()
+    screen.on_all_sent()
+    screen.close()
+    shown = out.getvalue()
+    assert "∅ missing" in shown
+    assert "all sent" not in shown
+    assert "\nstopped" in shown
+
+
+def test_each_state_has_its_own_sign_and_none_of_them_reads_like_another() -> None:
+    for signs in (SIGNS, ASCII_SIGNS):
+        assert signs.keys() == STYLES.keys()
+        assert len(set(signs.values())) == len(signs)
+        assert "…" not in signs.values()  # it would say that the word is still being recited
+    assert all(sign.isascii() for sign in ASCII_SIGNS.values())
+
+
+def test_a_terminal_without_unicode_gets_plain_signs_and_no_failure() -> None:
+    raw = io.BytesIO()
+    shown = Console(file=io.TextIOWrapper(raw, "ascii", write_through=True), width=200)
+    screen = PlainScreen(shown, "title")
+    screen.on_event(Partial(0, (WordState("بِسْمِ", "missing", verse_key="1:1"),)))
+    shown.print(score_table(Report((WordVerdict("بِسْمِ", "missing", verse_key="1:1"),)), shown))
+    text = raw.getvalue().decode("ascii")
+    assert "- missing" in text.splitlines()[1]
+    assert "-     1:1 #1   missing" in text
+    assert "- 1:1 word 1" in text
 
 
 def test_words_are_shown_untouched_and_coloured() -> None:
@@ -150,7 +186,7 @@ def test_words_are_shown_untouched_and_coloured() -> None:
 def test_the_score_table_names_words_to_look_at() -> None:
     shown, out = console()
     words = (WordVerdict("one", "correct"), WordVerdict("two", "missing", feedback="left out"))
-    shown.print(score_table(Report(words, accuracy_score=50.0)))
+    shown.print(score_table(Report(words, accuracy_score=50.0), shown))
     assert "left out" in out.getvalue()
     assert "50.0 %" in out.getvalue()
 
@@ -176,7 +212,7 @@ def perfect(words: int = 29) -> tuple[WordVerdict, ...]:
 
 def test_the_score_table_says_which_model_judged() -> None:
     shown, out = console()
-    shown.print(score_table(Report((), model="rattil-base@0.1.0")))
+    shown.print(score_table(Report((), model="rattil-base@0.1.0"), shown))
     assert "rattil-base@0.1.0" in out.getvalue()
 
 
@@ -220,40 +256,3 @@ async def test_a_file_is_cut_without_losing_a_byte() -> None:
 def test_an_address_that_is_none_is_wrong_usage(url: str) -> None:
     with pytest.raises(ValueError, match=r"address|gateway|Port"):
         target_of(url, FATIHA)
-
-
-async def endless_audio() -> AsyncIterator[bytes]:
-    while True:
-        yield bytes(3200)
-        await asyncio.sleep(0.01)
-
-
-async def test_the_first_ctrl_c_ends_the_audio_and_the_result_comes() -> None:
-    async def hears_and_grades(visit: Visit) -> None:
-        await visit.ready()
-        await visit.hear(4800)
-        os.kill(os.getpid(), signal.SIGINT)
-        await visit.hear_to_the_end()
-        await visit.final()
-        await visit.socket.wait_closed()
-
-    async with scripted_server(hears_and_grades) as server:
-        async with asyncio.timeout(20):
-            code = await recite_and_report(target_of(server.url, FATIHA), endless_audio(), console()[0], "t")
-    assert code is Exit.OK
-
-
-async def test_the_second_ctrl_c_aborts(capsys: pytest.CaptureFixture[str]) -> None:
-    async def hears_and_says_nothing(visit: Visit) -> None:
-        await visit.ready()
-        await visit.hear(4800)
-        os.kill(os.getpid(), signal.SIGINT)
-        await visit.hear_to_the_end()
-        os.kill(os.getpid(), signal.SIGINT)
-        await visit.socket.wait_closed()
-
-    async with scripted_server(hears_and_says_nothing) as server:
-        async with asyncio.timeout(20):
-            code = await recite_and_report(target_of(server.url, FATIHA), endless_audio(), console()[0], "t")
-    assert code is Exit.NO_RESULT
-    assert "stopped" in capsys.readouterr().err

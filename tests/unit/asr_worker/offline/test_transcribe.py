@@ -13,7 +13,8 @@ from asr_worker.batching.executor import EngineExecutor
 from asr_worker.engines.engine import EngineItem, EngineOutput
 from asr_worker.engines.scripted import FAIL_ITEM, Script, ScriptedEngine, speak, speak_marker
 from asr_worker.offline.chunking import Chunk
-from asr_worker.offline.transcribe import Transcriber
+from asr_worker.offline.transcribe import Transcriber, WhoSpeaks
+from asr_worker.speakers.turns import Turn
 from shared.audio.formats import SAMPLE_RATE
 from shared.audio.pcm import Samples
 from shared.clock import SystemClock
@@ -82,10 +83,12 @@ def recording(*parts: Sequence[str | None]) -> NDArray[np.int16]:
 
 
 @asynccontextmanager
-async def transcriber(uploads: Uploads, engine: Engine, batch: int = 2) -> AsyncIterator[Transcriber]:
+async def transcriber(
+    uploads: Uploads, engine: Engine, batch: int = 2, who_speaks: WhoSpeaks | None = None
+) -> AsyncIterator[Transcriber]:
     executor = EngineExecutor(engine, SystemClock())
     try:
-        yield Transcriber(executor, uploads, batch, find_loud)
+        yield Transcriber(executor, uploads, batch, find_loud, who_speaks)
     finally:
         executor.close()
 
@@ -176,3 +179,36 @@ async def test_a_language_that_the_model_does_not_know_is_the_callers_mistake() 
     engine.refuses = BadRequest("the model has no language 'xx'")
     with pytest.raises(BadRequest, match="no language"):
         await transcribe(Uploads(recording(["one"]).tobytes()), engine, "xx")
+
+
+def two_people(pcm: Samples, speech: Sequence[Chunk]) -> list[Turn]:
+    """One says the first word, the other one all the others."""
+    end_ms = speech[-1].end * 1000 // SAMPLE_RATE
+    return [Turn(0, 100, 0), Turn(100, end_ms, 1)]
+
+
+TALK = recording(["one", "two", "three"], ["four"]).tobytes()
+APART = TaskOptions("en", True, None, speakers=True)
+
+
+async def test_voices_are_told_apart_where_that_is_asked_for() -> None:
+    async with transcriber(Uploads(TALK), Engine(), who_speaks=two_people) as made:
+        reply = await made.transcribe(TranscribeUpload("u", len(TALK) // 2, APART))
+        kept = await made.hear(TALK, APART)
+        unasked = await made.hear(TALK, TaskOptions("en"))
+    said = [(stretch.text, stretch.speaker) for stretch in reply.stretches]
+    assert said == [("one", 0), ("two three", 1), ("four", 1)]
+    assert kept == list(reply.stretches)
+    assert [stretch.speaker for stretch in unasked] == [None, None]
+
+
+async def test_a_worker_that_cannot_tell_voices_apart_says_so() -> None:
+    async with transcriber(Uploads(TALK), Engine()) as made:
+        with pytest.raises(DecodeFailed, match="SPEAKER_MODEL"):
+            await made.transcribe(TranscribeUpload("u", len(TALK) // 2, APART))
+
+
+async def test_a_kept_recording_is_transcribed_also_where_nobody_can_be_named() -> None:
+    async with transcriber(Uploads(TALK), Engine()) as made:
+        kept = await made.hear(TALK, APART)
+    assert [(stretch.text, stretch.speaker) for stretch in kept] == [("one two three", None), ("four", None)]

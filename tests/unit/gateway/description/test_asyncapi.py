@@ -179,7 +179,7 @@ def test_the_parameters_are_those_that_the_dialects_read() -> None:
     for module in (recite, transcriptions_request):
         assert "read_enhance(query, " in inspect.getsource(module)
     assert read_by(recite) | elsewhere == described("recite")
-    assert "refuse_diarization(query)" in inspect.getsource(transcriptions_request)
+    assert "read_diarize(query, " in inspect.getsource(transcriptions_request)
     assert read_by(transcriptions_request) | elsewhere | {"diarize"} == described("transcriptions")
     assert "read_model(ports, query)" in inspect.getsource(verify)
     assert {*verify._QUERY, "model"} == described("verify")

@@ -103,6 +103,28 @@ async def test_a_session_is_kept_whole_and_transcribed_once_more(tmp_path: Path)
         assert (status, refused["error"]["code"]) == (404, "unknown_job")
 
 
+async def test_voices_are_told_apart_in_the_second_transcript(tmp_path: Path) -> None:
+    url = f"file://{tmp_path}/kept"
+    store, queue, heard = open_store(url), ListedJobs(), list[TaskOptions]()
+
+    async def hear(pcm16: bytes, options: TaskOptions) -> list[Stretch]:
+        heard.append(options)
+        one = Stretch(0, 400, "one", (HeardWord("one", 0, 400),), "ar", speaker=0)
+        return [one, Stretch(500, 900, "word", (HeardWord("word", 500, 900),), "ar", speaker=1)]
+
+    async with world() as w:
+        kept = enhancements(store, queue)
+        gateway = w.gateway(recordings_url=url, enhancements=kept, speaker_model="bundled")
+        asked = gateway.transcribe(language="ar", enhance_on_end="true", diarize="true")
+        events = await transcribe(asked)
+        [handed_over] = queue.added
+        await Enhancer(store, hear, judge, "accurate@1", SystemClock()).enhance(handed_over, 60.0)
+        _, job = await ask(gateway, "GET", events[-1]["enhancement_job_id"])
+    assert heard == [TaskOptions("ar", True, None, speakers=True)]
+    segments = job["transcript"]["segments"]
+    assert [(one["text"], one["speaker"]) for one in segments] == [("one", 0), ("word", 1)]
+
+
 async def test_a_job_deleted_while_it_is_transcribed_leaves_nothing(tmp_path: Path) -> None:
     url = f"file://{tmp_path}/kept"
     store, queue = open_store(url), ListedJobs()

@@ -81,7 +81,7 @@ async def test_a_bad_message_is_told_once_and_all_channels_go_on() -> None:
     }
 
 
-async def test_voices_in_one_channel_are_not_told_apart_and_that_is_said() -> None:
+async def test_without_a_model_of_voices_they_are_not_told_apart_and_that_is_said() -> None:
     async with world() as w:
         gateway = w.gateway()
         own, deepgram = gateway.transcribe(diarize="true"), gateway.listen(diarize="true")
@@ -90,7 +90,19 @@ async def test_voices_in_one_channel_are_not_told_apart_and_that_is_said() -> No
         off = gateway.transcribe(language="ar", diarize="false")
         await off.until("session.begin")
     assert own.events[-1]["code"] == "diarization_unavailable"
+    assert "SPEAKER_MODEL is not set" in own.events[-1]["message"]
     assert deepgram.events[-1]["variant"] == "diarization_unavailable"
+
+
+async def test_with_one_they_are_told_apart_in_whole_recordings_only() -> None:
+    async with world() as w:
+        gateway = w.gateway(speaker_model="bundled")
+        own, deepgram = gateway.transcribe(diarize="true"), gateway.listen(diarize="true")
+        assert (await own.rest()).code == 1008
+        assert (await deepgram.rest()).code == 1008
+    assert own.events[-1]["code"] == "diarization_unavailable"
+    assert "enhance_on_end=true" in own.events[-1]["message"]
+    assert "live" in deepgram.events[-1]["description"]
 
 
 @pytest.mark.parametrize(

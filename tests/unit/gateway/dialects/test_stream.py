@@ -195,6 +195,7 @@ async def test_phonemes_have_times_of_the_session() -> None:
     result = data_of(client, "result")[0]
     start = first.start_sample / 16_000
     assert result["start_time"] == pytest.approx(start, abs=0.001)
+    assert result["end_time"] == pytest.approx(start + first.samples / 16_000, abs=0.001)
     assert start > 2
     (phoneme,) = result["phonemes"]
     assert phoneme["start_time"] == pytest.approx(start + 0.1, abs=0.001)

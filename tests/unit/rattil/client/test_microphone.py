@@ -50,5 +50,5 @@ async def test_the_oldest_sound_goes_when_nobody_takes_any() -> None:
 
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sounddevice", None)
-    with pytest.raises(NoMicrophone, match=r"rattil\[microphone\]"):
+    with pytest.raises(NoMicrophone, match=r"'\.\[microphone\]'"):
         open_portaudio(lambda piece: None, None)

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from openai.types.audio import Transcription, TranscriptionVerbose
+from openai.types.audio import Transcription, TranscriptionDiarized, TranscriptionVerbose
 
 from gateway.dialects.openai.answers import answer
 from gateway.dialects.openai.transcription_form import ResponseFormat, TranscriptionForm
@@ -107,3 +107,14 @@ def test_silence_is_an_empty_transcript_in_the_language_that_was_asked_for() -> 
     form = TranscriptionForm("whisper-1", "verbose_json", language="ar")
     made: dict[str, Any] = msgspec.json.decode(answer(form, [], 16_000).body)
     assert (made["text"], made["language"], made["segments"]) == ("", "arabic", [])
+
+
+def test_diarized_json_has_a_letter_for_each_speaker() -> None:
+    heard = [msgspec.structs.replace(one, speaker=(0, None, 27)[at]) for at, one in enumerate(HEARD)]
+    response = answer(TranscriptionForm("whisper-1", "diarized_json"), heard, SAMPLES)
+    made = TranscriptionDiarized.model_validate(msgspec.json.decode(response.body), strict=True)
+    assert [(one.id, one.start, one.end, one.text, one.speaker) for one in made.segments] == [
+        ("seg_001", 1.0, 3.0, "Hello there. You", "A"),
+        ("seg_002", 7.0, 8.0, "Good morning.", "AB"),
+    ]
+    assert (made.text, made.task, made.segments[0].type) == (TEXT, "transcribe", "transcript.text.segment")

@@ -99,3 +99,13 @@ def test_the_model_must_be_one_that_is_served() -> None:
     with pytest.raises(BadParameter) as raised:
         asked(model="")
     assert raised.value.param == "model"
+
+
+def test_voices_are_told_apart_only_where_there_is_a_model_for_it() -> None:
+    fields = (("model", "whisper-1"), ("response_format", "diarized_json"))
+    form = read_form(Form(b"", fields), SERVED, tells_apart=True)
+    assert form.task.speakers
+    assert form.task.word_timestamps
+    with pytest.raises(BadParameter, match="SPEAKER_MODEL"):
+        read_form(Form(b"", fields), SERVED)
+    assert not asked(("response_format", "verbose_json")).task.speakers

@@ -1,0 +1,1 @@
+"""Who speaks when in a whole recording: voices in one channel are told apart."""
