@@ -1,6 +1,6 @@
 // Choosing a passage: by sura, juz or page of the print.
 
-import { isFew, language, number, onLanguage, readNumber, say, text } from '../language/language.js';
+import { counted, language, number, onLanguage, readNumber, say, text } from '../language/language.js';
 import { JUZ_COUNT, PAGE_COUNT, juzParts, pageOf, pageParts } from '../passage/divisions.js';
 import { samePassage } from '../passage/passage.js';
 import { SURAS, sura } from '../passage/suras.js';
@@ -81,7 +81,7 @@ export class Chooser {
       !wanted || String(place) === wanted || plain(name).includes(wanted) || plain(arabic).includes(wanted)
     ));
     $('choices').replaceChildren(...found.map(({ number: surah, verses }) => this.#choice(
-      wholeSura(surah), text(isFew(verses) ? 'passage.verses.few' : 'passage.verses', { count: verses }), surah === this.#passage.surah,
+      wholeSura(surah), counted('passage.verses', verses), surah === this.#passage.surah,
     )));
     if (!found.length) $('choices').append(element('li', {}, element('p', {}, text('passage.none'))));
   }

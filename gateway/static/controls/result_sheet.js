@@ -8,6 +8,8 @@ import { openSheet } from './sheets.js';
 
 const COUNTED = ['minor_mistake', 'wrong', 'missing', 'not_judged', 'peeked', 'own'];
 const MOST_WORDS = 60;
+/** What is said of the whole, by the share of words that were right, from the top. */
+const IN_WORDS = [[1, 'all'], [0.9, 'nearly'], [0.6, 'most'], [0, 'some']];
 
 /**
  * @typedef {{passage: import('../passage/passage.js').Passage, printed: import('../passage/verses.js').Text,
@@ -68,6 +70,8 @@ export class ResultSheet {
 
   #drawHead({ elsewhere, heard, all, counts, passage }) {
     const right = counts.correct ?? 0;
+    $('result-right').replaceChildren();
+    $('result-why').replaceChildren();
     if (elsewhere) {
       say($('result-head'), 'result.other', { passage: passageName(passage) });
       say($('result-why'), 'result.other.why');
@@ -75,8 +79,9 @@ export class ResultSheet {
       say($('result-head'), 'result.nothing');
       say($('result-why'), 'result.nothing.why');
     } else {
-      say($('result-head'), 'result.right', { right, all });
-      $('result-why').replaceChildren(right === all ? text('result.clean') : '');
+      const [, share] = IN_WORDS.find(([least]) => right >= least * all);
+      say($('result-head'), `result.${share}`);
+      say($('result-right'), 'result.right', { right, all });
     }
   }
 

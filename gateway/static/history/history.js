@@ -11,7 +11,8 @@ const LEARNT_AFTER = 2; // times right in a row since the last mistake
  * @typedef {{id?: number, at: number, passage: string, mode: string, seconds: number, right: number, all: number,
  *            counts: Record<string, number>, own?: string[]}} Sitting  own: keys of words that the reciter says were right
  * @typedef {{key: string, surah: number, ayah: number, position: number, text: string, tanwin?: string, status: string,
- *            missed: number, streak: number, at: number, own?: boolean}} MissedWord  own: the reciter says that it was right
+ *            missed: number, peeks?: number, streak: number, at: number, own?: boolean}} MissedWord
+ *   missed: how often, peeks among them; own: the reciter says that it was right
  */
 
 const keyOf = (surah, { ayah, position }) => `${surah}:${ayah}:${position}`;
@@ -63,8 +64,9 @@ function note(store, stored, { surah, word, status, at, own }) {
   const before = stored.get(key);
   if (isDeviation(status) || status === 'peeked') {
     const missed = (before?.missed ?? 0) + 1;
+    const peeks = (before?.peeks ?? 0) + Number(status === 'peeked');
     const { ayah, position, text, tanwin } = word;
-    store.put({ key, surah, ayah, position, text, tanwin, status, missed, streak: 0, at, own });
+    store.put({ key, surah, ayah, position, text, tanwin, status, missed, peeks, streak: 0, at, own });
   } else if (before && isJudged(status)) {
     const streak = before.streak + 1;
     if (streak >= LEARNT_AFTER) store.delete(key);
@@ -81,14 +83,18 @@ export async function missedWords() {
   return words.sort((one, other) => Number(one.own ?? false) - Number(other.own ?? false) || other.missed - one.missed || other.at - one.at);
 }
 
-/** The same by verse, the most often missed first. @param {MissedWord[]} words @returns {{surah: number, ayah: number, missed: number}[]} */
+/** How often a word was recited with a mistake; a word that was only peeked at never was. @param {MissedWord} word */
+export const mistakes = ({ missed, peeks = 0 }) => missed - peeks;
+
+/** Mistakes by verse, the most first. @param {MissedWord[]} words @returns {{surah: number, ayah: number, mistakes: number}[]} */
 export function missedVerses(words) {
   const verses = new Map();
-  for (const { surah, ayah, missed } of words) {
-    const verse = verses.get(`${surah}:${ayah}`) ?? { surah, ayah, missed: 0 };
-    verses.set(`${surah}:${ayah}`, { ...verse, missed: verse.missed + missed });
+  for (const word of words.filter(mistakes)) {
+    const { surah, ayah } = word;
+    const verse = verses.get(`${surah}:${ayah}`) ?? { surah, ayah, mistakes: 0 };
+    verses.set(`${surah}:${ayah}`, { ...verse, mistakes: verse.mistakes + mistakes(word) });
   }
-  return [...verses.values()].sort((one, other) => other.missed - one.missed || one.surah - other.surah || one.ayah - other.ayah);
+  return [...verses.values()].sort((one, other) => other.mistakes - one.mistakes || one.surah - other.surah || one.ayah - other.ayah);
 }
 
 /** Everything, to take along. */
