@@ -2,7 +2,7 @@
 
 import { onLanguage, say, text } from '../language/language.js';
 import { isOpening } from '../passage/passage.js';
-import { inkOfLine } from './ink.js';
+import { inkBelow } from './ink.js';
 import { banner, basmalaLine, part, printedWord, verseEnd } from './printed.js';
 
 const NO_BREAK_SPACE = '\u00a0';
@@ -30,8 +30,6 @@ export class Mushaf {
     root.addEventListener('click', (event) => this.#touched(event));
     root.addEventListener('keydown', (event) => this.#key(event));
     onLanguage(() => this.#name());
-    // Words may have gone to other lines.
-    new ResizeObserver(() => this.#placeSigns([...this.#words.keys()].filter((index) => this.#words[index].style.length))).observe(root);
   }
 
   get text() {
@@ -81,7 +79,6 @@ export class Mushaf {
    * @param {Set<number>} own words that are right by the reciter's own judgement
    */
   paint(indexes, words, peeked, own) {
-    const signed = [];
     for (const index of indexes) {
       const target = this.#words[index];
       if (!target) continue;
@@ -90,10 +87,9 @@ export class Mushaf {
       target.dataset.final = String(final);
       target.toggleAttribute('data-peeked', peeked.has(index));
       target.toggleAttribute('data-own', own.has(index));
-      if (MARKED.has(status) || peeked.has(index)) signed.push(index);
+      if (MARKED.has(status) || peeked.has(index)) placeSign(target);
       this.#describe(index);
     }
-    this.#placeSigns(signed);
   }
 
   /** Mark the word to recite now; -1 for none. */
@@ -114,7 +110,7 @@ export class Mushaf {
   reveal(index) {
     if (!this.#words[index]) return;
     this.#words[index].setAttribute('data-peeked', '');
-    this.#placeSigns([index]);
+    placeSign(this.#words[index]);
     this.#describe(index);
   }
 
@@ -136,15 +132,6 @@ export class Mushaf {
     const { status = 'pending' } = this.#words[index]?.dataset ?? {};
     return this.root.hasAttribute('data-hidden') && status === 'pending'
       && !this.#words[index].hasAttribute('data-peeked');
-  }
-
-  /** Below the ink of their lines; where lines stand is read for all of them before anything changes. @param {number[]} indexes */
-  #placeSigns(indexes) {
-    const depths = indexes.map((index) => `${inkOfLine(this.#words, index)}em`);
-    indexes.forEach((index, at) => {
-      const { style } = this.#words[index];
-      if (style.getPropertyValue('--deepest') !== depths[at]) style.setProperty('--deepest', depths[at]);
-    });
   }
 
   #verse(verse) {
@@ -215,6 +202,11 @@ export class Mushaf {
     this.focus(index);
     this.#words[index].scrollIntoView({ block: 'nearest' });
   }
+}
+
+/** Below the ink of its word; the style sheet draws it. @param {HTMLElement} word */
+function placeSign(word) {
+  if (!word.style.length) word.style.setProperty('--depth', `${inkBelow(word)}em`);
 }
 
 /** The states that words are described by, once per page, in the page's language. */
