@@ -1,7 +1,10 @@
-// No half line at the lower edge of the screen: once the page rests, a line that does not fit is covered until it does.
-// A sign in its place says that the text goes on.
+// No half line at the lower edge of what is free: once the page rests, a line that does not fit is covered until it does.
+// Whenever the text goes on below, a sign says so, in a strip of its own above the edge.
+
+import { SIGN_PX } from './whole_lines.js';
 
 const REST_MS = 140;
+const NEARLY_PX = 1; // lines are laid out in parts of a pixel
 
 export class LastLine {
   #timer = 0;
@@ -10,7 +13,7 @@ export class LastLine {
    * @param {HTMLElement} cover
    * @param {HTMLElement} mushaf
    * @param {() => {first: number, height: number, last: number} | null} lines of the text, in pixels of the window
-   * @param {() => {top: number, bottom: number}} freeArea what bars leave of the window
+   * @param {() => {top: number, bottom: number, sheet: boolean}} freeArea what bars and a sheet leave of the window
    */
   constructor(cover, mushaf, lines, freeArea) {
     Object.assign(this, { cover, mushaf, lines, freeArea });
@@ -19,6 +22,7 @@ export class LastLine {
     const sizes = new ResizeObserver(() => this.#settle());
     sizes.observe(mushaf);
     sizes.observe(document.querySelector('.bar'));
+    for (const sheet of document.querySelectorAll('dialog.sheet')) sizes.observe(sheet);
   }
 
   #wait() {
@@ -28,9 +32,11 @@ export class LastLine {
   }
 
   #settle() {
-    const { bottom } = this.freeArea();
+    const { top, bottom, sheet } = this.freeArea();
     const lines = this.lines();
-    const height = cutOff(lines, bottom);
+    // Where not even one line has room, it is better cut than never seen; around a sheet it is not there to be read.
+    const room = lines && (sheet || bottom - top > lines.height + SIGN_PX);
+    const height = room ? cutOff(lines, bottom) : 0;
     // What the keyboard goes to comes to stand above the cover.
     const below = `${Math.ceil(window.innerHeight - bottom + (lines?.height ?? 0))}px`;
     const page = document.documentElement.style;
@@ -45,8 +51,10 @@ export class LastLine {
   }
 }
 
-/** Pixels of the line that the edge cuts. @param {{first: number, height: number, last: number} | null} lines */
-function cutOff(lines, edge) {
-  if (!lines || edge >= lines.last || edge < lines.first + lines.height) return 0;
-  return (edge - lines.first) % lines.height;
+/** Pixels of the strip with the sign, and of the line above it that would be cut. @param {{first: number, height: number, last: number}} lines */
+function cutOff({ first, height, last }, edge) {
+  const above = edge - SIGN_PX - first;
+  if (edge >= last || above < 0) return 0;
+  const cut = (above + NEARLY_PX) % height;
+  return SIGN_PX + Math.max(0, cut - NEARLY_PX);
 }
