@@ -33,6 +33,9 @@ export class Chooser {
     $('search').addEventListener('input', () => this.#draw());
     $('division-number').addEventListener('input', () => this.#draw());
     for (const id of ['from', 'to']) $(id).addEventListener('change', () => this.#limit());
+    const more = () => this.#sayMore();
+    $('choices').addEventListener('scroll', more, { passive: true });
+    new ResizeObserver(more).observe($('choices'));
     $('whole').addEventListener('click', () => this.#take(wholeSura(this.#passage.surah)));
     $('range').addEventListener('submit', (event) => this.#submit(event));
     onLanguage(() => $('chooser').open && this.#draw());
@@ -73,6 +76,13 @@ export class Chooser {
     if (division === 'sura') this.#drawSuras();
     else this.#drawParts(division);
     this.#drawRange();
+    this.#sayMore();
+  }
+
+  /** Whether the list goes on below its edge. */
+  #sayMore() {
+    const list = $('choices');
+    list.toggleAttribute('data-more', list.scrollTop + list.clientHeight < list.scrollHeight - 1);
   }
 
   #drawSuras() {

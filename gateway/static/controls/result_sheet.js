@@ -1,7 +1,9 @@
 // The outcome of a recitation, in words before numbers.
 
 import { isDeviation, poorness } from '../client/judgement.js';
-import { has, onLanguage, qualityKey, quranic, say, text } from '../language/language.js';
+import { has, onLanguage, qualityKey, say, text } from '../language/language.js';
+import { neighbours } from '../passage/verses.js';
+import { inContext } from '../words/in_context.js';
 import { $, element } from './dom.js';
 import { passageName } from './chooser.js';
 import { openSheet } from './sheets.js';
@@ -100,7 +102,7 @@ export class ResultSheet {
     const { status } = words[index];
     const button = element(
       'button', { type: 'button', 'data-status': status },
-      quranic(word),
+      inContext(word, neighbours(printed.words, index), status),
       element('span', { class: 'mark' }), element('span', { class: 'what' }, text(`word.${status}`) + (own.has(index) ? ` · ${text('word.own')}` : '')),
       element('span', { class: 'where' }, text('mushaf.verse', { number: word.ayah })),
     );

@@ -4,8 +4,9 @@ import { $, element } from '../controls/dom.js';
 import { passageName } from '../controls/chooser.js';
 import { openSheet } from '../controls/sheets.js';
 import { onSecondTouch } from '../controls/sure.js';
-import { counted, date, day, language, quranic, text } from '../language/language.js';
+import { counted, date, day, language, text } from '../language/language.js';
 import { parsePassage } from '../passage/passage.js';
+import { inContext } from '../words/in_context.js';
 import { chart } from './chart.js';
 import { erase, everything, missedVerses, missedWords, mistakes, sittings } from './history.js';
 
@@ -97,7 +98,7 @@ function practice(words, onPractise) {
     const passage = { surah: word.surah, ayah: word.ayah, to: word.ayah };
     const button = element(
       'button', { type: 'button', 'data-status': word.status, 'aria-label': text('history.practise', { passage: passageName(passage) }) },
-      quranic(word), element('span', { class: 'mark' }),
+      inContext(word, word, word.status), element('span', { class: 'mark' }),
       element('span', { class: 'what' }, text('history.practice.times', { what: text(`word.${word.status}`), often: howOften(word) })
         + (word.own ? ` · ${text('word.own')}` : '')),
       element('span', { class: 'where' }, passageName(passage)),
