@@ -59,6 +59,30 @@ async def test_a_passage_is_chosen_by_sura_verses_juz_or_page(size: tuple[int, i
 
 
 @at_every_size
+async def test_the_list_of_suras_shows_whole_rows_and_says_that_it_goes_on(size: tuple[int, int]) -> None:
+    rows = """(() => {
+      const list = document.getElementById('choices');
+      const {top, bottom} = list.getBoundingClientRect();
+      const cut = [...list.children].filter((row) => {
+        const place = row.getBoundingClientRect();
+        return [top, bottom].some((edge) => place.top < edge - 1 && place.bottom > edge + 1);
+      });
+      return [cut.length, list.hasAttribute('data-more')];
+    })()"""
+    async with scripted() as service:
+        for locale in ("en", "ar"):
+            async with tab(f"{service.url}?verses=36", size=size, locale=locale) as page:
+                await page.page.click("#choose")
+                first = await page.page.evaluate(rows)
+                await page.page.evaluate("document.getElementById('choices').scrollTop = 99999")
+                await page.until(f"!{rows}[1]")
+                last = await page.page.evaluate(rows)
+                await page.page.fill("#search", "36")
+                few = await page.page.evaluate(rows)
+            assert (first, last, few) == ([0, True], [0, False], [0, False]), locale
+
+
+@at_every_size
 async def test_a_sura_is_found_by_its_number_in_either_kind_of_digits(size: tuple[int, int]) -> None:
     async with (
         scripted() as service,
