@@ -18,9 +18,10 @@ export function setLines(verses) {
   if (!between.length) return;
   const widths = units.map((unit) => unit.getBoundingClientRect().width);
   const natural = Math.max(...between.slice(0, 12).map((space) => space.getBoundingClientRect().width)); // at the end of a line it has none
+  // A pixel less: a part of one must not break a line that is full.
   const own = parseFloat(getComputedStyle(verses).wordSpacing) || 0;
   let first = 0;
-  for (const { end, stretched } of lineEnds(widths, natural, verses.clientWidth)) {
+  for (const { end, stretched } of lineEnds(widths, natural, verses.clientWidth - 1)) {
     for (const space of between.slice(first, end)) space.style.wordSpacing = `${own + (stretched - 1) * natural}px`;
     between[end]?.setAttribute('data-end', '');
     first = end + 1;
