@@ -52,7 +52,7 @@ const follower = new Follower(
 );
 new LastLine($('last-line'), $('mushaf'), () => mushaf.lines, freeArea);
 const wholeLines = new WholeLines($('mushaf'), () => mushaf.lines, freeArea);
-const touched = new TouchedWord($('word'), (index) => mushaf.element(index), freeArea);
+const touched = new TouchedWord($('word'), (index) => mushaf.element(index), () => mushaf.lines, freeArea);
 const bar = new Bar((act) => {
   if (act === 'play') playReference(passage.ayah);
   else if (act === 'pause') reference.stop();

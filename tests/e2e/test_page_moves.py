@@ -8,7 +8,7 @@ from typing import Literal
 
 import pytest
 
-from tests.e2e.browser import chromium, tab
+from tests.e2e.browser import SIDEWAYS, chromium, tab
 from tests.e2e.microphones import voice, write_wav
 from tests.e2e.scripted_service import Connection, scripted
 from tests.e2e.sizes import at_every_size
@@ -295,7 +295,7 @@ async def test_lines_end_at_the_edge_of_the_window_before_anything_moves(size: t
       return cover.hidden ? 0 : cover.offsetHeight;
     })()"""
     async with scripted() as service:
-        for verses in ("78", "2:255-300", "1"):
+        for verses in ("78", "2:255-286", "1"):
             async with tab(f"{service.url}?verses={verses}", size=size) as page:
                 await page.until(f"{strip} <= 18")
                 head = await page.page.evaluate(
@@ -322,4 +322,5 @@ async def test_the_warning_is_in_view_whatever_is_looked_at(size: tuple[int, int
         await page.page.evaluate("document.querySelectorAll('.word')[40].click()")
         on_a_sheet = await page.page.evaluate(seen % "#word")
     assert said == "Automatic feedback can be wrong and does not replace a teacher."
-    assert (at_the_top, below, on_a_sheet) == (True, True, True)
+    assert (at_the_top, below) == (True, True)
+    assert on_a_sheet or size == SIDEWAYS  # there the one in the bar stays in view beside the sheet

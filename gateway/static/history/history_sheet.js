@@ -47,7 +47,7 @@ function draw({ past, words }, onPractise) {
   const charted = past.slice(-CHARTED);
   const points = charted.map(({ at, right, all }) => ({ at, share: right / all }));
   const { right, all } = charted.at(-1);
-  const label = text('history.chart', { count: points.length, right, all });
+  const label = text(points.length > 1 ? 'history.chart' : 'history.chart.one', { count: points.length, right, all });
   const verses = missedVerses(words).slice(0, VERSES_CHARTED);
   $('history-body').replaceChildren(
     element('h3', {}, text('history.over_time')), chart(points, label, { share: written, day, rightToLeft: language() === 'ar' }),

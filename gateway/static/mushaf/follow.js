@@ -51,7 +51,9 @@ export class Follower {
     const { top, bottom } = this.freeArea();
     const free = bottom - top;
     const middle = (place.top + place.bottom) / 2;
-    if (!always && middle > top + TOP_SHARE * free && middle < top + BOTTOM_SHARE * free) return;
+    // Where the end of the text is in view, there is nothing to move for.
+    const lowest = (this.lines()?.last ?? Infinity) <= bottom ? bottom : top + BOTTOM_SHARE * free;
+    if (!always && middle > top + TOP_SHARE * free && middle < lowest) return;
     const by = this.#wholeLines(top, middle - (top + REST_SHARE * free));
     const calm = matchMedia('(prefers-reduced-motion: reduce)').matches;
     this.#ours = performance.now();

@@ -5,6 +5,7 @@ import { SIGN_PX } from './whole_lines.js';
 
 const REST_MS = 140;
 const NEARLY_PX = 1; // lines are laid out in parts of a pixel
+const UNDER_SHEET_PX = 20; // as round as its corners are
 
 export class LastLine {
   #timer = 0;
@@ -45,9 +46,11 @@ export class LastLine {
     if (this.cover.hidden) return;
     const paper = this.mushaf.getBoundingClientRect();
     const { clientLeft, clientWidth } = this.mushaf; // within the border
+    const under = sheet ? UNDER_SHEET_PX : 0;
     Object.assign(this.cover.style, {
-      left: `${paper.left + clientLeft}px`, width: `${clientWidth}px`, top: `${bottom - height}px`, height: `${height}px`,
+      left: `${paper.left + clientLeft}px`, width: `${clientWidth}px`, top: `${bottom - height}px`, height: `${height + under}px`,
     });
+    this.cover.style.setProperty('--under', `${under}px`);
   }
 }
 

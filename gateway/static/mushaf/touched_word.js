@@ -2,9 +2,6 @@
 
 import { SIGN_PX } from './whole_lines.js';
 
-const BELOW_EM = 1.4; // from the baseline down to the end of a line, marks included
-const BOX_EM = 0.63; // from the baseline down to the end of a word's box
-
 export class TouchedWord {
   /** @type {HTMLElement | undefined} */
   #word;
@@ -12,10 +9,11 @@ export class TouchedWord {
   /**
    * @param {HTMLDialogElement} sheet
    * @param {(index: number) => HTMLElement | undefined} wordAt
+   * @param {() => {first: number, height: number} | null} lines of the text, in pixels of the window
    * @param {() => {top: number, bottom: number}} freeArea what bars and the sheet leave of the window
    */
-  constructor(sheet, wordAt, freeArea) {
-    Object.assign(this, { sheet, wordAt, freeArea });
+  constructor(sheet, wordAt, lines, freeArea) {
+    Object.assign(this, { sheet, wordAt, lines, freeArea });
     new ResizeObserver(() => this.#keep()).observe(sheet); // what was heard comes later, and makes it higher
     sheet.addEventListener('close', () => this.#leave());
   }
@@ -39,10 +37,13 @@ export class TouchedWord {
     // The last line, too, can stand above the sheet.
     document.documentElement.style.setProperty('--sheet', `${this.sheet.offsetHeight}px`);
     const { top, bottom } = this.freeArea();
+    const { first, height } = this.lines();
     const place = this.#word.getBoundingClientRect();
-    const below = (BELOW_EM - BOX_EM) * parseFloat(getComputedStyle(this.#word).fontSize);
-    const end = place.bottom + below + SIGN_PX;
+    const end = first + height * Math.ceil(((place.top + place.bottom) / 2 - first) / height) + SIGN_PX; // of its line
     if (place.top >= top && end <= bottom) return;
-    window.scrollBy({ top: end - bottom, behavior: 'instant' });
+    const by = end - bottom;
+    const aboveTop = first - by - top; // negative: a line begins above the free part, and would be cut
+    const rest = aboveTop < 0 ? ((aboveTop % height) + height) % height : 0;
+    window.scrollBy({ top: by + rest, behavior: 'instant' });
   }
 }

@@ -25,16 +25,17 @@ export class WholeLines {
   fit() {
     this.#fitted = this.#key();
     const { style } = this.mushaf;
-    for (const name of ['--line', '--air']) style.removeProperty(name);
+    for (const name of ['--line-height', '--air', '--after']) style.removeProperty(name);
     const verses = this.mushaf.querySelector('.verses');
     if (!verses) return;
     const { top, bottom } = this.freeArea();
     const height = lineHeight(bottom - top - SIGN_PX, LEAST_EM * parseFloat(getComputedStyle(verses).fontSize));
-    style.setProperty('--line', `${height}px`);
+    style.setProperty('--line-height', `${height}px`);
     const { first, last } = this.lines();
     const edge = bottom - SIGN_PX - window.scrollY; // as it is at the beginning of the text
     if (last <= bottom - window.scrollY) return; // all of it is in view
     style.setProperty('--air', `${airAbove(edge - first, height)}px`);
+    style.setProperty('--after', `${height}px`); // the end, too, can be reached by whole lines
   }
 
   /** What the layout depends on. */
