@@ -83,6 +83,22 @@ async def test_the_list_of_suras_shows_whole_rows_and_says_that_it_goes_on(size:
 
 
 @at_every_size
+async def test_the_sheet_of_the_passage_cuts_neither_the_basmala_nor_a_line(size: tuple[int, int]) -> None:
+    cut = """(() => {
+      const cover = document.getElementById('last-line');
+      const sheet = document.querySelector('dialog[open]').getBoundingClientRect();
+      const edge = cover.hidden ? sheet.top : cover.getBoundingClientRect().top;
+      const {top, bottom} = document.querySelector('.basmala').getBoundingClientRect();
+      const bar = document.querySelector('.top').getBoundingClientRect().bottom;
+      return edge > bar && top + 1 < edge && bottom - 1 > edge;
+    })()"""
+    async with scripted() as service, tab(f"{service.url}?verses=36", size=size, locale="ar") as page:
+        await page.page.click("#choose")
+        await page.page.wait_for_selector("#chooser[open]")
+        await page.until(f"!{cut}", within_s=5)
+
+
+@at_every_size
 async def test_a_sura_is_found_by_its_number_in_either_kind_of_digits(size: tuple[int, int]) -> None:
     async with (
         scripted() as service,

@@ -37,7 +37,7 @@ export class LastLine {
     const lines = this.lines();
     // Where not even one line has room, it is better cut than never seen; around a sheet it is not there to be read.
     const room = lines && (sheet || bottom - top > lines.height + SIGN_PX);
-    const height = room ? cutOff(lines, bottom) : 0;
+    const height = (room && cutOff(lines, bottom)) || (sheet && this.#cutOffHead(bottom)) || 0;
     // What the keyboard goes to comes to stand above the cover.
     const below = `${Math.ceil(window.innerHeight - bottom + (lines?.height ?? 0))}px`;
     const page = document.documentElement.style;
@@ -45,19 +45,27 @@ export class LastLine {
     this.cover.hidden = height < 1;
     if (this.cover.hidden) return;
     const paper = this.mushaf.getBoundingClientRect();
-    const { clientLeft, clientWidth } = this.mushaf; // within the border
+    const { clientLeft } = this.mushaf; // within the border
     const under = sheet ? UNDER_SHEET_PX : 0;
     Object.assign(this.cover.style, {
-      left: `${paper.left + clientLeft}px`, width: `${clientWidth}px`, top: `${bottom - height}px`, height: `${height + under}px`,
+      left: `${paper.left + clientLeft}px`, width: `${paper.width - 2 * clientLeft}px`, top: `${bottom - height}px`, height: `${height + under}px`,
     });
     this.cover.style.setProperty('--under', `${under}px`);
+  }
+
+  /** Pixels of the name of the sura, or of the basmala, that a sheet cuts. */
+  #cutOffHead(edge) {
+    const parts = [...this.mushaf.children].map((part) => part.getBoundingClientRect());
+    const cut = parts.slice(0, -1).find(({ top, bottom }) => top < edge && bottom > edge);
+    return cut ? edge - cut.top : 0;
   }
 }
 
 /** Pixels of the strip with the sign, and of the line above it that would be cut. @param {{first: number, height: number, last: number}} lines */
 function cutOff({ first, height, last }, edge) {
   const above = edge - SIGN_PX - first;
-  if (edge >= last || above < 0) return 0;
+  if (edge >= last || edge <= first) return 0;
+  if (above < 0) return edge - first;
   const cut = (above + NEARLY_PX) % height;
   return SIGN_PX + Math.max(0, cut - NEARLY_PX);
 }
