@@ -45,10 +45,10 @@ export class LastLine {
     this.cover.hidden = height < 1;
     if (this.cover.hidden) return;
     const paper = this.mushaf.getBoundingClientRect();
-    const { clientLeft } = this.mushaf; // within the border
+    const border = this.mushaf.clientLeft + 1; // it is drawn in parts of a pixel
     const under = sheet ? UNDER_SHEET_PX : 0;
     Object.assign(this.cover.style, {
-      left: `${paper.left + clientLeft}px`, width: `${paper.width - 2 * clientLeft}px`, top: `${bottom - height}px`, height: `${height + under}px`,
+      left: `${paper.left + border}px`, width: `${paper.width - 2 * border}px`, top: `${bottom - height}px`, height: `${height + under}px`,
     });
     this.cover.style.setProperty('--under', `${under}px`);
   }
