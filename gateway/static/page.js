@@ -143,7 +143,7 @@ function idle() {
   const cutOff = reciting.cutOff;
   bar.offer(cutOff ? 'continue' : 'recite');
   if (cutOff) bar.status('status.resumable');
-  else bar.status(mode() === 'memorise' ? 'mode.memorise.hint' : 'status.idle');
+  else bar.status(mode() === 'memorise' ? 'status.memorise' : 'status.idle');
   serviceReachable().then((reachable) => {
     if (!reachable && !reciting.running) bar.status('status.offline');
   });

@@ -186,7 +186,8 @@ async def test_after_the_first_visit_the_page_opens_without_a_network(microphone
     kept = """(async () => {
       const names = await caches.keys();
       const page = names.find((name) => name.startsWith('rattil-page-'));
-      if (!page) return false;
+      const worker = (await navigator.serviceWorker.getRegistration())?.active;
+      if (!page || worker?.state !== 'activated') return false;
       const files = (await (await fetch('page.json')).json()).files;
       return (await (await caches.open(page)).keys()).length === files.length;
     })()"""
