@@ -22,6 +22,7 @@ pytestmark = [
 ]
 
 NABA_WORDS = 173
+NEXT_FRAME = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
 CURRENT = "Number(document.querySelector('[aria-current]')?.dataset.index ?? -1)"
 
 
@@ -115,6 +116,7 @@ async def test_no_line_is_cut_off_by_the_edge_of_the_screen(size: tuple[int, int
     async with scripted() as service, tab(f"{service.url}?verses=78", size=size) as page:
         for scroll in (0, 37, 211, 400, 10_000):
             await page.page.evaluate(f"window.scrollTo({{top: {scroll}, behavior: 'instant'}})")
+            await page.page.evaluate(NEXT_FRAME)  # the page knows that it was scrolled
             await page.until(f"{cut}.length === 0", within_s=5)
             seen.append(await page.page.evaluate("document.getElementById('last-line').hidden"))
             goes_on.append(await page.page.evaluate(sign))

@@ -64,7 +64,10 @@ export class Follower {
   #wholeLines(top, by) {
     const lines = this.lines();
     if (!lines) return by;
-    return by - remainder(top - lines.first + by, lines.height);
+    const whole = by - remainder(top - lines.first + by, lines.height);
+    // The page may end before: by so many lines less, then.
+    const most = document.documentElement.scrollHeight - window.innerHeight - window.scrollY;
+    return whole - lines.height * Math.ceil(Math.max(0, whole - most) / lines.height);
   }
 
   #ownMove() {

@@ -29,12 +29,17 @@ export class WholeLines {
     const verses = this.mushaf.querySelector('.verses');
     if (!verses) return;
     const { top, bottom } = this.freeArea();
-    const height = lineHeight(bottom - top - SIGN_PX, LEAST_EM * parseFloat(getComputedStyle(verses).fontSize));
-    style.setProperty('--line-height', `${height}px`);
-    const { first, last } = this.lines();
-    const edge = bottom - SIGN_PX - window.scrollY; // as it is at the beginning of the text
-    if (last <= bottom - window.scrollY) return; // all of it is in view
-    style.setProperty('--air', `${airAbove(edge - first, height)}px`);
+    const least = LEAST_EM * parseFloat(getComputedStyle(verses).fontSize);
+    const height = lineHeight(bottom - top - SIGN_PX, least);
+    const set = (line, air) => {
+      style.setProperty('--line-height', `${line}px`);
+      style.setProperty('--air', `${air}px`);
+      return this.lines();
+    };
+    const edge = bottom - window.scrollY; // as it is at the beginning of the text
+    // All of it is in view, or is if it is set a little closer.
+    if (set(height, 0).last <= edge || set(least, -TIGHTER_PX).last <= edge) return;
+    set(height, airAbove(edge - SIGN_PX - set(height, 0).first, height));
     style.setProperty('--after', `${height}px`); // the end, too, can be reached by whole lines
   }
 
