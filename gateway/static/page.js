@@ -17,6 +17,8 @@ import { Announcer } from './mushaf/announcer.js';
 import { Follower } from './mushaf/follow.js';
 import { LastLine } from './mushaf/last_line.js';
 import { Mushaf, drawStates } from './mushaf/mushaf.js';
+import { TouchedWord } from './mushaf/touched_word.js';
+import { WholeLines } from './mushaf/whole_lines.js';
 import { hasBasmala, parsePassage, writePassage } from './passage/passage.js';
 import { fetchBasmala, fetchText } from './passage/verses.js';
 import { Reciting } from './reciting.js';
@@ -49,6 +51,8 @@ const follower = new Follower(
   (index) => mushaf.element(index), freeArea, () => mushaf.lines, (away) => { $('come-back').hidden = !away; },
 );
 new LastLine($('last-line'), $('mushaf'), () => mushaf.lines, freeArea);
+const wholeLines = new WholeLines($('mushaf'), () => mushaf.lines, freeArea);
+const touched = new TouchedWord($('word'), (index) => mushaf.element(index), () => mushaf.lines, freeArea);
 const bar = new Bar((act) => {
   if (act === 'play') playReference(passage.ayah);
   else if (act === 'pause') reference.stop();
@@ -85,6 +89,7 @@ async function showPassage(chosen) {
     notice.clear('error');
     reciting.passageIs(chosen, text);
     idle();
+    wholeLines.fit();
   } catch (error) {
     if (mine !== asked) return;
     printed = null;
@@ -138,7 +143,7 @@ function idle() {
   const cutOff = reciting.cutOff;
   bar.offer(cutOff ? 'continue' : 'recite');
   if (cutOff) bar.status('status.resumable');
-  else bar.status(mode() === 'memorise' ? 'mode.memorise.hint' : 'status.idle');
+  else bar.status(mode() === 'memorise' ? 'status.memorise' : 'status.idle');
   serviceReachable().then((reachable) => {
     if (!reachable && !reciting.running) bar.status('status.offline');
   });
@@ -156,6 +161,7 @@ function touch(index) {
       hidden: false,
       reference: reference && (() => reference.play(passage.surah, word.ayah, word.ayah)),
     });
+    touched.show(index);
   }
 }
 
@@ -196,13 +202,15 @@ async function reciteFile(file) {
 }
 
 // -- the whole ----------------------------------------------------------------------------------------
-/** What bars leave of the window. */
+/** What bars and an open sheet leave of the window. */
 function freeArea() {
   // On a phone on its side a message stands over the text; elsewhere it is a part of the bar.
   const messages = $('notice').hidden || getComputedStyle($('notice')).position !== 'fixed' ? 0 : $('notice').getBoundingClientRect().bottom;
   const top = Math.max(document.querySelector('.top').getBoundingClientRect().bottom, messages);
   const below = document.querySelector('.bar').getBoundingClientRect();
-  return { top, bottom: below.top > top ? below.top : window.innerHeight };
+  const bottom = below.top > top ? below.top : window.innerHeight;
+  const sheet = document.querySelector('dialog.sheet[open]');
+  return { top, bottom: sheet ? Math.min(bottom, sheet.getBoundingClientRect().top) : bottom, sheet: Boolean(sheet) };
 }
 
 async function loadService() {

@@ -13,7 +13,7 @@ import { Recitation } from './recitation.js';
 const KEEP_EVERY_MS = 700;
 const HESITATION_MS = 5000;
 const RETRY_SHOWN_FROM_MS = 1500;
-/** Refusals that end by themselves: the status line says when it is tried again. */
+/** Refusals that end by themselves: the status line says when the next try is. */
 const NO_PLACE = new Set(['no_capacity', 'no_worker', 'too_many_sessions']);
 const UNTOUCHED = { status: 'pending', final: false, heard: null, expected: null, start: null, end: null };
 
@@ -281,7 +281,7 @@ export class Reciting {
     const begun = this.#recitation?.phase === 'reciting';
     if (code) {
       // Stopping would wait for a place, too: what can be had at once is the end.
-      if (begun) this.bar.offer('cancel', 'bar.end');
+      if (begun) this.bar.offer('cancel', this.#judged ? 'bar.end' : 'bar.cancel');
       clearTimeout(this.#hesitation);
       for (const id of ['hint', 'cancel']) $(id).hidden = true; // one way out
       this.mushaf.mark(-1);
@@ -293,10 +293,15 @@ export class Reciting {
     }
   }
 
+  /** Whether there is anything to show at the end. */
+  get #judged() {
+    return this.#recitation.judgement.words.some(({ status }) => status !== 'pending');
+  }
+
   #over(outcome) {
     const recitation = this.#recitation;
     const { words } = recitation.judgement;
-    const nothing = words.every(({ status }) => status === 'pending');
+    const nothing = !this.#judged;
     this.#rest();
     if (outcome.code === 'discarded') {
       this.#wipe();

@@ -55,7 +55,7 @@ def says(
 async def loses(connection: Connection) -> None:
     await connection.ready()
     await connection.heard(0.4)
-    await connection.partial(0, "c" * 9, pointer=9)
+    await connection.partial(0, "cccwccccc", pointer=9)
     await connection.error("no_capacity", retry_after_s=24)
     await connection.close(4013)
 

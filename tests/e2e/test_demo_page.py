@@ -39,10 +39,10 @@ async def test_a_sample_is_judged_live_and_a_broken_connection_is_resumed() -> N
         await page.page.wait_for_selector("#result[open]", timeout=60_000)
         words = await page.page.locator(".word").count()
         right = await page.page.evaluate(RIGHT)
-        head = await page.page.inner_text("#result-head")
+        said = await page.page.inner_text("#result-right")
     assert words == 15
     assert right >= 14
-    assert head == f"{right} of 15 words right"
+    assert said == f"{right} of 15 words right"
     assert page.problems == []
 
 

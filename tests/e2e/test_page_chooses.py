@@ -59,6 +59,46 @@ async def test_a_passage_is_chosen_by_sura_verses_juz_or_page(size: tuple[int, i
 
 
 @at_every_size
+async def test_the_list_of_suras_shows_whole_rows_and_says_that_it_goes_on(size: tuple[int, int]) -> None:
+    rows = """(() => {
+      const list = document.getElementById('choices');
+      const {top, bottom} = list.getBoundingClientRect();
+      const cut = [...list.children].filter((row) => {
+        const place = row.getBoundingClientRect();
+        return [top, bottom].some((edge) => place.top < edge - 1 && place.bottom > edge + 1);
+      });
+      return [cut.length, list.hasAttribute('data-more')];
+    })()"""
+    async with scripted() as service:
+        for locale in ("en", "ar"):
+            async with tab(f"{service.url}?verses=36", size=size, locale=locale) as page:
+                await page.page.click("#choose")
+                first = await page.page.evaluate(rows)
+                await page.page.evaluate("document.getElementById('choices').scrollTop = 99999")
+                await page.until(f"!{rows}[1]")
+                last = await page.page.evaluate(rows)
+                await page.page.fill("#search", "36")
+                few = await page.page.evaluate(rows)
+            assert (first, last, few) == ([0, True], [0, False], [0, False]), locale
+
+
+@at_every_size
+async def test_the_sheet_of_the_passage_cuts_neither_the_basmala_nor_a_line(size: tuple[int, int]) -> None:
+    cut = """(() => {
+      const cover = document.getElementById('last-line');
+      const sheet = document.querySelector('dialog[open]').getBoundingClientRect();
+      const edge = cover.hidden ? sheet.top : cover.getBoundingClientRect().top;
+      const {top, bottom} = document.querySelector('.basmala').getBoundingClientRect();
+      const bar = document.querySelector('.top').getBoundingClientRect().bottom;
+      return edge > bar && top + 1 < edge && bottom - 1 > edge;
+    })()"""
+    async with scripted() as service, tab(f"{service.url}?verses=36", size=size, locale="ar") as page:
+        await page.page.click("#choose")
+        await page.page.wait_for_selector("#chooser[open]")
+        await page.until(f"!{cut}", within_s=5)
+
+
+@at_every_size
 async def test_a_sura_is_found_by_its_number_in_either_kind_of_digits(size: tuple[int, int]) -> None:
     async with (
         scripted() as service,

@@ -121,9 +121,9 @@ async def test_a_result_that_does_not_come_can_be_cancelled(microphone: Path, si
         await service.connections[0].asked("end")
         await page.page.click("#main[data-act=cancel]")
         await page.page.wait_for_selector("#result[open]")
-        head = await page.page.inner_text("#result-head")
+        right = await page.page.inner_text("#result-right")
         how = await page.page.inner_text("#result-how")
-    assert head == "4 of 4 words right"
+    assert right == "4 of 4 words right"
     assert "judged while you recited" in how
 
 
@@ -221,11 +221,35 @@ async def test_a_place_that_is_lost_meanwhile_is_waited_for_or_the_recitation_en
         ways_out = await page.page.evaluate(IN_THE_BAR)
         await page.page.click("#main")
         await page.page.wait_for_selector("#result[open]")
-        head = await page.page.inner_text("#result-head")
+        right = await page.page.inner_text("#result-right")
     # To finish would wait for a place, too: nothing is offered that does nothing.
     assert (acts, name) == ("cancel", "End here")
     assert ways_out == ["main"]
-    assert head == "4 of 4 words right"
+    assert right == "4 of 4 words right"
+
+
+@at_every_size
+async def test_waiting_for_a_place_is_cancelled_where_nothing_was_recited(
+    microphone: Path, size: tuple[int, int]
+) -> None:
+    async def loses(connection: Connection) -> None:
+        await connection.ready()
+        await connection.heard(0.3)
+        await connection.error("no_capacity", retry_after_s=60)
+        await connection.close(4013)
+
+    async with (
+        scripted(loses) as service,
+        tab(f"{service.url}?verses=112", size=size, microphone=microphone) as page,
+    ):
+        await page.page.click("#main")
+        waiting = await page.status("All places are taken")
+        name = await page.page.inner_text("#main-name")
+        await page.page.click("#main[data-act=cancel]")
+        await page.page.wait_for_selector("#main[data-act=recite]")
+        results = await page.page.locator("#result[open]").count()
+    assert "we try again in" in waiting
+    assert (name, results) == ("Cancel", 0)
 
 
 @at_every_size

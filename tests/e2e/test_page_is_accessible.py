@@ -217,7 +217,7 @@ async def test_the_page_is_arabic_for_those_who_read_arabic(microphone: Path) ->
         await page.recite(11)
         await page.stop()
         text = await page.page.inner_text("body")
-        result = await page.page.inner_text("#result-head")
+        result = await page.page.inner_text("#result-right")
         direction = await page.page.evaluate("getComputedStyle(document.body).direction")
         await page.page.keyboard.press("Escape")
         await page.page.click("#more-open")

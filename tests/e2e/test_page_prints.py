@@ -68,6 +68,23 @@ async def test_the_last_tanwin_of_a_passage_is_drawn_by_the_word_after_the_passa
     assert found == {"112:4": "meem", "112:1": None, "78:6": "successive", "2:263": "successive"}
 
 
+async def test_a_passage_inside_a_sura_has_a_running_head_in_place_of_the_title() -> None:
+    heads = """[...document.querySelectorAll('#mushaf h2')].map(
+      ({className, children}) => [className, [...children].map(({textContent}) => textContent)]
+    )"""
+    found = {}
+    async with scripted() as service:
+        for verses, locale in (("2:255-257", "en"), ("2:255", "en"), ("2:255-257", "ar"), ("2:1-5", "en")):
+            async with tab(f"{service.url}?verses={verses}", locale=locale) as page:
+                found[verses, locale] = await page.page.evaluate(heads)
+    assert found == {
+        ("2:255-257", "en"): [["running-head", ["سورة البقرة", "Verses 255–257"]]],
+        ("2:255", "en"): [["running-head", ["سورة البقرة", "Verse 255"]]],
+        ("2:255-257", "ar"): [["running-head", ["سورة البقرة", "الآيات ٢٥٥–٢٥٧"]]],
+        ("2:1-5", "en"): [["banner", ["سورة البقرة"]]],
+    }
+
+
 @pytest.mark.parametrize("size", [DESK, PHONE, SIDEWAYS])
 async def test_verse_ends_are_as_wide_for_one_digit_as_for_three(size: tuple[int, int]) -> None:
     boxes = """[...document.querySelectorAll('.verse-end')].map((end) => {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
 import re
 from pathlib import Path
 
@@ -175,14 +177,49 @@ def luminance(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def test_the_place_and_hidden_words_are_seen_in_every_theme() -> None:
+def oklab(colour: str) -> tuple[float, float, float]:
+    """A colour in Oklab, where distances are about as large as the eye sees them."""
+    shares = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]
+    cones = ((0.4122, 0.5363, 0.0514), (0.2119, 0.6807, 0.1074), (0.0883, 0.2817, 0.6300))
+    long, middle, short = (
+        sum(part * share for part, share in zip(row, linear, strict=True)) ** (1 / 3) for row in cones
+    )
+    return (
+        0.2105 * long + 0.7936 * middle - 0.0041 * short,
+        1.9780 * long - 2.4286 * middle + 0.4506 * short,
+        0.0259 * long + 0.7828 * middle - 0.8087 * short,
+    )
+
+
+def themes() -> list[dict[str, str]]:
+    """The colours of every theme, by name."""
     styles = (STATIC / "styles" / "theme.css").read_text(encoding="utf-8")
-    themes = [
+    found = [
         dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block))
         for block in re.findall(r"{([^{}]*--paper:[^{}]*)}", styles)
     ]
-    assert len(themes) == 4
-    for theme in themes:
+    assert len(found) == 4
+    return found
+
+
+SIGNS = ("minor", "wrong", "missing")
+ORNAMENTS = ("verse-end", "edge", "ink")
+
+
+@pytest.mark.parametrize("theme", themes(), ids=lambda theme: theme["paper"])
+def test_a_deviation_is_read_well_and_looks_like_no_ornament(theme: dict[str, str]) -> None:
+    for name in (*SIGNS, "verse-end", "quiet"):
+        light, dark = sorted((luminance(theme["paper"]), luminance(theme[name])), reverse=True)
+        assert (light + 0.05) / (dark + 0.05) >= 4.5, name
+    for sign, ornament in itertools.product(SIGNS, ORNAMENTS):
+        assert math.dist(oklab(theme[sign]), oklab(theme[ornament])) > 0.12, (sign, ornament)
+    for one, other in itertools.combinations(SIGNS, 2):
+        assert math.dist(oklab(theme[one]), oklab(theme[other])) > 0.09, (one, other)
+
+
+def test_the_place_and_hidden_words_are_seen_in_every_theme() -> None:
+    for theme in themes():
         paper = luminance(theme["paper"])
         for name in ("accent", "control"):
             light, dark = sorted((paper, luminance(theme[name])), reverse=True)

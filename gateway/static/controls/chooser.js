@@ -1,6 +1,6 @@
 // Choosing a passage: by sura, juz or page of the print.
 
-import { isFew, language, number, onLanguage, readNumber, say, text } from '../language/language.js';
+import { counted, language, number, onLanguage, readNumber, say, text } from '../language/language.js';
 import { JUZ_COUNT, PAGE_COUNT, juzParts, pageOf, pageParts } from '../passage/divisions.js';
 import { samePassage } from '../passage/passage.js';
 import { SURAS, sura } from '../passage/suras.js';
@@ -33,6 +33,9 @@ export class Chooser {
     $('search').addEventListener('input', () => this.#draw());
     $('division-number').addEventListener('input', () => this.#draw());
     for (const id of ['from', 'to']) $(id).addEventListener('change', () => this.#limit());
+    const more = () => this.#sayMore();
+    $('choices').addEventListener('scroll', more, { passive: true });
+    new ResizeObserver(more).observe($('choices'));
     $('whole').addEventListener('click', () => this.#take(wholeSura(this.#passage.surah)));
     $('range').addEventListener('submit', (event) => this.#submit(event));
     onLanguage(() => $('chooser').open && this.#draw());
@@ -73,6 +76,13 @@ export class Chooser {
     if (division === 'sura') this.#drawSuras();
     else this.#drawParts(division);
     this.#drawRange();
+    this.#sayMore();
+  }
+
+  /** Whether the list goes on below its edge. */
+  #sayMore() {
+    const list = $('choices');
+    list.toggleAttribute('data-more', list.scrollTop + list.clientHeight < list.scrollHeight - 1);
   }
 
   #drawSuras() {
@@ -81,7 +91,7 @@ export class Chooser {
       !wanted || String(place) === wanted || plain(name).includes(wanted) || plain(arabic).includes(wanted)
     ));
     $('choices').replaceChildren(...found.map(({ number: surah, verses }) => this.#choice(
-      wholeSura(surah), text(isFew(verses) ? 'passage.verses.few' : 'passage.verses', { count: verses }), surah === this.#passage.surah,
+      wholeSura(surah), counted('passage.verses', verses), surah === this.#passage.surah,
     )));
     if (!found.length) $('choices').append(element('li', {}, element('p', {}, text('passage.none'))));
   }

@@ -1,13 +1,17 @@
 // The outcome of a recitation, in words before numbers.
 
 import { isDeviation, poorness } from '../client/judgement.js';
-import { has, onLanguage, qualityKey, quranic, say, text } from '../language/language.js';
+import { has, onLanguage, qualityKey, say, text } from '../language/language.js';
+import { neighbours } from '../passage/verses.js';
+import { inContext } from '../words/in_context.js';
 import { $, element } from './dom.js';
 import { passageName } from './chooser.js';
 import { openSheet } from './sheets.js';
 
 const COUNTED = ['minor_mistake', 'wrong', 'missing', 'not_judged', 'peeked', 'own'];
 const MOST_WORDS = 60;
+/** What is said of the whole, by the share of words that were right, from the top. */
+const IN_WORDS = [[1, 'all'], [0.9, 'nearly'], [0.6, 'most'], [0, 'some']];
 
 /**
  * @typedef {{passage: import('../passage/passage.js').Passage, printed: import('../passage/verses.js').Text,
@@ -68,6 +72,8 @@ export class ResultSheet {
 
   #drawHead({ elsewhere, heard, all, counts, passage }) {
     const right = counts.correct ?? 0;
+    $('result-right').replaceChildren();
+    $('result-why').replaceChildren();
     if (elsewhere) {
       say($('result-head'), 'result.other', { passage: passageName(passage) });
       say($('result-why'), 'result.other.why');
@@ -75,8 +81,9 @@ export class ResultSheet {
       say($('result-head'), 'result.nothing');
       say($('result-why'), 'result.nothing.why');
     } else {
-      say($('result-head'), 'result.right', { right, all });
-      $('result-why').replaceChildren(right === all ? text('result.clean') : '');
+      const [, share] = IN_WORDS.find(([least]) => right >= least * all);
+      say($('result-head'), `result.${share}`);
+      say($('result-right'), 'result.right', { right, all });
     }
   }
 
@@ -95,7 +102,7 @@ export class ResultSheet {
     const { status } = words[index];
     const button = element(
       'button', { type: 'button', 'data-status': status },
-      quranic(word),
+      inContext(word, neighbours(printed.words, index), status),
       element('span', { class: 'mark' }), element('span', { class: 'what' }, text(`word.${status}`) + (own.has(index) ? ` · ${text('word.own')}` : '')),
       element('span', { class: 'where' }, text('mushaf.verse', { number: word.ayah })),
     );

@@ -2,16 +2,19 @@
 
 import { isDeviation, isJudged } from '../client/judgement.js';
 import { writePassage } from '../passage/passage.js';
+import { neighbours } from '../passage/verses.js';
 import { answer, inTransaction } from './database.js';
 
 const KEPT_SITTINGS = 500;
 const LEARNT_AFTER = 2; // times right in a row since the last mistake
 
 /**
+ * @typedef {import('../words/in_context.js').Printed} Printed
  * @typedef {{id?: number, at: number, passage: string, mode: string, seconds: number, right: number, all: number,
  *            counts: Record<string, number>, own?: string[]}} Sitting  own: keys of words that the reciter says were right
  * @typedef {{key: string, surah: number, ayah: number, position: number, text: string, tanwin?: string, status: string,
- *            missed: number, streak: number, at: number, own?: boolean}} MissedWord  own: the reciter says that it was right
+ *            missed: number, peeks?: number, streak: number, at: number, own?: boolean, before?: Printed | null, after?: Printed | null}} MissedWord
+ *   missed: how often, peeks among them; own: the reciter says that it was right; before, after: its neighbours in the verse
  */
 
 const keyOf = (surah, { ayah, position }) => `${surah}:${ayah}:${position}`;
@@ -38,7 +41,7 @@ export async function keep({ passage, mode, seconds, printed, words, peeked, own
     for (const id of known.slice(0, Math.max(0, known.length - KEPT_SITTINGS))) sittings.delete(id);
     const stored = new Map((await answer(missed.getAll())).map((word) => [word.key, word]));
     printed.words.forEach((word, index) => {
-      note(missed, stored, { surah: passage.surah, word, status: outcome(index), at, own: own.has(index) });
+      note(missed, stored, { surah: passage.surah, word, beside: neighbours(printed.words, index), status: outcome(index), at, own: own.has(index) });
     });
     return id;
   });
@@ -58,19 +61,24 @@ export function judgeOwn(id, surah, word, right) {
   });
 }
 
-function note(store, stored, { surah, word, status, at, own }) {
+function note(store, stored, { surah, word, beside, status, at, own }) {
   const key = keyOf(surah, word);
-  const before = stored.get(key);
+  const known = stored.get(key);
   if (isDeviation(status) || status === 'peeked') {
-    const missed = (before?.missed ?? 0) + 1;
-    const { ayah, position, text, tanwin } = word;
-    store.put({ key, surah, ayah, position, text, tanwin, status, missed, streak: 0, at, own });
-  } else if (before && isJudged(status)) {
-    const streak = before.streak + 1;
+    const missed = (known?.missed ?? 0) + 1;
+    const peeks = (known?.peeks ?? 0) + Number(status === 'peeked');
+    const { ayah, position } = word;
+    const [before, after] = [printed(beside.before), printed(beside.after)];
+    store.put({ key, surah, ayah, position, ...printed(word), before, after, status, missed, peeks, streak: 0, at, own });
+  } else if (known && isJudged(status)) {
+    const streak = known.streak + 1;
     if (streak >= LEARNT_AFTER) store.delete(key);
-    else store.put({ ...before, streak, at });
+    else store.put({ ...known, streak, at });
   }
 }
+
+/** What is shown of a word later. @returns {Printed | null} */
+const printed = (word) => word && { text: word.text, tanwin: word.tanwin };
 
 /** @returns {Promise<Sitting[]>} oldest first */
 export const sittings = () => inTransaction('readonly', (store) => answer(store.getAll()));
@@ -81,14 +89,18 @@ export async function missedWords() {
   return words.sort((one, other) => Number(one.own ?? false) - Number(other.own ?? false) || other.missed - one.missed || other.at - one.at);
 }
 
-/** The same by verse, the most often missed first. @param {MissedWord[]} words @returns {{surah: number, ayah: number, missed: number}[]} */
+/** How often a word was recited with a mistake; a word that was only peeked at never was. @param {MissedWord} word */
+export const mistakes = ({ missed, peeks = 0 }) => missed - peeks;
+
+/** Mistakes by verse, the most first. @param {MissedWord[]} words @returns {{surah: number, ayah: number, mistakes: number}[]} */
 export function missedVerses(words) {
   const verses = new Map();
-  for (const { surah, ayah, missed } of words) {
-    const verse = verses.get(`${surah}:${ayah}`) ?? { surah, ayah, missed: 0 };
-    verses.set(`${surah}:${ayah}`, { ...verse, missed: verse.missed + missed });
+  for (const word of words.filter(mistakes)) {
+    const { surah, ayah } = word;
+    const verse = verses.get(`${surah}:${ayah}`) ?? { surah, ayah, mistakes: 0 };
+    verses.set(`${surah}:${ayah}`, { ...verse, mistakes: verse.mistakes + mistakes(word) });
   }
-  return [...verses.values()].sort((one, other) => other.missed - one.missed || one.surah - other.surah || one.ayah - other.ayah);
+  return [...verses.values()].sort((one, other) => other.mistakes - one.mistakes || one.surah - other.surah || one.ayah - other.ayah);
 }
 
 /** Everything, to take along. */

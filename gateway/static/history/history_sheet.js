@@ -4,10 +4,11 @@ import { $, element } from '../controls/dom.js';
 import { passageName } from '../controls/chooser.js';
 import { openSheet } from '../controls/sheets.js';
 import { onSecondTouch } from '../controls/sure.js';
-import { date, day, language, quranic, text } from '../language/language.js';
+import { counted, date, day, language, text } from '../language/language.js';
 import { parsePassage } from '../passage/passage.js';
+import { inContext } from '../words/in_context.js';
 import { chart } from './chart.js';
-import { erase, everything, missedVerses, missedWords, sittings } from './history.js';
+import { erase, everything, missedVerses, missedWords, mistakes, sittings } from './history.js';
 
 const CHARTED = 30;
 const LISTED = 20;
@@ -46,7 +47,7 @@ function draw({ past, words }, onPractise) {
   const charted = past.slice(-CHARTED);
   const points = charted.map(({ at, right, all }) => ({ at, share: right / all }));
   const { right, all } = charted.at(-1);
-  const label = text('history.chart', { count: points.length, right, all });
+  const label = text(points.length > 1 ? 'history.chart' : 'history.chart.one', { count: points.length, right, all });
   const verses = missedVerses(words).slice(0, VERSES_CHARTED);
   $('history-body').replaceChildren(
     element('h3', {}, text('history.over_time')), chart(points, label, { share: written, day, rightToLeft: language() === 'ar' }),
@@ -63,24 +64,25 @@ function written(part, whole) {
   return part ? text('history.share', { part, whole }) : text('history.share.none');
 }
 
-const howOften = (times) => (times === 1 ? text('history.times.once') : text('history.times', { times }));
+/** A word that was only peeked at has been looked at so many times. */
+const howOften = (word) => (mistakes(word) ? counted('history.mistakes', mistakes(word)) : counted('history.times', word.missed));
 
-/** How often words of a verse were marked, the most first. */
+/** How many mistakes were made in a verse, the most first. */
 function byVerse(verses, onPractise) {
-  const most = verses[0].missed;
-  return element('ul', { class: 'verse-bars' }, ...verses.map(({ surah, ayah, missed }) => {
+  const most = verses[0].mistakes;
+  return element('ul', { class: 'verse-bars' }, ...verses.map(({ surah, ayah, mistakes: made }) => {
     const passage = { surah, ayah, to: ayah };
     const bar = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
     bar.setAttribute('viewBox', '0 0 100 8');
     bar.setAttribute('preserveAspectRatio', 'none');
     bar.setAttribute('aria-hidden', 'true');
     const share = document.createElementNS('http://www.w3.org/2000/svg', 'rect');
-    share.setAttribute('width', String((100 * missed) / most));
+    share.setAttribute('width', String((100 * made) / most));
     share.setAttribute('height', '8');
     bar.append(share);
     const button = element(
       'button', { type: 'button' }, element('span', { class: 'where' }, passageName(passage)), bar,
-      element('span', { class: 'times' }, howOften(missed)),
+      element('span', { class: 'times' }, counted('history.mistakes', made)),
     );
     button.addEventListener('click', () => {
       $('history').close();
@@ -96,8 +98,8 @@ function practice(words, onPractise) {
     const passage = { surah: word.surah, ayah: word.ayah, to: word.ayah };
     const button = element(
       'button', { type: 'button', 'data-status': word.status, 'aria-label': text('history.practise', { passage: passageName(passage) }) },
-      quranic(word), element('span', { class: 'mark' }),
-      element('span', { class: 'what' }, text('history.practice.times', { what: text(`word.${word.status}`), times: howOften(word.missed) })
+      inContext(word, word, word.status), element('span', { class: 'mark' }),
+      element('span', { class: 'what' }, text('history.practice.times', { what: text(`word.${word.status}`), often: howOften(word) })
         + (word.own ? ` · ${text('word.own')}` : '')),
       element('span', { class: 'where' }, passageName(passage)),
     );

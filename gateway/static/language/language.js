@@ -32,8 +32,15 @@ export function number(value, options = {}) {
   return new Intl.NumberFormat(current.numbers, options).format(value);
 }
 
-/** Whether the language counts so many with its form for a few, as Arabic does from three to ten. @param {number} count */
-export const isFew = (count) => new Intl.PluralRules(current.language).select(count) === 'few';
+/**
+ * A sentence that counts, in the form that the language has for so many, as in `passage.verses.few`; without it, the sentence itself.
+ * @param {string} key
+ * @param {number} count
+ */
+export function counted(key, count) {
+  const form = `${key}.${new Intl.PluralRules(current.language).select(count)}`;
+  return text(has(form) ? form : key, { count });
+}
 
 /** A whole number as people type it, in either kind of digits; 1 for what is none. @param {string} typed */
 export function readNumber(typed) {

@@ -51,7 +51,9 @@ export class Follower {
     const { top, bottom } = this.freeArea();
     const free = bottom - top;
     const middle = (place.top + place.bottom) / 2;
-    if (!always && middle > top + TOP_SHARE * free && middle < top + BOTTOM_SHARE * free) return;
+    // Where the end of the text is in view, there is nothing to move for.
+    const lowest = (this.lines()?.last ?? Infinity) <= bottom ? bottom : top + BOTTOM_SHARE * free;
+    if (!always && middle > top + TOP_SHARE * free && middle < lowest) return;
     const by = this.#wholeLines(top, middle - (top + REST_SHARE * free));
     const calm = matchMedia('(prefers-reduced-motion: reduce)').matches;
     this.#ours = performance.now();
@@ -62,7 +64,10 @@ export class Follower {
   #wholeLines(top, by) {
     const lines = this.lines();
     if (!lines) return by;
-    return by - remainder(top - lines.first + by, lines.height);
+    const whole = by - remainder(top - lines.first + by, lines.height);
+    // The page may end before: by so many lines less, then.
+    const most = document.documentElement.scrollHeight - window.innerHeight - window.scrollY;
+    return whole - lines.height * Math.ceil(Math.max(0, whole - most) / lines.height);
   }
 
   #ownMove() {

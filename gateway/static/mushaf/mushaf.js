@@ -2,12 +2,13 @@
 
 import { onLanguage, say, text } from '../language/language.js';
 import { isOpening } from '../passage/passage.js';
-import { inkOfLine } from './ink.js';
-import { banner, basmalaLine, part, printedWord, verseEnd } from './printed.js';
+import { inkBelow } from './ink.js';
+import { basmalaLine, gap, head, nameVerses, part, printedWord, verseEnd } from './printed.js';
+import { setLines } from './set_lines.js';
 
 const NO_BREAK_SPACE = '\u00a0';
 const MARKED = new Set(['minor_mistake', 'wrong', 'missing', 'not_judged']);
-const BELOW_EM = 0.55; // from the border of two lines down to where the marks of the upper one end
+const BELOW_EM = 0.55; // from the border of two lines down to the middle between the marks of the upper one and the ink of the lower
 
 /** @typedef {import('../client/judgement.js').Word} Shown */
 
@@ -19,6 +20,7 @@ export class Mushaf {
   #passage = null;
   #current = -1;
   #focusable = 0;
+  #set = ''; // the layout that lines were set for
 
   /**
    * @param {HTMLElement} root
@@ -30,8 +32,7 @@ export class Mushaf {
     root.addEventListener('click', (event) => this.#touched(event));
     root.addEventListener('keydown', (event) => this.#key(event));
     onLanguage(() => this.#name());
-    // Words may have gone to other lines.
-    new ResizeObserver(() => this.#placeSigns([...this.#words.keys()].filter((index) => this.#words[index].style.length))).observe(root);
+    new ResizeObserver(() => this.#set !== this.#layout && this.#setLines()).observe(root);
   }
 
   get text() {
@@ -64,12 +65,13 @@ export class Mushaf {
     this.#words = [];
     this.#current = -1;
     const verses = part('p', 'verses');
-    for (const verse of printed.verses) verses.append(this.#verse(verse), ' ');
+    for (const verse of printed.verses) verses.append(this.#verse(verse), gap());
     verses.lastChild.remove(); // after it the last line would count as a full one
-    const parts = [banner(passage), verses];
+    const parts = [head(passage), verses];
     if (basmala) parts.splice(1, 0, basmalaLine(basmala));
     if (isOpening(passage)) verses.firstElementChild.classList.add('alone');
     this.root.replaceChildren(...parts);
+    this.#setLines();
     this.#focusable = 0;
     if (this.#words[0]) this.#words[0].tabIndex = 0;
     this.#name();
@@ -81,7 +83,6 @@ export class Mushaf {
    * @param {Set<number>} own words that are right by the reciter's own judgement
    */
   paint(indexes, words, peeked, own) {
-    const signed = [];
     for (const index of indexes) {
       const target = this.#words[index];
       if (!target) continue;
@@ -90,10 +91,9 @@ export class Mushaf {
       target.dataset.final = String(final);
       target.toggleAttribute('data-peeked', peeked.has(index));
       target.toggleAttribute('data-own', own.has(index));
-      if (MARKED.has(status) || peeked.has(index)) signed.push(index);
+      if (MARKED.has(status) || peeked.has(index)) placeSign(target);
       this.#describe(index);
     }
-    this.#placeSigns(signed);
   }
 
   /** Mark the word to recite now; -1 for none. */
@@ -114,7 +114,7 @@ export class Mushaf {
   reveal(index) {
     if (!this.#words[index]) return;
     this.#words[index].setAttribute('data-peeked', '');
-    this.#placeSigns([index]);
+    placeSign(this.#words[index]);
     this.#describe(index);
   }
 
@@ -138,13 +138,16 @@ export class Mushaf {
       && !this.#words[index].hasAttribute('data-peeked');
   }
 
-  /** Below the ink of their lines; where lines stand is read for all of them before anything changes. @param {number[]} indexes */
-  #placeSigns(indexes) {
-    const depths = indexes.map((index) => `${inkOfLine(this.#words, index)}em`);
-    indexes.forEach((index, at) => {
-      const { style } = this.#words[index];
-      if (style.getPropertyValue('--deepest') !== depths[at]) style.setProperty('--deepest', depths[at]);
-    });
+  /** What decides where lines end. */
+  get #layout() {
+    const verses = this.root.querySelector('.verses');
+    return verses ? `${verses.clientWidth} ${getComputedStyle(verses).fontSize}` : '';
+  }
+
+  #setLines() {
+    this.#set = this.#layout;
+    const verses = this.root.querySelector('.verses');
+    if (verses) setLines(verses);
   }
 
   #verse(verse) {
@@ -158,7 +161,7 @@ export class Mushaf {
     const joint = part('span', 'joint');
     joint.textContent = NO_BREAK_SPACE;
     tail.append(words.at(-1), joint, end);
-    for (const word of words.slice(0, -1)) shown.append(word, ' ');
+    for (const word of words.slice(0, -1)) shown.append(word, gap());
     shown.append(tail);
     return shown;
   }
@@ -172,6 +175,7 @@ export class Mushaf {
   #name() {
     if (!this.#passage) return;
     this.root.setAttribute('aria-label', text('mushaf.label'));
+    nameVerses(this.root, this.#passage);
     for (const verse of this.root.querySelectorAll('.verse')) {
       verse.setAttribute('aria-label', text('mushaf.verse', { number: Number(verse.dataset.ayah) }));
     }
@@ -215,6 +219,11 @@ export class Mushaf {
     this.focus(index);
     this.#words[index].scrollIntoView({ block: 'nearest' });
   }
+}
+
+/** Below the ink of its word; the style sheet draws it. @param {HTMLElement} word */
+function placeSign(word) {
+  if (!word.style.length) word.style.setProperty('--depth', `${inkBelow(word)}em`);
 }
 
 /** The states that words are described by, once per page, in the page's language. */

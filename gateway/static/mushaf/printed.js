@@ -1,6 +1,6 @@
 // What is printed: a word with its signs, the end of a verse, the head of a sura.
 
-import { arabicDigits } from '../language/language.js';
+import { arabicDigits, language, say } from '../language/language.js';
 import { sura } from '../passage/suras.js';
 
 const VERSE_END = '\u06dd'; // for those who copy the text; the page draws a medallion
@@ -18,6 +18,13 @@ export function printedWord(word) {
   shown.setAttribute('role', 'button');
   shown.tabIndex = -1;
   return shown;
+}
+
+/** The space between two words. */
+export function gap() {
+  const space = part('span', 'gap');
+  space.textContent = ' ';
+  return space;
 }
 
 /** The medallion with the number of a verse. @param {number} ayah */
@@ -38,15 +45,25 @@ function stopMark(marks) {
   return shown;
 }
 
-/** The name of the sura; smaller where a passage begins in its middle. @param {import('../passage/passage.js').Passage} passage */
-export function banner({ surah, ayah }) {
-  const shown = part('h2', 'banner');
+/** The title of a sura; where a passage begins in its middle, a running head: the name, and which verses these are. */
+export function head(passage) {
+  const inside = passage.ayah > 1;
+  const shown = part('h2', inside ? 'running-head' : 'banner');
   const name = part('span', 'sura-name');
   name.lang = 'ar';
-  name.textContent = `سورة ${sura(surah).arabic}`;
+  name.textContent = `سورة ${sura(passage.surah).arabic}`;
   shown.append(name);
-  if (ayah > 1) shown.dataset.part = '';
+  if (inside) shown.append(part('span', 'head-verses'));
   return shown;
+}
+
+/** Says in the page's language which verses a running head is for. @param {Element} shown the text, with its head */
+export function nameVerses(shown, { ayah, to }) {
+  const verses = shown.querySelector('.head-verses');
+  if (!verses) return;
+  verses.lang = language();
+  if (ayah === to) say(verses, 'mushaf.verse', { number: ayah });
+  else say(verses, 'mushaf.verses', { from: ayah, to });
 }
 
 /** @param {string[]} words of the basmala */

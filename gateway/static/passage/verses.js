@@ -50,6 +50,12 @@ export async function fetchText({ surah, ayah, to }) {
   return { verses, words: verses.flatMap(({ words }) => words), attribution: body.attribution };
 }
 
+/** The words beside one, of the same verse. @param {Word[]} words @param {number} index @returns {{before: Word | null, after: Word | null}} */
+export function neighbours(words, index) {
+  const inVerse = (other) => (other?.ayah === words[index].ayah ? other : null);
+  return { before: inVerse(words[index - 1]), after: inVerse(words[index + 1]) };
+}
+
 /** The basmala as the source prints it in 1:1. */
 export async function fetchBasmala() {
   const body = await getJson('verses/1?from=1&to=1');

@@ -30,32 +30,39 @@ function consonant(sound) {
   return half + half === sound && CONSONANTS[half] ? [CONSONANTS[half], true] : [null, false];
 }
 
-/** @param {string | string[] | null} sounds @returns {{arabic: string, latin: string} | null} */
-export function plainLetters(sounds) {
-  if (!sounds || !sounds.length) return null;
+/**
+ * Consonants with the vowel after each; a vowel that begins a word has an alef.
+ * @param {string | string[] | null} sounds
+ * @returns {import('./differences.js').Unit[]} empty where nothing is known
+ */
+export function plainUnits(sounds) {
+  if (!sounds || !sounds.length) return [];
   // A model without a phoneme head hears words: they are letters already.
-  if (typeof sounds === 'string' && ARABIC_LETTER.test(sounds)) return { arabic: sounds, latin: '' };
+  if (typeof sounds === 'string' && ARABIC_LETTER.test(sounds)) return [{ arabic: sounds, latin: '' }];
   const list = typeof sounds === 'string' ? sounds.split(/\s+/) : sounds;
-  let arabic = '';
-  let latin = '';
-  let open = false; // a consonant that has no vowel yet
+  const units = [];
+  let open = false; // the last consonant has no vowel yet
   for (const sound of list) {
+    const last = units.at(-1);
     const vowel = VOWELS[sound];
-    if (vowel) {
-      arabic += (open ? '' : ALEF) + vowel[0];
-      latin += vowel[1];
-      open = false;
-      continue;
-    }
     const [letter, doubled] = consonant(sound);
-    if (!letter) {
-      if (sound !== ECHO) latin += '…';
+    if (vowel && open) {
+      last.arabic += vowel[0];
+      last.latin += vowel[1];
+    } else if (vowel) units.push({ arabic: ALEF + vowel[0], latin: vowel[1] });
+    else if (letter) {
+      if (open) last.arabic += SUKUN;
+      units.push({ arabic: letter[0] + (doubled ? SHADDA : ''), latin: doubled ? letter[1] + letter[1] : letter[1] });
+    } else {
+      if (sound !== ECHO) units.push({ arabic: '', latin: '…' });
       continue;
     }
-    if (open) arabic += SUKUN;
-    arabic += letter[0] + (doubled ? SHADDA : '');
-    latin += doubled ? letter[1] + letter[1] : letter[1];
-    open = true;
+    open = !vowel;
   }
-  return { arabic, latin };
+  return units;
 }
+
+/** @param {import('./differences.js').Unit[]} units */
+export const written = (units) => ({
+  arabic: units.map(({ arabic }) => arabic).join(''), latin: units.map(({ latin }) => latin).join(''),
+});

@@ -1,11 +1,13 @@
 // One word: how it stands, what was heard and what was expected, one's own voice, and the way on.
 
+import { isDeviation } from '../client/judgement.js';
 import { suraName } from '../controls/chooser.js';
-import { has, number, onLanguage, quranic, say, text } from '../language/language.js';
+import { has, language, number, onLanguage, quranic, say, text } from '../language/language.js';
 import { fetchSounds } from '../passage/verses.js';
 import { $, element } from '../controls/dom.js';
 import { openSheet } from '../controls/sheets.js';
-import { plainLetters } from './sounds.js';
+import { differences } from './differences.js';
+import { plainUnits, written } from './sounds.js';
 
 /**
  * @typedef {{word: import('../passage/verses.js').Word, surah: number,
@@ -55,7 +57,7 @@ export class WordSheet {
     say($('word-title'), 'word.title', { position: word.position, sura: suraName(surah), verse: `${number(surah)}:${number(word.ayah)}` });
     $('word-text').textContent = hidden ? '…' : word.text;
     $('word-text').dataset.tanwin = word.tanwin;
-    $('word-state').dataset.status = status;
+    for (const id of ['word', 'word-state']) $(id).dataset.status = status;
     say($('word-state-name'), `word.${status}`);
     $('word-why').replaceChildren(has(`word.why.${status}`) ? text(`word.why.${status}`) : '');
     this.#drawOwn();
@@ -80,29 +82,60 @@ export class WordSheet {
     const list = $('word-sounds');
     list.replaceChildren();
     $('word-text').hidden = false;
+    $('word-differs').hidden = true;
     if (hidden || state.status === 'pending') return;
     let { expected } = state;
     if (!expected) expected = await fetchSounds({ surah: touched.surah, ...touched.word }).catch(() => null);
     if (touched.word !== this.#shown.word) return;
-    const [latin, heard] = [plainLetters(expected)?.latin ?? '', plainLetters(state.heard)];
-    if (!heard) {
-      list.replaceChildren(said('expected alone', '', latin));
+    const [wanted, heard] = [plainUnits(expected), plainUnits(state.heard)];
+    if (!heard.length) {
+      list.replaceChildren(said('expected alone', '', latin(wanted)));
       return;
     }
+    const found = isDeviation(state.status) ? differences(wanted, heard) : null;
     // A guess has no spelling but its sounds, and no place in the face of scripture.
-    const guess = element('bdi', { class: 'arabic plain', lang: 'ar' }, heard.arabic);
+    const guess = element('bdi', { class: 'arabic plain', lang: 'ar' }, ...marked(heard, 'arabic', found?.heard));
     const printed = quranic(touched.word);
     printed.classList.add('arabic');
-    list.replaceChildren(said('expected', printed, latin), said('heard', guess, heard.latin));
+    list.replaceChildren(said('expected', printed, latin(wanted, found?.expected)), said('heard', guess, latin(heard, found?.heard)));
     $('word-text').hidden = true; // it stands beside what was heard
+    $('word-differs').replaceChildren(...(found?.changes ?? []).map(inWords));
+    $('word-differs').hidden = !found;
   }
 }
 
-/** @param {string} kind its first word names the sentence above it @param {Element | ''} arabic @param {string} latin */
-function said(kind, arabic, latin) {
+/** Letters of units; those that differ are underlined, as far as they stand together. @param {Set<import('./differences.js').Unit>} [differ] */
+function marked(units, script, differ = new Set()) {
+  const parts = [];
+  for (const unit of units) {
+    const differs = differ.has(unit);
+    if (parts.length && parts.at(-1).differs === differs) parts.at(-1).letters += unit[script];
+    else parts.push({ differs, letters: unit[script] });
+  }
+  return parts.map(({ differs, letters }) => (differs ? element('span', { class: 'differs' }, letters) : letters));
+}
+
+const latin = (units, differ) => element('span', { class: 'latin', lang: 'ar-Latn', dir: 'ltr' }, ...marked(units, 'latin', differ));
+
+/** One difference, in letters of the page's language. @param {import('./differences.js').Change} change */
+function inWords({ expected, heard }) {
+  const kind = !heard.length ? 'missing' : !expected.length ? 'added' : 'other';
+  const shown = element('p');
+  say(shown, `word.differs.${kind}`, { expected: letters(expected), heard: letters(heard) });
+  return shown;
+}
+
+function letters(units) {
+  const { arabic, latin: transcribed } = written(units);
+  return language() === 'ar'
+    ? element('bdi', { class: 'letters', lang: 'ar' }, arabic) : element('bdi', { class: 'letters', lang: 'ar-Latn' }, transcribed);
+}
+
+/** @param {string} kind its first word names the sentence above it @param {Element | ''} arabic @param {Element} transcribed */
+function said(kind, arabic, transcribed) {
   return element(
     'div', { class: kind },
     element('dt', {}, text(`word.${kind.split(' ')[0]}`)),
-    element('dd', {}, arabic, element('span', { class: 'latin', lang: 'ar-Latn', dir: 'ltr' }, latin)),
+    element('dd', {}, arabic, transcribed),
   );
 }
