@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import hashlib
-import os
 import shutil
 import subprocess
 from pathlib import Path
+
+from tests.foreign_programs import install_once, printed
 
 PACKAGES = Path(__file__).parent / "javascript"
 _MODULES = PACKAGES / "node_modules"
@@ -16,15 +15,12 @@ _MODULES = PACKAGES / "node_modules"
 
 def packages() -> Path:
     """The folder of installed packages. Blocking: `npm ci` takes a while the first time."""
-    lock = PACKAGES / "package-lock.json"
-    wanted = hashlib.sha256(lock.read_bytes()).hexdigest()
-    stamp = _MODULES / ".installed"
-    with lock.open("rb") as guard:
-        fcntl.flock(guard, fcntl.LOCK_EX)  # tests that run side by side
-        if not stamp.exists() or stamp.read_text(encoding="utf-8") != wanted:
-            npm("ci", "--no-audit", "--no-fund", "--prefer-offline")
-            stamp.write_text(wanted, encoding="utf-8")
+    install_once(PACKAGES / "package-lock.json", _MODULES, _install)
     return _MODULES
+
+
+def _install() -> None:
+    npm("ci", "--no-audit", "--no-fund", "--prefer-offline")
 
 
 def npm(*arguments: str, cwd: Path = PACKAGES) -> str:
@@ -39,21 +35,7 @@ def npm(*arguments: str, cwd: Path = PACKAGES) -> str:
 async def node(*arguments: str, cwd: Path = PACKAGES, env: dict[str, str] | None = None) -> str:
     """What a program prints; it must end well."""
     await asyncio.to_thread(packages)
-    process = await asyncio.create_subprocess_exec(
-        "node",
-        *arguments,
-        cwd=cwd,
-        env=os.environ | (env or {}),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        printed, complaints = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-    assert process.returncode == 0, f"{printed.decode()[-8000:]}\n{complaints.decode()[-4000:]}"
-    return printed.decode()
+    return await printed("node", *arguments, cwd=cwd, env=env)
 
 
 async def script(code: str, folder: Path, *arguments: str) -> str:

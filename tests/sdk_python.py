@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import hashlib
 import subprocess
 import sys
 from pathlib import Path
+
+from tests.foreign_programs import install_once, printed
 
 SDKS = Path(__file__).parent / "sdks"
 _ENVIRONMENT = SDKS / ".venv"
@@ -16,17 +16,14 @@ PYTHON = _ENVIRONMENT / "bin" / "python"
 
 def packages() -> Path:
     """The interpreter, with everything of requirements.txt. Blocking: this takes a while the first time."""
-    requirements = SDKS / "requirements.txt"
-    wanted = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()
-    stamp = _ENVIRONMENT / ".installed"
-    with requirements.open("rb") as guard:
-        fcntl.flock(guard, fcntl.LOCK_EX)  # tests that run side by side
-        if not stamp.exists() or stamp.read_text(encoding="utf-8") != wanted:
-            _own("-m", "venv", "--clear", "--without-pip", str(_ENVIRONMENT))
-            into = ("--python", str(_ENVIRONMENT), "install", "--quiet", "--no-compile", "--no-deps")
-            _own("-m", "pip", *into, "--requirement", str(requirements))
-            stamp.write_text(wanted, encoding="utf-8")
+    install_once(SDKS / "requirements.txt", _ENVIRONMENT, _install, sys.version)
     return PYTHON
+
+
+def _install() -> None:
+    _own("-m", "venv", "--clear", "--without-pip", str(_ENVIRONMENT))
+    into = ("--python", str(_ENVIRONMENT), "install", "--quiet", "--no-compile", "--no-deps")
+    _own("-m", "pip", *into, "--requirement", str(SDKS / "requirements.txt"))
 
 
 def _own(*arguments: str) -> None:
@@ -40,19 +37,4 @@ def _own(*arguments: str) -> None:
 async def run(script: Path, *arguments: str, cwd: Path) -> str:
     """What a program prints; it must end well. It runs in the folder `cwd` and may write there."""
     python = await asyncio.to_thread(packages)
-    process = await asyncio.create_subprocess_exec(
-        str(python),
-        str(script),
-        *arguments,
-        cwd=cwd,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        printed, complaints = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.communicate()
-    assert process.returncode == 0, f"{printed.decode()[-8000:]}\n{complaints.decode()[-4000:]}"
-    return printed.decode()
+    return await printed(str(python), str(script), *arguments, cwd=cwd)
