@@ -112,6 +112,30 @@ async def test_a_sura_is_found_by_its_number_in_either_kind_of_digits(size: tupl
     assert found == ["\u0663\u0666"] * 3
 
 
+@pytest.mark.parametrize(
+    ("locale", "numbers"),
+    [("en", ("36", "1", "83")), ("ar", ("\u0663\u0666", "\u0661", "\u0668\u0663"))],
+)
+async def test_sura_and_verses_are_read_in_the_direction_of_the_language(
+    locale: str, numbers: tuple[str, ...]
+) -> None:
+    places = """numbers => {
+      const text = document.getElementById('passage-name').firstChild;
+      let from = 0;
+      return numbers.map(number => {
+        const range = document.createRange(), at = text.data.indexOf(number, from);
+        from = at + number.length;
+        range.setStart(text, at);
+        range.setEnd(text, from);
+        return range.getBoundingClientRect().left;
+      });
+    }"""
+    async with scripted() as service, tab(f"{service.url}?verses=36", locale=locale) as page:
+        lefts = await page.page.evaluate(places, list(numbers))
+    assert lefts == sorted(lefts, reverse=locale == "ar")
+    assert len(set(lefts)) == 3
+
+
 @at_every_size
 async def test_colours_and_size_are_chosen_and_kept(size: tuple[int, int]) -> None:
     paper = "getComputedStyle(document.getElementById('mushaf')).backgroundColor"

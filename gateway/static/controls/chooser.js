@@ -1,6 +1,6 @@
 // Choosing a passage: by sura, juz or page of the print.
 
-import { counted, language, number, onLanguage, readNumber, say, text } from '../language/language.js';
+import { counted, language, number, onLanguage, readNumber, say, text, verseNumbers } from '../language/language.js';
 import { JUZ_COUNT, PAGE_COUNT, juzParts, pageOf, pageParts } from '../passage/divisions.js';
 import { samePassage } from '../passage/passage.js';
 import { SURAS, sura } from '../passage/suras.js';
@@ -11,8 +11,7 @@ import { closeSheet, openSheet } from './sheets.js';
 
 /** A passage in the page's language, as in "an-Naba 78:1–40". @param {Passage} passage */
 export function passageName({ surah, ayah, to }) {
-  const verses = ayah === to ? number(ayah) : `${number(ayah)}–${number(to)}`;
-  return text('passage.title', { sura: suraName(surah), verses: `${number(surah)}:${verses}` });
+  return text('passage.title', { sura: suraName(surah), verses: verseNumbers(surah, ayah, to) });
 }
 
 /** @param {number} surah */

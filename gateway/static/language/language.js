@@ -33,6 +33,17 @@ export function number(value, options = {}) {
 }
 
 /**
+ * Sura and verses, as in "78:1–40". From right to left the sura comes first, too: without a mark of direction on both sides
+ * the colon makes one number of two (Unicode's bidirectional algorithm, rule W4), which is then read from the left.
+ * @param {number} surah @param {number} ayah @param {number} to
+ */
+export function verseNumbers(surah, ayah, to = ayah) {
+  const side = current === ARABIC ? '\u200f' : '';
+  const verses = ayah === to ? number(ayah) : `${number(ayah)}–${number(to)}`;
+  return `${number(surah)}${side}:${side}${verses}`;
+}
+
+/**
  * A sentence that counts, in the form that the language has for so many, as in `passage.verses.few`; without it, the sentence itself.
  * @param {string} key
  * @param {number} count

@@ -2,7 +2,7 @@
 
 import { isDeviation } from '../client/judgement.js';
 import { suraName } from '../controls/chooser.js';
-import { has, language, number, onLanguage, quranic, say, text } from '../language/language.js';
+import { has, language, onLanguage, quranic, say, text, verseNumbers } from '../language/language.js';
 import { fetchSounds } from '../passage/verses.js';
 import { $, element } from '../controls/dom.js';
 import { openSheet } from '../controls/sheets.js';
@@ -54,7 +54,7 @@ export class WordSheet {
     const { word, state, peeked, hidden, play, reference, canRecite } = this.#shown;
     const status = peeked && state.status === 'pending' ? 'peeked' : state.status;
     const { surah } = this.#shown;
-    say($('word-title'), 'word.title', { position: word.position, sura: suraName(surah), verse: `${number(surah)}:${number(word.ayah)}` });
+    say($('word-title'), 'word.title', { position: word.position, sura: suraName(surah), verse: verseNumbers(surah, word.ayah) });
     $('word-text').textContent = hidden ? '…' : word.text;
     $('word-text').dataset.tanwin = word.tanwin;
     for (const id of ['word', 'word-state']) $(id).dataset.status = status;
