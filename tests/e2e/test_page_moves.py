@@ -285,7 +285,7 @@ async def test_the_text_is_in_view_behind_a_sheet_and_no_line_is_cut_by_it(
             await page.page.wait_for_selector("#word[open] .sounds div")
             await page.until(f"{touched} && {cut} === 0")
             await page.page.keyboard.press("Escape")
-            assert await page.page.locator("[data-touched]").count() == 0
+            await page.until("!document.querySelector('[data-touched]')")
     assert blurred == "none"
     assert 0.3 < float(opacity) < 0.8
 
