@@ -15,7 +15,7 @@ README = ROOT / "README.md"
 
 def printed_in_readme() -> list[str]:
     """The lines of the demo that README shows, but for those that have a port and a time in them."""
-    shown = README.read_text(encoding="utf-8").partition("It prints")[2].split("```")[1]
+    shown = README.read_text(encoding="utf-8").partition("`make demo` prints")[2].split("```")[1]
     return [line for line in shown.strip().splitlines() if "ready" not in line]
 
 
