@@ -9,6 +9,8 @@ from typing import Any, Final
 from rapidfuzz.distance import Levenshtein
 
 FOLDER: Final = Path(__file__).parent.parent / "golden" / "streams"
+FIRST_FOLDER: Final = FOLDER.with_name("first_streams")
+"""Of the build before sessions were opened to other dialects: never recorded again."""
 TOLERANCE: Final = 0.0401
 """Times (s) and shares may differ by this much: two frames of the model, as another CPU rounds otherwise."""
 CONFIDENCE_TOLERANCE: Final = 0.25
@@ -68,8 +70,8 @@ def expand(stream: Any) -> Any:
     return stream | {"events": events}
 
 
-def load(name: str) -> Any:
-    return expand(json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8")))
+def load(name: str, folder: Path = FOLDER) -> Any:
+    return expand(json.loads((folder / f"{name}.json").read_text(encoding="utf-8")))
 
 
 def differences(recorded: Any, now: Any, where: str = "") -> list[str]:
@@ -112,3 +114,34 @@ def store(name: str, stream: Stream, folder: Path) -> None:
     text = json.dumps(compact(stream), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     text = text.replace('{"acks"', '\n{"acks"').replace(',{"', ',\n{"')
     (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+IMPROVED: Final = frozenset(
+    {"confidence", "confidence_score", "confidence_level", "start_time", "end_time", "heard", "expected", "timing_data"}
+)  # fmt: skip
+"""Fields of a word that are better than in the first build: calibrated confidences, times of a word that is
+heard again, the joined or stopped reading that was recited."""
+
+
+def since_first(first: Any, now: Any) -> list[str]:
+    """Where a stream is not what a client of the first build would have received.
+
+    Compared are kinds and order of all events, acks, close codes, errors, every field, and the status of each
+    word from the event on in which the first build called it final. Left out is what was meant to become
+    better: `IMPROVED`, and the status of a word before it is final.
+    """
+    return differences(_settled(first, first), _settled(first, now))
+
+
+def _settled(first: Any, value: Any) -> Any:
+    """`value` without what the same place of `first` shows to be free to differ."""
+    if isinstance(first, dict) and isinstance(value, dict):
+        free = IMPROVED if "word" in first or "word_analysis" in first else frozenset()
+        if first.get("final") is False:
+            free |= {"status", "final", "feedback"}
+        return {name: _settled(first.get(name), item) for name, item in value.items() if name not in free}
+    if isinstance(first, list) and isinstance(value, list):
+        value = _without_new_kinds(first, value)
+        if len(first) == len(value):
+            return [_settled(old, new) for old, new in zip(first, value, strict=True)]
+    return value

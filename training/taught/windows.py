@@ -2,6 +2,7 @@
 
 A window starts anywhere, mostly with a second before it that still sounds in the room, may run on
 into the next clip of the same voice, and may end in the digital silence with which a worker pads.
+Some are words of one voice in an order that nobody has recited: a few suras are soon known by heart.
 Rooms, phones and codecs change the waveform of the whole window; tempo, vocal tract, colour, noise
 and masks its features.
 """
@@ -40,6 +41,11 @@ PRE_ROLL_S = 1.0
 GRAIN = 800
 SPARE_S = 0.25
 SYNTHETIC_SHARE = 0.2
+SPLICED_SHARE = 0.4
+"""Windows of a reciter that are made of words from anywhere in what he has recited."""
+SPLICED_WORDS = (1, 4)
+WORD_EDGE_S = 0.12
+"""Kept before the first sound of a clip's first word, and after the last sound of its last one."""
 LEAST_DISTANCE_S = 0.03
 """A sound heard closer than this to an edge of the window may or may not be said: it is not asked."""
 
@@ -79,6 +85,17 @@ class _Window:
     text: list[str] | None = field(default_factory=list)
 
 
+def _edge(clip: Spoken, words: Sequence[tuple[str, float, float]], word: int) -> float:
+    """The second of a clip between the word before ``word`` and this one, where a frame begins."""
+    if word == 0:
+        edge_s = max(0.0, words[0][1] - WORD_EDGE_S)
+    elif word == len(words):
+        edge_s = min(clip.samples / SAMPLE_RATE - FRAME_S, words[-1][2] + WORD_EDGE_S)
+    else:
+        edge_s = (words[word - 1][2] + words[word][1]) / 2
+    return round(edge_s / FRAME_S) * FRAME_S
+
+
 def _chances(clips: Sequence[Spoken]) -> Doubles:
     """How often a window begins in each clip: long ones more, rare voices more."""
     lengths = np.array([clip.samples for clip in clips], dtype=np.float64)
@@ -98,13 +115,21 @@ def _chances(clips: Sequence[Spoken]) -> Doubles:
 class Cutter:
     """Cuts windows out of a store, without end."""
 
-    def __init__(self, speech: Speech, head: CtcHead, seed: int) -> None:
+    def __init__(
+        self, speech: Speech, head: CtcHead, seed: int, spliced_share: float = SPLICED_SHARE
+    ) -> None:
         """``head`` is the teacher's: it tells which of its states hear a sound."""
+        self._spliced_share = spliced_share
         self._speech = speech
         self._head = head
         self._rng = np.random.default_rng(seed)
         self._noise = NoiseTable(FEATURES.n_mels, seed)
         self._chances = _chances(speech.clips)
+        self._worded: dict[str, list[int]] = {}
+        """The clips of each reciter of which the words are known."""
+        for index, clip in enumerate(speech.clips):
+            if clip.words and not clip.voice.startswith(SYNTHETIC_PREFIX):
+                self._worded.setdefault(clip.voice, []).append(index)
         after: dict[str, int] = {}
         self._after = [0] * len(speech.clips)
         for index in reversed(range(len(speech.clips))):
@@ -147,7 +172,9 @@ class Cutter:
         rate = float(np.clip(np.exp(rng.normal(0.02, 0.12)), 0.75, 1.4)) if rng.random() < 0.6 else 1.0
         speed = tempo * rate
         live_s = live * 0.02
-        pieces, skipped_s = self._pieces(first, live_s * speed)
+        spliced = self._speech.clips[first].voice in self._worded and rng.random() < self._spliced_share
+        cut = self._spliced if spliced else self._pieces
+        pieces, skipped_s = cut(first, live_s * speed)
         samples = self._waveform(pieces)
         if rate != 1.0:
             # A length without large prime factors: the Fourier transforms take it much faster.
@@ -185,6 +212,27 @@ class Cutter:
         last = pieces[-1]
         last.length_s = min(last.length_s, wanted_s + pre_s + SPARE_S - last.starts_s)
         return pieces, pre_s
+
+    def _spliced(self, first: int, wanted_s: float) -> tuple[list[_Piece], float]:
+        """A few words from here, a few from there, of the voice of clip ``first``; nothing before them."""
+        rng = self._rng
+        members = self._worded[self._speech.clips[first].voice]
+        pieces: list[_Piece] = []
+        filled_s = 0.0
+        while filled_s < wanted_s + SPARE_S:
+            index = members[rng.integers(len(members))]
+            clip = self._speech.clips[index]
+            words = clip.words or []
+            word = int(rng.integers(len(words)))
+            stop = min(len(words), word + int(rng.integers(*SPLICED_WORDS)))
+            begin_s, end_s = _edge(clip, words, word), _edge(clip, words, stop)
+            if end_s <= begin_s:
+                continue
+            pieces.append(_Piece(index, filled_s, begin_s, end_s - begin_s))
+            filled_s += end_s - begin_s
+            if rng.random() < 0.2:
+                filled_s = self._pause(pieces, filled_s)
+        return pieces, 0.0
 
     def _pause(self, pieces: list[_Piece], filled_s: float) -> float:
         length_s = self._rng.uniform(0.02, 0.7) if self._rng.random() < 0.6 else 0.0
@@ -255,15 +303,20 @@ class Cutter:
         clip = self._speech.clips[index]
         offset_s = piece.starts_s - piece.clip_s - skipped_s
         moments_s = (np.array(clip.moments_s) + offset_s) / speed
-        inside = (moments_s > LEAST_DISTANCE_S) & (moments_s < live_s - LEAST_DISTANCE_S)
+        # What of the window this piece is.
+        low_s = max(0.0, (piece.starts_s - skipped_s) / speed)
+        high_s = min(live_s, (piece.starts_s + piece.length_s - skipped_s) / speed)
+        inside = (moments_s > max(low_s, LEAST_DISTANCE_S)) & (
+            moments_s < min(high_s, live_s - LEAST_DISTANCE_S)
+        )
         window.sounds += [clip.sounds[place] for place in np.flatnonzero(inside)]
         if clip.words is None:
             window.text = None
         elif window.text is not None:
             for text, first_s, last_s in clip.words:
                 begin, end = (first_s + offset_s) / speed, (last_s + offset_s) / speed
-                covered = min(end, live_s) - max(begin, 0.0)
-                if covered >= 0.6 * (end - begin) and begin < live_s and end > 0.0:
+                covered = min(end, high_s) - max(begin, low_s)
+                if covered >= 0.6 * (end - begin) and begin < high_s and end > low_s:
                     window.text.append(text)
         frames = np.flatnonzero(
             (centres_s >= piece.starts_s)
@@ -271,10 +324,10 @@ class Cutter:
             & (np.arange(len(centres_s)) * 2 < window.live)
         )
         in_clip = (centres_s[frames] - piece.starts_s + piece.clip_s) / FRAME_S
-        window.states[frames] = self._taught(index, in_clip, speed)
+        window.states[frames] = self._taught(index, in_clip, speed, piece)
         window.taught[frames] = True
 
-    def _taught(self, index: int, rows: Doubles, speed: float) -> NDArray[np.float16]:
+    def _taught(self, index: int, rows: Doubles, speed: float, piece: _Piece) -> NDArray[np.float16]:
         """The teacher's states around fractional rows of a clip.
 
         A sound is heard in one or two rows. Where a window goes faster than the clip, a row would be
@@ -283,7 +336,9 @@ class Cutter:
         """
         clip, states = self._speech.clips[index], self._speech.parts[index].states
         last = -(-clip.samples // round(FRAME_S * SAMPLE_RATE)) - 1
-        first = np.clip((rows - speed / 2 + 0.5).astype(np.int64), 0, last)
+        begin = min(last, round(piece.clip_s / FRAME_S))
+        last = max(begin, min(last, round((piece.clip_s + piece.length_s) / FRAME_S) - 1))
+        first = np.clip((rows - speed / 2 + 0.5).astype(np.int64), begin, last)
         second = np.clip(np.minimum(first + 1, (rows + speed / 2 - 0.5).astype(np.int64)), first, last)
         low, high = states[clip.first_state + first], states[clip.first_state + second]
         blank = self._head.blank
