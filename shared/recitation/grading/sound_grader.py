@@ -24,6 +24,7 @@ _SAME_MOMENT_MS: Final = 80
 _LONG_VOWEL: Final = tuple(ord(symbol[0]) if symbol in LONG_VOWELS else 0 for symbol in INVENTORY)
 """Per sound, the quality of a long vowel, else 0. No two vowels follow each other in the recitation: two long
 ones of one quality are one."""
+_CONSONANT: Final = tuple(map(is_consonant, INVENTORY))
 
 _Key = tuple[object, ...]
 """A visit and the sounds it is made of, all that its weight depends on; the sounds by identity, as
@@ -104,7 +105,7 @@ class SoundGrader:
         )
 
     def may_be_stray(self, units: Sequence[HeardSound]) -> bool:
-        return any(is_consonant(INVENTORY[unit.sound]) for unit in units)
+        return any([_CONSONANT[unit.sound] for unit in units])
 
     def _compared(self, visit: Visit, units: Sequence[HeardSound]) -> SoundComparison | None:
         """Looked up: most visits are those of the window before, and all are judged again with the noise."""
@@ -130,7 +131,7 @@ class SoundGrader:
         )
 
     def extra(self, units: Sequence[HeardSound]) -> str | None:
-        consonants = sum(is_consonant(INVENTORY[unit.sound]) for unit in units)
+        consonants = sum([_CONSONANT[unit.sound] for unit in units])
         if len(units) < self._policy.sounds.shortest_extra or consonants < 2:
             return None
         return " ".join(unit.symbol for unit in units)

@@ -81,6 +81,8 @@ class WordTracker(Generic[U]):
         self._aligner = self._new_aligner(policy.words_behind, policy.words_ahead, pace=0.0)
         self._wider: ViterbiAligner[U] | None = None
         """An aligner with a wider search band from the same start; only while the reciter is lost."""
+        self._believed = self._aligner
+        """The one of them whose path was taken last."""
         self.lately = (0, 0)
         """Units heard lately, and how many of them are runs of the passage."""
 
@@ -149,7 +151,7 @@ class WordTracker(Generic[U]):
         return update
 
     def _path(self, units: list[U]) -> Path:
-        path = self._aligner.path(units)
+        path, self._believed = self._aligner.path(units), self._aligner
         recent = min(len(units), self._grader.settle_units)
         if self._aligner.recent_cost(recent) <= self._policy.lost_cost * 100 * max(recent, 8):
             self._wider = None
@@ -158,7 +160,10 @@ class WordTracker(Generic[U]):
             far = self._policy.lost_words
             self._wider = self._new_aligner(far, far, self._aligner.pace)
         wider = self._wider.path(units)
-        return wider if wider.cost + self._policy.lost_gain <= path.cost else path
+        if wider.cost + self._policy.lost_gain > path.cost:
+            return path
+        self._believed = self._wider
+        return wider
 
     # -- judging -----------------------------------------------------------------------------
     def _judge(self, events: PathEvents, units: list[U], done: bool) -> Verdicts:
@@ -303,7 +308,7 @@ class WordTracker(Generic[U]):
         state.fresh = max(0, state.fresh - heard)
         state.start = start
         behind, ahead = self._policy.words_behind, self._policy.words_ahead
-        self._aligner, self._wider = self._new_aligner(behind, ahead, self._aligner.pace), None
+        self._aligner, self._wider = self._new_aligner(behind, ahead, self._believed.pace), None
 
     def _settled_by(self, sizes: list[int]) -> int:
         """How many leading (composed) units no later window can revise."""
