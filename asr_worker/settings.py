@@ -46,6 +46,15 @@ class WorkerSettings(RecordingSettings, SpeakerSettings, BusSettings, HttpSettin
         description="CTranslate2 compute type (int8, int8_float16, float16, float32, …); auto: int8 on CPU, "
         "float16 on GPU.",
     )
+    context_seconds: float = Field(
+        default=0,
+        ge=0,
+        le=30,
+        validation_alias="ASR_CONTEXT_SECONDS",
+        description="A stock Whisper hears every window as 30 s, most of it silence; at least so many "
+        "seconds instead cost a fraction (10: a third). 0: what is known to be good for the model. Models "
+        "with a model.json of their own are not concerned.",
+    )
     threads: int = Field(
         default=0,
         ge=0,

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from asr_worker.engines.engine import EngineCapabilities, EngineItem, EngineOutput
 from asr_worker.engines.isolate import decode_isolated
 from asr_worker.engines.model_files import checked as checked_directory
-from asr_worker.engines.model_files import read_card
+from asr_worker.engines.model_files import read_card, stock_context
 from asr_worker.engines.model_parts import (
     ComputeOptions,
     choose_device,
@@ -71,10 +71,16 @@ class CTranslate2Engine:
         compute: ComputeOptions | None = None,
         gate: VoiceGate | None = None,
         rescoring: Rescoring | None = None,
+        stock_context_s: float = 0.0,
     ) -> None:
-        """Load the model. Raises `ModelNotUsable` if that cannot work, and says why."""
+        """Load the model; `stock_context_s`: see `WorkerSettings.context_seconds`.
+
+        Raises `ModelNotUsable` if that cannot work, and says why.
+        """
         compute = compute or ComputeOptions()
         self._card = read_card(checked_directory(directory))
+        if self._card.stock and stock_context_s:
+            self._card = msgspec.structs.replace(self._card, context=stock_context(stock_context_s))
         self._device = choose_device(compute.device)
         self._model = load_whisper(directory, self._device, compute)
         self._features = feature_config(directory, self._model.n_mels)

@@ -34,7 +34,8 @@ def load_engine(settings: WorkerSettings) -> Engine:
         )
     compute = ComputeOptions(settings.device, settings.compute_type, engine_threads(settings.threads))
     gate, rescoring = VoiceGate(settings.voice_gate), Rescoring(settings.beam_size)
-    engine = CTranslate2Engine(locate(settings.model), compute, gate, rescoring)
+    model = locate(settings.model)
+    engine = CTranslate2Engine(model, compute, gate, rescoring, settings.context_seconds)
     _warm_up(engine, settings.model)
     return engine
 

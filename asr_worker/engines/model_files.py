@@ -53,6 +53,17 @@ class ContextPolicy(msgspec.Struct, frozen=True):
         return round(self.max_seconds * SAMPLE_RATE)
 
 
+STOCK_BUCKET_S = 5.0
+"""Grain of a stock checkpoint's shorter contexts: windows of many sessions share a batch."""
+
+
+def stock_context(seconds: float) -> ContextPolicy:
+    """The policy of a stock checkpoint that gets at least so much audio instead of 30 s; 0: it gets 30 s."""
+    if not seconds:
+        return ContextPolicy()
+    return ContextPolicy("auto", STOCK_BUCKET_S, seconds)
+
+
 class CtcFile(msgspec.Struct, frozen=True):
     """The phoneme head beside the model; `frame_ms` is the time one encoder state stands for."""
 

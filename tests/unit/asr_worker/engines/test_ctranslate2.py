@@ -92,6 +92,22 @@ def test_stock_models_get_thirty_seconds(stock: CTranslate2Engine) -> None:
     assert stock.bucket(RATE) == 30 * RATE
 
 
+def test_stock_models_get_less_if_they_are_told_to(tmp_path: Path, engine: CTranslate2Engine) -> None:
+    directory = tiny_whisper.build(tmp_path, model_json=False, ctc=False)
+    shorter = CTranslate2Engine(directory, stock_context_s=10.0)
+    buckets = [shorter.bucket(round(seconds * RATE)) / RATE for seconds in (0.1, 10.0, 10.1, 29.0, 30.0)]
+    assert buckets == [10.0, 10.0, 15.0, 30.0, 30.0]
+    assert shorter.capabilities.max_window_s == 30.0
+    (heard,) = shorter.decode([EngineItem(_noise(3.0))])
+    assert isinstance(heard, EngineOutput)
+
+
+def test_a_model_with_a_card_of_its_own_keeps_its_context(tmp_path: Path) -> None:
+    directory = tiny_whisper.build(tmp_path)
+    plain, told = CTranslate2Engine(directory), CTranslate2Engine(directory, stock_context_s=25.0)
+    assert plain.bucket(RATE) == told.bucket(RATE) < 25 * RATE
+
+
 def test_a_result_does_not_depend_on_its_batch(engine: CTranslate2Engine, plain: CTranslate2Engine) -> None:
     items = [EngineItem(_noise(seconds, seed)) for seed, seconds in enumerate((2.5, 2.4, 0.3, 5.0, 2.5, 9.9))]
     for tested in (engine, plain):
