@@ -117,7 +117,8 @@ def store(name: str, stream: Stream, folder: Path) -> None:
 
 
 IMPROVED: Final = frozenset(
-    {"confidence", "confidence_score", "confidence_level", "start_time", "end_time", "heard", "expected", "timing_data"}
+    {"confidence", "confidence_score", "confidence_level", "start_time", "end_time", "heard", "expected",
+     "timing_data"}
 )  # fmt: skip
 """Fields of a word that are better than in the first build: calibrated confidences, times of a word that is
 heard again, the joined or stopped reading that was recited."""
