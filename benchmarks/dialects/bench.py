@@ -1,8 +1,9 @@
 """`rattil bench serve --dialect NAME`: sessions that each dialect holds within 500 ms, beside the peers.
 
 Clients of one dialect at a time stream real speech at the pace of life into the whole system; their number is
-doubled until the 95th percentile of the delay passes 500 ms, anything fails, or nothing is heard for too
-long. The peers get the same model, speech and rule (`benchmarks/dialects/sessions.py` says it).
+doubled until the 95th percentile of the delay passes 3 s, anything fails, or nothing is heard for too long.
+Told is how many were held within 500 ms and within 3 s. The peers get the same model, speech and rule
+(`benchmarks/dialects/sessions.py` says it).
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ FIRST, MOST = 1, 1024
 CONNECT_WITHIN_S = 2.0
 """Clients connect one after another within so long: nobody speaks in step."""
 REST_S = 2.0
+RELAXED_MS = 3000.0
+"""What a service that holds nobody within the target may take."""
 MOST_SILENCE_S = 6.0
 """Longer without news is not held, however quick the news is: no pause of the speech is so long."""
 DIALECT_ENV = {
@@ -52,27 +55,29 @@ class DialectLevel(msgspec.Struct, frozen=True):
     late_frame_ms: float
     trouble: str
 
-    @property
-    def served(self) -> bool:
+    def served(self, target_ms: float = TARGET_MS) -> bool:
         """Within the target, all answered, nobody refused, nobody left alone."""
-        within = self.p95_ms <= TARGET_MS and self.longest_silence_s <= MOST_SILENCE_S
+        within = self.p95_ms <= target_ms and self.longest_silence_s <= MOST_SILENCE_S
         return within and not self.unanswered and not self.trouble
 
 
 class DialectRun(msgspec.Struct, frozen=True):
-    """All runs of one wire, and the largest N that was held."""
+    """All runs of one wire."""
 
     name: str
     timed: str
     peer: bool
-    best: int
     levels: list[DialectLevel]
     trouble: str = ""
 
+    def best(self, target_ms: float = TARGET_MS) -> int:
+        """The largest N that was held."""
+        return max((level.sessions for level in self.levels if level.served(target_ms)), default=0)
+
     @property
     def shown(self) -> DialectLevel | None:
-        """The largest level that was held, else the first."""
-        held = [level for level in self.levels if level.served]
+        """The largest level that was held within the target, else the first."""
+        held = [level for level in self.levels if level.served()]
         return max(held, key=lambda level: level.sessions) if held else next(iter(self.levels), None)
 
 
@@ -127,13 +132,13 @@ async def _peer(peer: Peer, python: Path, model: Path, console: Console, quick: 
         async with serving(peer, python, model) as (port, _, _):
             return await _search(wire, peer.name, port, console, quick, peer=True)
     except (RuntimeError, ProcessLookupError) as error:
-        return DialectRun(peer.name, wire.timed, True, 0, [], str(error))
+        return DialectRun(peer.name, wire.timed, True, [], str(error))
 
 
 async def _search(
     wire: Wire, name: str, port: int, console: Console, quick: bool, *, peer: bool
 ) -> DialectRun:
-    """Double N until a level is not held; then once halfway between."""
+    """Double N until a level is not held in the relaxed time; then once halfway past the target."""
     seconds = 8.0 if quick else 12.0
     await _level(wire, port, 1, 5.0)  # warm-up: a peer loads its model with its first client
 
@@ -144,12 +149,12 @@ async def _search(
         return level
 
     levels = [await run(FIRST)]
-    while levels[-1].served and levels[-1].sessions < MOST:
+    while levels[-1].served(RELAXED_MS) and levels[-1].sessions < MOST:
         levels.append(await run(2 * levels[-1].sessions))
-    if not quick and not levels[-1].served and levels[-1].sessions > 2 * FIRST:
-        levels.append(await run(levels[-1].sessions * 3 // 4))
-    best = max((level.sessions for level in levels if level.served), default=0)
-    return DialectRun(name, wire.timed, peer, best, levels)
+    held = max((level.sessions for level in levels if level.served()), default=0)
+    if not quick and FIRST < held < levels[-1].sessions:
+        levels.append(await run(held * 3 // 2))
+    return DialectRun(name, wire.timed, peer, levels)
 
 
 async def _level(wire: Wire, port: int, sessions: int, seconds: float) -> DialectLevel:
@@ -164,26 +169,37 @@ async def _level(wire: Wire, port: int, sessions: int, seconds: float) -> Dialec
 
 def report_of(runs: Sequence[DialectRun], model: str) -> Report:
     """Figures, one table, and the headline: the dialect that holds the fewest against the best peer."""
-    own = [run.best for run in runs if not run.peer]
-    theirs = [run.best for run in runs if run.peer]
-    headline: Mapping[str, float | int | str] = {run.name: run.best for run in runs if not run.peer}
-    if theirs:
-        best_peer = max(theirs)
-        headline = {**headline, "best_peer": best_peer, "least_ratio": min(own) / max(1, best_peer)}
+    headline: Mapping[str, float | int | str] = {run.name: run.best() for run in runs if not run.peer}
+    if any(run.peer for run in runs):
+        best_peer, relaxed_peer = _best_peer(runs, TARGET_MS), _best_peer(runs, RELAXED_MS)
+        headline = {
+            **headline,
+            "best_peer": best_peer,
+            "least_ratio": min(run.best() for run in runs if not run.peer) / max(1, best_peer),
+            "best_peer_3s": relaxed_peer,
+            "least_ratio_3s": min(run.best(RELAXED_MS) for run in runs if not run.peer)
+            / max(1, relaxed_peer),
+        }
     return Report(
         name="dialects",
         headline=headline,
         tables=[_table(runs)],
         figures={"runs": [msgspec.to_builtins(run) for run in runs], "cores": available_cores()},
         model=model,
-        notes=_notes(theirs),
+        notes=_notes(runs),
     )
 
 
-def _notes(theirs: Sequence[int]) -> list[str]:
-    if not theirs:
+def _best_peer(runs: Sequence[DialectRun], target_ms: float) -> int:
+    return max(run.best(target_ms) for run in runs if run.peer)
+
+
+def _notes(runs: Sequence[DialectRun]) -> list[str]:
+    if not any(run.peer for run in runs):
         return ["peers were not run; --peers runs them (benchmarks/peers/setup.sh installs)"]
-    return [] if max(theirs) else ["no peer held a single session; the ratio counts the best as one"]
+    if _best_peer(runs, TARGET_MS):
+        return []
+    return ["no peer held a single session within 500 ms; the ratio counts the best as one"]
 
 
 def _table(runs: Sequence[DialectRun]) -> Table:
@@ -191,14 +207,16 @@ def _table(runs: Sequence[DialectRun]) -> Table:
     for run in runs:
         level = run.shown
         if level is None:
-            rows.append([run.name, "0", run.timed, *["-"] * 6, run.trouble])
+            rows.append([run.name, "0", "0", run.timed, *["-"] * 6, run.trouble])
             continue
         delays = [f"{one:.0f}" for one in (level.p50_ms, level.p95_ms, level.p99_ms)]
         rest = [str(level.answers), f"{level.longest_silence_s:.1f}", f"{level.late_frame_ms:.0f}"]
-        rows.append([run.name, str(run.best), run.timed, *delays, *rest, level.trouble or "-"])
+        held = [str(run.best()), str(run.best(RELAXED_MS))]
+        rows.append([run.name, *held, run.timed, *delays, *rest, level.trouble or "-"])
     columns = (
         "wire",
-        "sessions",
+        "in 500 ms",
+        "in 3 s",
         "timed",
         "p50 ms",
         "p95 ms",
@@ -208,8 +226,8 @@ def _table(runs: Sequence[DialectRun]) -> Table:
         "client late",
     )
     return Table(
-        "sessions held within 500 ms, same model and speech",
+        "sessions held with a p95 within 500 ms and within 3 s, same model and speech",
         (*columns, "trouble"),
         rows,
-        "sessions: the most that were held; the other figures are of that level, or of one client",
+        "the other figures are of the most that were held within 500 ms, or of one client",
     )
