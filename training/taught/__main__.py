@@ -51,7 +51,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=USUAL.peak_rate, help="highest learning rate")
     parser.add_argument("--processes", type=int, default=2, help="one core each")
     parser.add_argument(
-        "--dtype", choices=("float32", "bfloat16"), default=USUAL.dtype, help="bfloat16 pays with AMX"
+        "--dtype",
+        choices=("float32", "bfloat16"),
+        default=USUAL.dtype,
+        help="bfloat16 pays with AMX or AVX512-BF16",
     )
     parser.add_argument(
         "--teaching",

@@ -46,7 +46,7 @@ class Plan:
     """Weight of the teacher at the beginning and at the end: what it heard on the clean recording says
     more of each frame than the true sounds alone do, and is nearly always right there."""
     dtype: str = "float32"
-    """Of the matrix products: bfloat16 is faster only on processors that multiply it (AMX)."""
+    """Of the matrix products: bfloat16 is faster only on processors that multiply it (AMX, AVX512-BF16)."""
     seed: int = 7
 
     def rate(self, step: int, spent_share: float) -> float:
