@@ -7,7 +7,7 @@ says so; on one core a 3 s window costs about 1/20 of a padded one (docs/models.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -165,7 +165,7 @@ class CTranslate2Engine:
 
     def _decode_group(self, group: Sequence[PreparedItem]) -> list[EngineOutput | Exception]:
         """Encode items of one shape together, hear their sounds, ask the decoder about the voiced ones."""
-        encoded = self._model.encode(self._path.stacked([prepared.features for prepared in group]))
+        encoded = self._path.encoded(self._model, [prepared.features for prepared in group])
         group = self._with_languages(encoded, group)
         phones = self._phones(encoded, group)
         most = self._most_tokens(group[0].features.shape[1])
@@ -179,9 +179,10 @@ class CTranslate2Engine:
             self._model, self._path.rows, self._prompter.text, self._rescoring, self._card.stock
         )
         texts = search.texts(encoded, questions)
-        alone = encoded if len(group) == 1 else None
         return [
-            self._output(prepared, texts.get(place), bounds[place], heard, alone)
+            self._output(
+                prepared, texts.get(place), bounds[place], heard, partial(self._path.rows, encoded, [place])
+            )
             for place, (prepared, heard) in enumerate(zip(group, phones, strict=True))
         ]
 
@@ -231,7 +232,7 @@ class CTranslate2Engine:
         written: Written | None,
         bound: int,
         phones: tuple[Phone, ...] | None,
-        encoded: ctranslate2.StorageView | None,
+        encoded: Callable[[], ctranslate2.StorageView],
     ) -> EngineOutput:
         language = self._prompter.language(prepared.options)
         no_speech = written.no_speech_probability if written and self._card.stock else 0.0
@@ -248,7 +249,7 @@ class CTranslate2Engine:
             words = timed_by_sounds(text.split(), phones, confidence)
             text = " ".join(word.text for word in words)
         elif words and prepared.options.word_timestamps and self._ctc is None:
-            words = self._aligned(prepared, tokens, encoded)
+            words = self._aligned(prepared, tokens, encoded())
         return EngineOutput(text, words, phones, language, no_speech)
 
     def _nobody_spoke(self, written: Written) -> bool:
@@ -260,11 +261,9 @@ class CTranslate2Engine:
         )
 
     def _aligned(
-        self, prepared: PreparedItem, tokens: list[int], encoded: ctranslate2.StorageView | None
+        self, prepared: PreparedItem, tokens: list[int], encoded: ctranslate2.StorageView
     ) -> tuple[HeardWord, ...]:
-        """Words with times; encodes the item again if it was part of a batch (align takes all or none)."""
-        if encoded is None:
-            encoded = self._model.encode(self._path.stacked([prepared.features]))
+        """Words with times."""
         spelled = [token for token in tokens if token < self._prompter.words.eot]
         words, word_tokens = self._prompter.words.split_to_word_tokens(spelled)
         frames = -(-prepared.samples // self._features.hop_length)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,4 +87,4 @@ def choose_path(device: str, config: FeatureConfig, head: CtcHead | None) -> Sig
             effect="features and phoneme head are computed on the CPU",
             fix=how_to_install("cuda"),
         )
-        return HostPath(config, head)
+        return HostPath(config, head, at_once=sys.maxsize)

@@ -29,6 +29,11 @@ SILENT_FEATURE = float(np.log10(POWER_FLOOR) + 4) / 4
 """... and never lower than this, the feature of digital silence."""
 
 
+ENCODED_AT_ONCE = 2000
+"""Frames that a CPU encodes in one call: what the layers make of more does not stay in its caches, and each
+window takes up to twice as long (docs/performance.md)."""
+
+
 class SignalPath(Protocol):
     """`features` may be called from any thread, the rest only from the engine's."""
 
@@ -39,8 +44,8 @@ class SignalPath(Protocol):
         """
         ...
 
-    def stacked(self, features: Sequence[Features]) -> ctranslate2.StorageView:
-        """Features of one shape as one batch for `encode`, complete when this returns."""
+    def encoded(self, model: Any, features: Sequence[Features]) -> ctranslate2.StorageView:
+        """What CTranslate2's `model` makes of features of one shape `[batch, states, width]`."""
         ...
 
     def posteriors(self, encoded: ctranslate2.StorageView) -> Floats:
@@ -48,7 +53,7 @@ class SignalPath(Protocol):
         ...
 
     def rows(self, encoded: ctranslate2.StorageView, places: Sequence[int]) -> ctranslate2.StorageView:
-        """Some items' encoder states, for `generate`."""
+        """Some items' encoder states, for `generate` and `align`."""
         ...
 
 
@@ -59,15 +64,24 @@ class HostPath:
     0.34 ms a window of 2.5 s in batches of 4 to 16, against 0.18 ms alone), since it leaves the cache.
     """
 
-    def __init__(self, config: FeatureConfig, head: CtcHead | None) -> None:
+    def __init__(self, config: FeatureConfig, head: CtcHead | None, at_once: int = ENCODED_AT_ONCE) -> None:
+        """`at_once`: frames that are encoded in one call, if one item has no more."""
         self._config = config
         self._head = head
+        self._at_once = at_once
 
     def features(self, items: Sequence[EngineItem], samples: int) -> list[Features]:
         return [padded_features(item, samples, self._config) for item in items]
 
-    def stacked(self, features: Sequence[Features]) -> ctranslate2.StorageView:
-        return ctranslate2.StorageView.from_array(np.ascontiguousarray(np.stack(features)))
+    def encoded(self, model: Any, features: Sequence[Features]) -> ctranslate2.StorageView:
+        each = max(1, self._at_once // features[0].shape[1])
+        parts = [
+            model.encode(ctranslate2.StorageView.from_array(np.stack(features[at : at + each])))
+            for at in range(0, len(features), each)
+        ]
+        if len(parts) == 1:
+            return parts[0]
+        return ctranslate2.StorageView.from_array(np.concatenate([on_host(part) for part in parts]))
 
     def posteriors(self, encoded: ctranslate2.StorageView) -> Floats:
         assert self._head is not None

@@ -48,11 +48,11 @@ class TorchPath:
         with self._front_lane.work():
             return list(self._front.batch(items, samples))
 
-    def stacked(self, features: Sequence[Features]) -> ctranslate2.StorageView:
+    def encoded(self, model: Any, features: Sequence[Features]) -> ctranslate2.StorageView:
         with self._front_lane.work():
             batch = torch.stack(list(features))
         self._front_lane.wait()
-        return _view(batch)
+        return model.encode(_view(batch))
 
     def posteriors(self, encoded: ctranslate2.StorageView) -> Floats:
         with self._head_lane.work():

@@ -29,6 +29,7 @@ FIRST, MOST = 1, 1024
 CONNECT_WITHIN_S = 2.0
 """Clients connect one after another within so long: nobody speaks in step."""
 REST_S = 2.0
+PROBE_S, MOST_PROBES = 5.0, 6
 RELAXED_MS = 3000.0
 """What a service that holds nobody within the target may take."""
 MOST_SILENCE_S = 6.0
@@ -140,7 +141,7 @@ async def _search(
 ) -> DialectRun:
     """Double N until a level is not held in the relaxed time; then once halfway past the target."""
     seconds = 8.0 if quick else 12.0
-    await _level(wire, port, 1, 5.0)  # warm-up: a peer loads its model with its first client
+    await _level(wire, port, 1, PROBE_S)  # warm-up: a peer loads its model with its first client
 
     async def run(sessions: int) -> DialectLevel:
         level = await _level(wire, port, sessions, seconds)
@@ -148,13 +149,24 @@ async def _search(
         console.print(f"{name}: {sessions} sessions, {seen} {level.trouble}", style="dim", markup=False)
         return level
 
+    if not peer:
+        await _recovered(wire, port)
     levels = [await run(FIRST)]
     while levels[-1].served(RELAXED_MS) and levels[-1].sessions < MOST:
         levels.append(await run(2 * levels[-1].sessions))
     held = max((level.sessions for level in levels if level.served()), default=0)
     if not quick and FIRST < held < levels[-1].sessions:
+        await _recovered(wire, port)
         levels.append(await run(held * 3 // 2))
     return DialectRun(name, wire.timed, peer, levels)
+
+
+async def _recovered(wire: Wire, port: int) -> None:
+    """What too many clients have left behind is worked off: one client is served in time again, or we waited
+    long enough."""
+    for _ in range(MOST_PROBES):
+        if (await _level(wire, port, 1, PROBE_S)).served():
+            return
 
 
 async def _level(wire: Wire, port: int, sessions: int, seconds: float) -> DialectLevel:

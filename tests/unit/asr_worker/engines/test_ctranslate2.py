@@ -245,6 +245,18 @@ def test_prompts_of_other_lengths_share_the_encoder(
         )
 
 
+def test_a_cpu_encodes_so_much_at_once_as_its_caches_hold(
+    stock: CTranslate2Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stock model's window has 3,000 frames: each is encoded by itself, and no window twice."""
+    counting = CountingModel(stock._model)
+    monkeypatch.setattr(stock, "_model", counting)
+    items = [EngineItem(_noise(2.5, seed), TaskOptions(word_timestamps=True)) for seed in range(3)]
+    together = _decode(stock, *items)
+    assert counting.encoded == [1, 1, 1]
+    assert together == [_decode(stock, item)[0] for item in items]
+
+
 def test_text_never_holds_special_tokens(plain: CTranslate2Engine) -> None:
     for seed in range(5):
         (output,) = _decode(plain, EngineItem(_noise(3.0, seed)))
