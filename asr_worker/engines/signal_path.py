@@ -31,7 +31,7 @@ SILENT_FEATURE = float(np.log10(POWER_FLOOR) + 4) / 4
 
 ENCODED_AT_ONCE = 2000
 """Frames that a CPU encodes in one call: what the layers make of more does not stay in its caches, and each
-window takes up to twice as long (docs/performance.md)."""
+window takes up to twice as long (docs/models.md)."""
 
 
 class SignalPath(Protocol):
