@@ -52,6 +52,8 @@ NO_SPEECH_LOG_PROBABILITY = -1.0
 text for silence without it."""
 SPARE_TOKENS = 8
 """Tokens granted beyond the share of the window, for very short ones."""
+SPARE_STOCK_TOKENS = 16
+"""The same for a stock checkpoint, which writes some languages with many tokens for a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +170,10 @@ class CTranslate2Engine:
         encoded = self._path.encoded(self._model, [prepared.features for prepared in group])
         group = self._with_languages(encoded, group)
         phones = self._phones(encoded, group)
-        most = self._most_tokens(group[0].features.shape[1])
-        bounds = [self._gate.most_letters(heard, most) for heard in phones]
+        bounds = [
+            self._gate.most_letters(heard, self._most_tokens(prepared))
+            for prepared, heard in zip(group, phones, strict=True)
+        ]
         questions = {
             place: Question(prepared.prompt, bounds[place], heard)
             for place, (prepared, heard) in enumerate(zip(group, phones, strict=True))
@@ -202,11 +206,19 @@ class CTranslate2Engine:
         options = msgspec.structs.replace(item.options, language=language)
         return replace(item, options=options, prompt=tuple(self._prompter.tokens(options)))
 
-    def _most_tokens(self, frames: int) -> int:
-        """What the card grants a window of its longest length; a shorter one gets a share of it."""
-        seconds = frames * self._features.hop_length / SAMPLE_RATE
+    def _most_tokens(self, item: PreparedItem) -> int:
+        """What the card grants a window of its longest length; a shorter one gets a share of it.
+
+        A stock checkpoint's window is mostly padding: there the sound counts, or a decoder that says one
+        thing over and over would have the tokens of all the silence, too.
+        """
+        if self._card.stock:
+            seconds, spare = item.samples / SAMPLE_RATE, SPARE_STOCK_TOKENS
+        else:
+            seconds = item.features.shape[1] * self._features.hop_length / SAMPLE_RATE
+            spare = SPARE_TOKENS
         share = self._card.max_new_tokens * min(1.0, seconds / self._card.context.max_seconds)
-        return min(self._card.max_new_tokens, math.ceil(share) + SPARE_TOKENS)
+        return min(self._card.max_new_tokens, math.ceil(share) + spare)
 
     def _phones(
         self, encoded: ctranslate2.StorageView, group: Sequence[PreparedItem]

@@ -260,6 +260,24 @@ def test_a_cpu_encodes_so_much_at_once_as_its_caches_hold(
         assert [word.start_ms for word in mine.words] == [word.start_ms for word in theirs.words]
 
 
+def test_a_stock_model_gets_tokens_for_the_sound_and_none_for_the_padding(
+    stock: CTranslate2Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """224 for 30 s is Whisper's own measure; CTranslate2 generates at most half of `max_length`."""
+    asked: list[int] = []
+    generate = stock._model.generate
+
+    class Noting(CountingModel):
+        def generate(self, encoded: object, prompts: object, **options: int) -> object:
+            asked.append(options["max_length"] // 2)
+            return generate(encoded, prompts, **options)
+
+    monkeypatch.setattr(stock, "_model", Noting(stock._model))
+    for seconds in (1.5, 15.0, 30.0):
+        _decode(stock, EngineItem(_noise(seconds)))
+    assert asked == [28, 128, 224]
+
+
 def test_text_never_holds_special_tokens(plain: CTranslate2Engine) -> None:
     for seed in range(5):
         (output,) = _decode(plain, EngineItem(_noise(3.0, seed)))
