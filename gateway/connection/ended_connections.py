@@ -25,7 +25,7 @@ _PER_LIVE = 10
 _YOUNG = (100_000, 10, 20)
 """So many more objects than before start a young collection. Windows and events go by reference count, among
 them is nothing to find, but a collection looks at all that came since the one before: with 20,000 that was
-nearly everything that 400 reciters hold, several times in their first half minute."""
+nearly everything that 400 clients hold, several times in their first half minute."""
 
 
 def relax_collector() -> None:
