@@ -58,9 +58,7 @@ STOCK_BUCKET_S = 5.0
 
 
 def stock_context(seconds: float) -> ContextPolicy:
-    """The policy of a stock checkpoint that gets at least so much audio instead of 30 s; 0: it gets 30 s."""
-    if not seconds:
-        return ContextPolicy()
+    """The policy of a stock checkpoint that gets at least so much audio instead of 30 s."""
     return ContextPolicy("auto", STOCK_BUCKET_S, seconds)
 
 

@@ -24,6 +24,12 @@ VOLATILE: Final = frozenset(
      "total_ms"}
 )  # fmt: skip
 """Fields whose values differ from run to run, or are sentences that may be reworded."""
+IMPROVED: Final = frozenset(
+    {"confidence", "confidence_score", "confidence_level", "start_time", "end_time", "heard", "expected",
+     "timing_data"}
+)  # fmt: skip
+"""Fields of a word that are better than in the first build: calibrated confidences, times of a word that is
+heard again, the joined or stopped reading that was recited."""
 
 Event = dict[str, Any]
 Stream = dict[str, Any]
@@ -114,14 +120,6 @@ def store(name: str, stream: Stream, folder: Path) -> None:
     text = json.dumps(compact(stream), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     text = text.replace('{"acks"', '\n{"acks"').replace(',{"', ',\n{"')
     (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
-
-
-IMPROVED: Final = frozenset(
-    {"confidence", "confidence_score", "confidence_level", "start_time", "end_time", "heard", "expected",
-     "timing_data"}
-)  # fmt: skip
-"""Fields of a word that are better than in the first build: calibrated confidences, times of a word that is
-heard again, the joined or stopped reading that was recited."""
 
 
 def since_first(first: Any, now: Any) -> list[str]:

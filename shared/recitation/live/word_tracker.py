@@ -81,8 +81,8 @@ class WordTracker(Generic[U]):
         self._aligner = self._new_aligner(policy.words_behind, policy.words_ahead, pace=0.0)
         self._wider: ViterbiAligner[U] | None = None
         """An aligner with a wider search band from the same start; only while the reciter is lost."""
-        self._believed = self._aligner
-        """The one of them whose path was taken last."""
+        self._pace = 0.0
+        """What the newest units cost each on the path that was taken last."""
         self.lately = (0, 0)
         """Units heard lately, and how many of them are runs of the passage."""
 
@@ -151,7 +151,8 @@ class WordTracker(Generic[U]):
         return update
 
     def _path(self, units: list[U]) -> Path:
-        path, self._believed = self._aligner.path(units), self._aligner
+        path = self._aligner.path(units)
+        self._pace = self._aligner.pace
         recent = min(len(units), self._grader.settle_units)
         if self._aligner.recent_cost(recent) <= self._policy.lost_cost * 100 * max(recent, 8):
             self._wider = None
@@ -162,7 +163,7 @@ class WordTracker(Generic[U]):
         wider = self._wider.path(units)
         if wider.cost + self._policy.lost_gain > path.cost:
             return path
-        self._believed = self._wider
+        self._pace = self._wider.pace
         return wider
 
     # -- judging -----------------------------------------------------------------------------
@@ -308,7 +309,7 @@ class WordTracker(Generic[U]):
         state.fresh = max(0, state.fresh - heard)
         state.start = start
         behind, ahead = self._policy.words_behind, self._policy.words_ahead
-        self._aligner, self._wider = self._new_aligner(behind, ahead, self._believed.pace), None
+        self._aligner, self._wider = self._new_aligner(behind, ahead, self._pace), None
 
     def _settled_by(self, sizes: list[int]) -> int:
         """How many leading (composed) units no later window can revise."""

@@ -92,7 +92,7 @@ def test_stock_models_get_thirty_seconds(stock: CTranslate2Engine) -> None:
     assert stock.bucket(RATE) == 30 * RATE
 
 
-def test_stock_models_get_less_if_they_are_told_to(tmp_path: Path, engine: CTranslate2Engine) -> None:
+def test_stock_models_get_less_if_they_are_told_to(tmp_path: Path) -> None:
     directory = tiny_whisper.build(tmp_path, model_json=False, ctc=False)
     shorter = CTranslate2Engine(directory, stock_context_s=10.0)
     buckets = [shorter.bucket(round(seconds * RATE)) / RATE for seconds in (0.1, 10.0, 10.1, 29.0, 30.0)]
