@@ -120,7 +120,8 @@ async def test_oversized_frames_close_with_1009(size: int, named: bool) -> None:
         await client.send(bytes(size))
         told = await events(client)
         assert client.close_code == 1009
-        assert (told[-1].get("code") == "frame_too_big") is named
+        # The server may refuse the larger frame before its first event is sent.
+        assert ("frame_too_big" in [event.get("code") for event in told]) is named
         assert (await recite(neighbour))[-1]["type"] == "final_result"
 
 
