@@ -43,6 +43,8 @@ class SoundGrader:
         # Comparisons of the visits of the newest two windows compared: bounded by their open units.
         self._now: dict[_Key, tuple[Sequence[HeardSound], SoundComparison | None]] = {}
         self._before: dict[_Key, tuple[Sequence[HeardSound], SoundComparison | None]] = {}
+        # By identity, those of this window's visits: each is judged once more when the noise is known.
+        self._of_visits: dict[int, tuple[Visit, SoundComparison | None]] = {}
 
     @property
     def reference(self) -> ReferenceUnits[HeardSound]:
@@ -70,6 +72,7 @@ class SoundGrader:
 
     def units(self, hearing: Hearing) -> list[HeardSound]:
         self._before, self._now = self._now, {}
+        self._of_visits.clear()
         return [heard_sound(phone) for phone in hearing.phones or ()]
 
     def join(
@@ -109,6 +112,9 @@ class SoundGrader:
 
     def _compared(self, visit: Visit, units: Sequence[HeardSound]) -> SoundComparison | None:
         """Looked up: most visits are those of the window before, and all are judged again with the noise."""
+        known = self._of_visits.get(id(visit))
+        if known is not None:
+            return known[1]
         said = units[visit.span]
         key = (visit.matched, visit.inserted, visit.strays, *map(id, said))
         found = self._now.get(key) or self._before.get(key)
@@ -118,6 +124,7 @@ class SoundGrader:
             # With the sounds: as long as they live, their identity is theirs alone.
             found = (said, compared)
         self._now[key] = found
+        self._of_visits[id(visit)] = visit, found[1]
         return found[1]
 
     def judge_replaced(self, units: Sequence[HeardSound]) -> Verdict:
@@ -192,7 +199,7 @@ def _shared_sound(
     start_ms, end_ms = overlap
     middle = (start_ms + end_ms) / 2
     heard = _centres_by_sound(new, end_ms + _SAME_MOMENT_MS)
-    best: tuple[float, int, int] | None = None
+    pairs: list[tuple[float, int, int, float]] = []
     for i in range(len(old) - 1, -1, -1):
         mine = old[i].centre_ms
         if mine < start_ms - _SAME_MOMENT_MS:
@@ -201,12 +208,16 @@ def _shared_sound(
             apart = abs(centre - mine)
             if apart > _SAME_MOMENT_MS:
                 continue
-            off_centre = abs((centre + mine) / 2 - middle)
-            # Distance apart counts double: of two equal sounds in a row, pair the ones that coincide.
-            rank = (off_centre + 2 * apart, i, j)
-            if best is None or rank < best:
-                best = rank
-    return None if best is None else (best[1], best[2])
+            pairs.append((abs((centre + mine) / 2 - middle) + 2 * apart, i, j, apart))
+    while pairs:
+        best = min(pairs)
+        _, i, j, apart = best
+        # Of two equal sounds in a row, those that are nearest to one another are the same.
+        nearer = [pair for pair in pairs if (pair[1] == i or pair[2] == j) and pair[3] < apart]
+        if not nearer:
+            return i, j
+        pairs.remove(best)
+    return None
 
 
 def _centres_by_sound(units: Sequence[HeardSound], until_ms: int) -> dict[int, list[tuple[int, float]]]:

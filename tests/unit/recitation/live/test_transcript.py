@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shared.hearing import HeardWord, Hearing, Phone
@@ -110,6 +110,7 @@ def test_what_only_one_window_heard_stands() -> None:
     overlap_ms=st.integers(250, 700),
     jitter=st.lists(st.integers(-25, 25), min_size=8, max_size=8),
 )
+@example(verse="1:1-7", window_ms=3374, overlap_ms=250, jitter=[0, 20, -25, 0, 0, 0, 0, 0])
 def test_sounds_survive_any_cutting(verse: str, window_ms: int, overlap_ms: int, jitter: list[int]) -> None:
     timeline = place(speak([verse]))
     kept: list[HeardSound] = []
