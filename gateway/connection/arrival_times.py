@@ -25,6 +25,8 @@ class ArrivalTimes:
         self._first = first_sample
         self._received = first_sample
         self._last_s = now_s
+        self._next = (first_sample // _GRAIN + 1) * _GRAIN
+        self._forget_at = first_sample + _KEPT * _GRAIN + _SPARE
         # Of each frame that completed a grain: where it ended, when it came, and when the one before it did.
         self._ends = array("q")
         self._came_s = array("d")
@@ -32,11 +34,13 @@ class ArrivalTimes:
 
     def note(self, received: int, now_s: float) -> None:
         """A frame came: `received` samples of the session are here now."""
-        if received // _GRAIN > self._received // _GRAIN:
+        if received >= self._next:
+            self._next = (received // _GRAIN + 1) * _GRAIN
             self._ends.append(received)
             self._came_s.append(now_s)
             self._before_s.append(self._last_s)
-            if received - self._ends[0] > _KEPT * _GRAIN + _SPARE:
+            if received > self._forget_at:
+                self._forget_at = received + _SPARE
                 self._forget(received - _KEPT * _GRAIN)
         self._received = received
         self._last_s = now_s

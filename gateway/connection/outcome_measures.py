@@ -32,13 +32,15 @@ class OutcomeMeasures:
         self._words = words
         self._traces = traces
         self._adaptive = adaptive
+        self._debug = _log.debug
+        """Looked up once: that takes a lazy logger longer than finding out that nothing is to be done."""
         self.last_wait_s = 0.0
         """From the push of the last segment that was answered to its event."""
 
     def told(self, event: Heard | SegmentFailed, *, shown: bool) -> None:
         """The client was sent this; `shown`: its dialect shows it."""
         identity = self._core.identity
-        _log.debug(
+        self._debug(
             "event_sent",
             session_id=identity.session_id,
             connection_id=identity.connection_id,

@@ -163,7 +163,8 @@ class Receiver:
         if not pcm:
             return self._delay_s <= 0
         segmenter, samples = self._core.segmenter, len(pcm) // 2
-        room, ended = self._longest_samples - segmenter.received, segmenter.end_requested
+        received, ended = segmenter.received, segmenter.end_requested
+        room = self._longest_samples - received
         over = samples > room and not ended
         if over:
             pcm = pcm[: 2 * room]
@@ -172,7 +173,7 @@ class Receiver:
         self._uncounted += samples
         judged = None if ended else self._speech
         effects = self._core.accept_audio(pcm)
-        self._note_arrival(segmenter.received, now_s)
+        self._note_arrival(received if ended else received + samples, now_s)
         if effects:
             self._do(effects)
             self._count(SAMPLE_RATE)

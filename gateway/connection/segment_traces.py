@@ -48,7 +48,9 @@ class SegmentTraces:
 
     def stage(self, name: str, seq: int, start_ns: int) -> None:
         """A stage of this segment has ended."""
-        self._tracing.record(name, self.traceparent(seq), start_ns, self._tracing.now_ns())
+        span = self._open.get(seq)
+        if span is not None:
+            self._tracing.record(name, span.traceparent, start_ns, self._tracing.now_ns())
 
     def received(self, result: SegmentResult) -> None:
         """A result came, by whatever way."""
@@ -57,6 +59,8 @@ class SegmentTraces:
 
     def shown(self, seq: int, outcome: str) -> str:
         """The event about this segment is on its way. Returns the id of its trace, empty without one."""
+        if not self._open and not self._received:
+            return ""
         span, received = self._open.pop(seq, None), self._received.pop(seq, None)
         if received is not None:
             self._tracing.record(

@@ -43,6 +43,7 @@ class SegmentWriter:
         self._patience = BusRetry(ports.clock, ports.metrics, ports.settings.bus_grace_s, circuit)
         self._trouble: Trouble | None = None
         self._settled: list[LoggedResult] = []
+        self._debug = _log.debug
 
     async def store(self, window: Window, now_ms: Callable[[], int]) -> list[Effect]:
         """Push one window. Raises `Fenced`, or `EndConnection` after the grace."""
@@ -110,7 +111,7 @@ class SegmentWriter:
         core = self._core
         await self._ports.store.push(core.record(window), segment, encoded.fresh, core.high_water)
         if segment is not None:
-            _log.debug(
+            self._debug(
                 "segment_pushed", session_id=segment.session_id, seq=segment.seq, trace_id=segment.trace_id
             )
         return began_ms

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any
 
@@ -39,6 +40,16 @@ class _SendsCheaply(AbstractConnection):
         if self._writer.transport.get_write_buffer_size() > _ROOM:
             await super().send_packed_command((), check_health=False)
 
+    async def can_read_destructive(self) -> bool:
+        """Whether an idle connection has something to read: its end, or a reply that nobody waits for.
+
+        redis-py finds out by a read that it cancels at once: an exception and two turns of the loop for
+        every command.
+        """
+        if _nothing_came(self._reader) and not _has_replies(self._parser):
+            return False
+        return await super().can_read_destructive()  # type: ignore[no-untyped-call,no-any-return]
+
     def pack_command(self, *args: Any) -> list[bytes]:
         name, *others = args
         parts = (*name.split(), *others)
@@ -48,6 +59,19 @@ class _SendsCheaply(AbstractConnection):
             return [hiredis.pack_command(parts)]
         except TypeError:  # a type that it does not know: redis-py packs it, or says what is wrong
             return super().pack_command(*args)
+
+
+def _nothing_came(reader: asyncio.StreamReader | None) -> bool:
+    """False also where it cannot be told: then redis-py looks itself."""
+    if reader is None or reader.exception() is not None or reader.at_eof():
+        return False
+    return not getattr(reader, "_buffer", True)
+
+
+def _has_replies(parser: object) -> bool:
+    """Whether replies came that were not asked for; True also where it cannot be told."""
+    replies = getattr(parser, "_reader", None)
+    return not isinstance(replies, hiredis.Reader) or bool(replies.has_data())
 
 
 def _packed_around(parts: tuple[Any, ...]) -> list[bytes]:
@@ -125,6 +149,25 @@ class _WatchedTls(_LeavesReplicas, _AsksSentinels, SSLConnection): ...
 class SuspiciousPool(BlockingConnectionPool):
     """Waits for a free connection. When one has broken, those that lie idle are given up, too: each of them
     would be found dead only after a time-out of its own."""
+
+    _waiting = 0
+
+    async def get_connection(self, *args: Any, **kwargs: Any) -> AbstractConnection:
+        """At once if one is free and nobody waits: the pool's lock is for those who must."""
+        if self._waiting or not self.can_get_connection():
+            self._waiting += 1
+            try:
+                waited: AbstractConnection = await super().get_connection()
+            finally:
+                self._waiting -= 1
+            return waited
+        free: AbstractConnection = self.get_available_connection()  # type: ignore[no-untyped-call]
+        try:
+            await self.ensure_connection(free)
+        except BaseException:
+            await self.release(free)
+            raise
+        return free
 
     async def release(self, connection: AbstractConnection) -> None:
         broken = not connection.is_connected

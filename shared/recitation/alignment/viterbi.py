@@ -231,11 +231,12 @@ class ViterbiAligner(Generic[U]):
         first, prices = self._prices(len(self._lines) - 1)
         if len(self._lines) == self._full:
             self._elsewhere = int(prices.min()) + self._reach
-        near = np.flatnonzero(prices < self._elsewhere)
+        near = (prices < self._elsewhere).nonzero()[0]
         begin, end = int(near[0]), int(near[-1]) + 1
         stop = min(self._band.width, first + end + units + _SLACK)
-        before = np.full(stop - first - begin, UNREACHABLE, dtype=np.int32)
+        before = np.empty(stop - first - begin, dtype=np.int32)
         before[: end - begin] = self._lines.rows[-1][begin:end]
+        before[end - begin :] = UNREACHABLE
         return first + begin, before, stop
 
     def _add_full_rows(self, units: Sequence[U]) -> None:

@@ -111,15 +111,14 @@ def next_quality(state: QualityState, hearing: Hearing, heard: int, fitting: int
     of the passage. Engines without sounds say nothing of the quality."""
     if hearing.phones is None or hearing.end_ms <= state.end_ms:
         return state
-    new_ms = _new_ms(state, hearing)
+    before, new_ms = state, _new_ms(state, hearing)
     state = _with_window(state, hearing, new_ms)
-    if not _is_loud(state, hearing):
+    if state.audible_ms == before.audible_ms:
         return state
     reason = _reason(state, _share(heard, fitting), heard >= _DOUBT_UNITS)
-    poor_ms = state.poor_ms + (new_ms if reason else 0)
-    return msgspec.structs.replace(
-        state, reason=reason, audible_ms=state.audible_ms + new_ms, poor_ms=poor_ms
-    )
+    if reason is None and before.reason is None:
+        return state
+    return msgspec.structs.replace(state, reason=reason, poor_ms=state.poor_ms + (new_ms if reason else 0))
 
 
 def is_too_quiet(state: QualityState, hearing: Hearing) -> bool:
@@ -146,20 +145,21 @@ def _voice_dbfs(state: QualityState, hearing: Hearing, new_ms: int) -> float:
 
 
 def _with_window(state: QualityState, hearing: Hearing, new_ms: int) -> QualityState:
+    """All but `reason` and `poor_ms` after this window; if it is not loud, only how loud it is."""
     facts, phones = hearing.sound, hearing.phones or ()
     loudest, background = state.loudest_dbfs, state.background_dbfs
     if facts is not None:
         loudest = max(facts.loudest_dbfs, loudest - _FORGET_DB_PER_S * new_ms / 1000)
         background = min(facts.background_dbfs, background + _RISE_DB_PER_S * new_ms / 1000)
-    state = msgspec.structs.replace(
-        state,
-        end_ms=hearing.end_ms,
-        loudest_dbfs=loudest,
-        background_dbfs=background,
-        voice_dbfs=_voice_dbfs(state, hearing, new_ms),
-    )
-    if not _is_loud(state, hearing):
-        return state
+    voice = _voice_dbfs(state, hearing, new_ms)
+    if not phones and not _loud(facts, loudest):
+        return msgspec.structs.replace(
+            state,
+            end_ms=hearing.end_ms,
+            loudest_dbfs=loudest,
+            background_dbfs=background,
+            voice_dbfs=voice,
+        )
     kept = exp(-new_ms / _MEMORY_MS)
     share = new_ms / (hearing.end_ms - hearing.start_ms)
     loud_ms = state.loud_ms * kept + new_ms
@@ -168,19 +168,20 @@ def _with_window(state: QualityState, hearing: Hearing, new_ms: int) -> QualityS
     if facts is not None:
         clipped += weight * (facts.clipped - clipped)
         steady_db += weight * (facts.typical_dbfs - background - steady_db)
-    return msgspec.structs.replace(
-        state,
+    return QualityState(
+        reason=state.reason,
+        end_ms=hearing.end_ms,
         loud_ms=loud_ms,
         sounds=state.sounds * kept + share * len(phones),
         certainty=state.certainty * kept + share * sum([phone.confidence for phone in phones]),
         clipped=clipped,
         steady_db=steady_db,
+        loudest_dbfs=loudest,
+        background_dbfs=background,
+        audible_ms=state.audible_ms + new_ms,
+        poor_ms=state.poor_ms,
+        voice_dbfs=voice,
     )
-
-
-def _is_loud(state: QualityState, hearing: Hearing) -> bool:
-    """Whether the window has sounds, or ought to."""
-    return bool(hearing.phones) or _loud(hearing.sound, state.loudest_dbfs)
 
 
 def _loud(facts: SoundFacts | None, loudest_dbfs: float) -> bool:

@@ -74,6 +74,7 @@ class Follower:
 
     def __init__(self, passage: Passage, policy: FeedbackPolicy = DEFAULT) -> None:
         self._passage = passage
+        self._range = str(passage.range)
         self._policy = policy
         self._transcript = Transcript(policy.transcript_words)
         self._sounds: WordTracker[HeardSound] | None = None
@@ -216,7 +217,7 @@ class Follower:
         """Everything needed to go on elsewhere: MessagePack, versioned, compressed if it is large."""
         state = _Snapshot(
             SNAPSHOT_VERSION,
-            str(self._passage.range),
+            self._range,
             self._transcript.state(),
             self._update,
             self._packed(self._sounds),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import compress, islice
+from operator import is_not
 from typing import Final, Generic, TypeVar
 
 import msgspec
@@ -13,6 +15,7 @@ from shared.recitation.live.feedback import Gap, Repeat, WordStatus
 from shared.recitation.live.word_tracker import WordTrackerState
 
 U = TypeVar("U")
+V = TypeVar("V")
 
 _STATUSES: Final[tuple[WordStatus, ...]] = ("pending", "correct", "minor_mistake", "wrong", "missing")
 _AS_EXPECTED: Final = "="
@@ -46,39 +49,38 @@ class PackedWordTracker(msgspec.Struct, Generic[U], frozen=True, array_like=True
 
 
 class TrackerPacker(Generic[U]):
-    """Packs the states of one tracker, again and again: what has not changed since is packed already."""
+    """Packs the states of one tracker, again and again: what has not changed since is packed already.
+
+    A tracker only adds words, and its verdicts and word states are never altered, only replaced.
+    """
 
     def __init__(self, grader: Grader[U]) -> None:
         self._grader = grader
-        # By word, what was packed and how: at most one entry for each word of the passage.
-        self._settled: dict[int, tuple[Verdict, Verdict]] = {}
-        self._words: dict[int, tuple[WordState, Verdict | None, PackedWord]] = {}
+        # By word, what was packed last, and how: at most one entry for each word of the passage.
+        self._seen_settled: dict[int, Verdict] = {}
+        self._seen_words: dict[int, WordState] = {}
+        self._settled: dict[int, Verdict] = {}
+        self._words: dict[int, PackedWord] = {}
+        self._not_judged: dict[int, None] = {}
 
     def pack(self, state: WordTrackerState[U]) -> PackedWordTracker[U]:
         """The packed state; `unpack` gives back exactly the same."""
-        settled: dict[int, Verdict] = {}
-        for index, verdict in state.settled.items():
-            last = self._settled.get(index)
-            if last is None or last[0] is not verdict:
-                last = self._settled[index] = verdict, _short(verdict, self._grader.expected(index))
-            settled[index] = last[1]
-        words: dict[int, PackedWord] = {}
-        not_judged: list[int] = []
-        for index, word in state.words.items():
-            if word.status == "not_judged":
-                not_judged.append(index)
-                continue
-            known, before = state.settled.get(index), self._words.get(index)
-            if before is None or before[0] is not word or before[1] is not known:
-                before = self._words[index] = word, known, self._word(index, word, known)
-            words[index] = before[2]
+        newly_settled = _replaced(state.settled, self._seen_settled)
+        for index in newly_settled:
+            verdict = self._seen_settled[index] = state.settled[index]
+            self._settled[index] = _short(verdict, self._grader.expected(index))
+        changed = _replaced(state.words, self._seen_words)
+        for index in {**dict.fromkeys(changed), **dict.fromkeys(newly_settled)}:
+            if (word := state.words.get(index)) is not None:
+                self._seen_words[index] = word
+                self._pack_word(index, word, state.settled.get(index))
         return PackedWordTracker(
             state.units,
             state.fresh,
             state.end_ms,
             self._grader.saved_position(state.start),
-            settled,
-            words,
+            self._settled.copy(),
+            self._words.copy(),
             state.extras,
             state.repeats,
             state.reach,
@@ -86,16 +88,33 @@ class TrackerPacker(Generic[U]):
             state.furthest,
             state.fit,
             state.gaps,
-            not_judged,
+            list(self._not_judged),
             state.poor,
         )
 
-    def _word(self, index: int, word: WordState, settled: Verdict | None) -> PackedWord:
+    def _pack_word(self, index: int, word: WordState, settled: Verdict | None) -> None:
+        if word.status == "not_judged":
+            self._words.pop(index, None)
+            self._not_judged[index] = None
+            return
         verdict: Verdict | bool | None = word.verdict
         if word.verdict is not None:
             same = word.verdict == settled
             verdict = _AS_SETTLED if same else _short(word.verdict, self._grader.expected(index))
-        return _STATUSES.index(word.status), word.final, verdict, word.suggested, word.agreed
+        self._not_judged.pop(index, None)
+        self._words[index] = (
+            _STATUSES.index(word.status),
+            word.final,
+            verdict,
+            word.suggested,
+            word.agreed,
+        )
+
+
+def _replaced(now: dict[int, V], seen: dict[int, V]) -> list[int]:
+    """Whose values are other objects than those seen; both dicts have the same order, `now` may have more."""
+    same_place = compress(now, map(is_not, now.values(), seen.values()))
+    return [*same_place, *islice(now, len(seen), None)]
 
 
 def unpack(packed: PackedWordTracker[U], grader: Grader[U]) -> WordTrackerState[U]:
