@@ -20,14 +20,14 @@ class UploadSettings(WindowSettings):
         validation_alias="VERIFY_MAX_BYTES",
         ge=65_536,
         le=268_435_456,
-        description="Largest body with a recording (POST /verify, POST /v1/audio/transcriptions), bytes.",
+        description="Largest recording of a POST (/verify, /v1/audio/transcriptions, /v1/listen), bytes.",
     )
     verify_max_s: float = Field(
         default=600,
         validation_alias="VERIFY_MAX_SECONDS",
         gt=0,
         le=1200,
-        description="Longest uploaded recording.",
+        description="Longest recording of a POST (/verify, /v1/audio/transcriptions, /v1/listen), seconds.",
     )
     verify_max_concurrent: int = Field(
         default=8,

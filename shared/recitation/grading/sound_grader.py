@@ -16,7 +16,12 @@ from shared.recitation.alignment.sound_units import HeardSound, expected_sounds,
 from shared.recitation.alignment.visits import Visit
 from shared.recitation.grading.grader import WRONG, Verdict
 from shared.recitation.grading.policy import FeedbackPolicy, FitLimits
-from shared.recitation.grading.sound_distance import SoundComparison, WordSounds, compare_sounds, word_sounds
+from shared.recitation.grading.sound_comparison import (
+    SoundComparison,
+    WordSounds,
+    compare_sounds,
+    word_sounds,
+)
 from shared.recitation.reference.passage import Passage, VerseRange
 
 _SAME_MOMENT_MS: Final = 80
