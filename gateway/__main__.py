@@ -77,7 +77,7 @@ async def _serve(settings: GatewaySettings) -> None:
     shards = len(parse_urls(settings.redis_url))
     async with AsyncExitStack() as stack:
         ports = await stack.enter_async_context(open_ports(settings))
-        _say_who_may_enter(ports)
+        say_who_may_enter(ports)
         if settings.admin_port:
             admin = served_beside(build_admin(ports), settings.admin_host, settings.admin_port)
             await stack.enter_async_context(admin)
@@ -123,7 +123,7 @@ async def serve_ports_beside(ports: GatewayPorts, stack: AsyncExitStack) -> int:
     return len(apps) * limits.max_sockets
 
 
-def _say_who_may_enter(ports: GatewayPorts) -> None:
+def say_who_may_enter(ports: GatewayPorts) -> None:
     if ports.auth.required:
         _log.info("api_keys_needed", tenants=ports.auth.tenants)
     elif is_loopback(ports.settings.host):

@@ -113,3 +113,10 @@ def _alive(pid: int) -> bool:
     except FileNotFoundError:
         return False
     return state != "Z"
+
+
+def test_it_refuses_what_is_too_much_and_never_evicts() -> None:
+    with EmbeddedRedis() as server, redis.Redis.from_url(server.url) as client:
+        limits = client.config_get("maxmemory*")
+    assert int(limits["maxmemory"]) > 0
+    assert limits["maxmemory-policy"] == "noeviction"

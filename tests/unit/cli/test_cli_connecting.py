@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import AsyncIterator
 
+import pytest
 from rich.console import Console
 
 from cli.connecting import Connecting
@@ -55,10 +56,11 @@ async def test_where_nothing_listens_the_address_the_reason_and_the_remedy_are_s
     assert "reconnecting" not in shown
 
 
-async def test_a_connection_that_breaks_is_a_reconnect() -> None:
+@pytest.mark.parametrize(("code", "reason"), [(1012, "restart"), (1011, "keepalive ping timeout")])
+async def test_a_connection_that_breaks_is_a_reconnect(code: int, reason: str) -> None:
     async def breaks(visit: Visit) -> None:
         await visit.ready()
-        await visit.socket.close(1012, "restart")
+        await visit.socket.close(code, reason)
 
     async def goes_on(visit: Visit) -> None:
         await visit.ready(resumed=True)
@@ -67,7 +69,7 @@ async def test_a_connection_that_breaks_is_a_reconnect() -> None:
         await visit.socket.wait_closed()
 
     async with scripted_server(breaks, goes_on) as server:
-        code, shown = await recited(server.url)
-    assert code is Exit.OK
-    assert "connection lost (1012 restart); reconnecting in" in shown
+        status, shown = await recited(server.url)
+    assert status is Exit.OK
+    assert f"connection lost ({code} {reason}); reconnecting in" in shown
     assert "failed" not in shown

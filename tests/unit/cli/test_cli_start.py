@@ -57,3 +57,20 @@ async def test_where_interrupts_are_ignored_they_stay_so(tmp_path: Path) -> None
     process.terminate()
     await process.communicate()
     assert process.returncode == -signal.SIGTERM
+
+
+async def test_an_address_of_another_kind_is_wrong_usage() -> None:
+    """Exit status 1 would mean that the recitation had mistakes."""
+    command = ("-m", "cli", "recite", "-", "--verse", "1:1", "--url", "ftp://x")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *command,
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    _, complained = await process.communicate()
+    assert process.returncode == 2
+    assert b"ftp://x" in complained
+    assert b"Traceback" not in complained

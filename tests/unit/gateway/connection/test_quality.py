@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import numpy as np
+
 from gateway.admission.router_client import OpenAdmission
 from gateway.session.options import decode_options
+from shared.audio.formats import SAMPLE_RATE
 from shared.errors import NoCapacity
 from shared.ids import PoolName, SessionId
 from shared.protocol.close_codes import NO_CAPACITY
@@ -117,3 +120,14 @@ async def test_after_the_first_refusal_newcomers_are_let_into_the_fast_pool() ->
         chose = gateway.connect(model="accurate")
         assert (await chose.rest()).code == NO_CAPACITY.code
         await stop([renewing])
+
+
+async def test_a_voice_too_quiet_to_be_judged_is_told_so_once() -> None:
+    steps = np.random.default_rng(1).normal(scale=3e-5 * 32768, size=10 * SAMPLE_RATE)
+    swell = np.maximum(0, np.sin(2 * np.pi * 1.5 * np.arange(steps.size) / SAMPLE_RATE))
+    async with world() as w:
+        client = w.gateway().connect()
+        await client.stream(np.rint(2 * steps * swell).astype("<i2").tobytes())
+        await client.send("end")
+        await client.rest()
+        assert [event["code"] for event in client.of("notice")] == ["too_quiet"]

@@ -12,6 +12,7 @@ import httpx
 from gateway.admission.router_client import HttpAdmission
 from session_router.app import build_router
 from session_router.settings import RouterSettings
+from shared.bus.redis_memory import StorageFull
 from shared.clock import ManualClock
 from shared.ids import PoolName, WorkerId
 from shared.protocol.close_codes import NO_CAPACITY, SUPERSEDED
@@ -293,3 +294,20 @@ async def test_no_worker_and_no_room_are_different_words_and_no_bad_messages() -
         for code in ("no_capacity", "no_worker"):
             assert count("rattil_gateway_refusals_total", {"code": code}) == 1
             assert count("rattil_gateway_bad_messages_total", {"code": code}) is None
+
+
+async def test_where_the_store_is_nearly_full_nobody_new_begins_and_who_is_there_goes_on() -> None:
+    def full() -> None:
+        raise StorageFull("the store of live sessions is nearly full; try again later", 5)
+
+    async with world() as w:
+        gateway = w.gateway()
+        living = gateway.connect(session_id=NAME)
+        await living.until("ready")
+        await living.leave()
+        object.__setattr__(gateway.ports, "expect_storage", full)
+        newcomer = gateway.connect()
+        assert (await newcomer.rest()).code == NO_CAPACITY.code
+        assert newcomer.events[-1]["code"] == "storage_full"
+        resumed = gateway.connect(session_id=NAME, last_seq=-1)
+        assert (await resumed.until("ready"))["session_id"] == NAME
