@@ -16,7 +16,6 @@ from shared.service.logging import get_logger
 MAX_KEYS = 10_000
 """Pairs of tenant and pool between two hand-overs; what is beyond goes to `OTHERS`."""
 OTHERS = "(others)"
-_NOTHING = Used()
 _LAST_S = 3.0
 """How long the last hand-over may take when the gateway stops, seconds."""
 
@@ -38,8 +37,7 @@ class UsageMeter:
         key = UsageKey(tenant, pool)
         if key not in self._counted and len(self._counted) >= MAX_KEYS:
             key = UsageKey(OTHERS, pool)
-        before = self._counted.get(key, _NOTHING)
-        self._counted[key] = Used(before.samples + samples, before.sessions + sessions, before.words + words)
+        self._counted[key] = self._counted.get(key, Used()).plus(Used(samples, sessions, words))
         self._metrics.count_usage(key.tenant, pool, samples / SAMPLE_RATE, sessions, words)
 
     async def hand_over(self) -> bool:
