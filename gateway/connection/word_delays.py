@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from prometheus_client import Histogram
-
 from gateway.connection.arrival_times import ArrivalTimes
 from gateway.metrics import GatewayMetrics
 from gateway.session.interpreter import NOTHING_SAID, Said
+from shared.service.latency_histogram import Latencies
 
 _MOST_WAITING = 200
 """Words that a dialect has not written yet: more than an utterance of 30 s has."""
@@ -36,8 +35,8 @@ class WordDelays:
         if said.settled:
             self._measure(said.settled, self._settled, now_s)
 
-    def _measure(self, ends: tuple[int, ...], histogram: Histogram, now_s: float) -> None:
+    def _measure(self, ends: tuple[int, ...], latencies: Latencies, now_s: float) -> None:
         for sample in ends:
             said_s = self._arrivals.said_s(sample)
             if said_s is not None:
-                histogram.observe(max(0.0, now_s - said_s))
+                latencies.observe(max(0.0, now_s - said_s))

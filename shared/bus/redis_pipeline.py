@@ -13,13 +13,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from prometheus_client import Gauge, Histogram
+from prometheus_client import Gauge
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
 from shared.bus.redis_connections import command, execute, queue_command
 from shared.bus.redis_scripts import LuaScript, ScriptArgument
 from shared.errors import BusUnavailable
+from shared.service.latency_histogram import LatencyHistogram
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +48,12 @@ class ScriptPipeline:
         client: Redis,
         limits: PipelineLimits | None = None,
         waiting: Gauge | None = None,
-        latency: Histogram | None = None,
+        latency: LatencyHistogram | None = None,
     ) -> None:
         """`waiting`: set to the runs that wait. `latency`: told of each answered run, by script."""
         self._client = client
         self._limits = limits or PipelineLimits()
         self._latency = latency
-        self._latencies: dict[str, Histogram] = {}
         self._waiting: deque[_Run] = deque()
         self._lanes: set[asyncio.Task[None]] = set()
         if waiting is not None:
@@ -75,16 +75,8 @@ class ScriptPipeline:
         began_s = time.monotonic()
         reply = await run.reply
         if self._latency is not None:
-            self._measure(script.name, time.monotonic() - began_s)
+            self._latency.labels(script.name).observe(time.monotonic() - began_s)
         return reply
-
-    def _measure(self, script: str, took_s: float) -> None:
-        """`labels` looks its child up with a lock each time: kept here."""
-        assert self._latency is not None
-        child = self._latencies.get(script)
-        if child is None:
-            child = self._latencies[script] = self._latency.labels(script)
-        child.observe(took_s)
 
     async def _drain(self) -> None:
         try:

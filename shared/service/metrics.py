@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from prometheus_client import (
     CollectorRegistry,
     GCCollector,
-    Histogram,
     PlatformCollector,
     ProcessCollector,
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, choose_encoder, generate_latest
+
+from shared.service.latency_histogram import LatencyHistogram
 
 LATENCY_BUCKETS_S = (
     *(0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3),
@@ -58,8 +59,8 @@ def latency_histogram(
     description: str,
     labels: Sequence[str] = (),
     buckets_s: Sequence[float] = LATENCY_BUCKETS_S,
-) -> Histogram:
+) -> LatencyHistogram:
     """A histogram of times in seconds; `name` must end in `_seconds`."""
     if not name.endswith("_seconds"):
         raise ValueError(f"times are measured in seconds: {name} must end in _seconds")
-    return Histogram(name, description, labels, buckets=buckets_s, registry=registry)
+    return LatencyHistogram(registry, name, description, labels, buckets_s)
