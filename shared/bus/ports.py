@@ -30,6 +30,9 @@ class SessionRecord(msgspec.Struct, frozen=True):
     for (opaque here). `safe_sample`: audio before it is stored and will be answered. `core`: the session
     core's own snapshot (opaque here), taken when the event of `core_seq` had been produced. `generation`: the
     ticket with which its owner took it, counted up by one with each loss of state; the highest one owns it.
+
+    Within an epoch only the owner (`connection_id`, `generation`) and the progress (`safe_sample`,
+    `next_seq`, `core`, `core_seq`, `ended`) change: a push writes no more than these.
     """
 
     session_id: SessionId

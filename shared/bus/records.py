@@ -26,6 +26,11 @@ def to_fields(record: SessionRecord) -> list[str | bytes | int]:
     return [*fields, "core", record.core, "options", record.options, "ended", int(record.ended)]
 
 
+def progress(record: SessionRecord) -> tuple[int, int, bytes, int, int]:
+    """What changes within an epoch, apart from the owner, as `push.lua` takes it."""
+    return record.safe_sample, record.next_seq, record.core, record.core_seq, int(record.ended)
+
+
 def from_fields(fields: Mapping[bytes, bytes]) -> SessionRecord:
     """Raises `StateLost` if the hash is no record that this version can restore."""
     try:

@@ -23,7 +23,7 @@ from shared.bus.ports import (
     SessionKind,
     SessionRecord,
 )
-from shared.bus.records import from_fields, to_fields
+from shared.bus.records import from_fields, progress, to_fields
 from shared.bus.redis_connections import RedisConnections, Shard, command, execute, queue_command
 from shared.bus.redis_errors import redis_errors
 from shared.bus.redis_pipeline import PipelineLimits, ScriptPipeline
@@ -172,7 +172,7 @@ class RedisSessionStore:
         stored = self._audio_args(audio)
         taken = audio if stored.entry else None
         args += [*_segment_args(segment, taken, self._limits.audio_codec), self._limits.max_stream_length]
-        args += [*stored, *to_fields(record)]
+        args += [*stored, *progress(record)]
         script_keys = [*session_keys(record.session_id), keys.segments(pool)]
         try:
             with redis_errors("pushing a segment"):

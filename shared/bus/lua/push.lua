@@ -1,17 +1,18 @@
--- Save the record, store audio, queue a segment: all or nothing. Returns 'ok', 'lost', 'fenced', 'full'.
+-- Save how far the session has come, store audio, queue a segment: all or nothing. What else is in the record
+-- belongs to its epoch: `open` has written it. Returns 'ok', 'lost', 'fenced', 'full'.
 -- KEYS: session, audio, results, offsets, segments
 -- ARGV: ttl_s, connection_id, epoch, generation, what its sender has seen: newest result, safe sample, next seq,
 --       segment ('' for none), its seq, its overlap, 1 if its audio is that and the audio entry (0: it has all
 --       in itself), stream bound,
 --       audio entry ('' for none), its start and end sample, audio bytes bound (0: by sample),
 --       first sample to keep,
---       then field/value pairs of the record
+--       of the record: safe sample, next seq, core, core seq, ended
 local ttl, connection, epoch, generation = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local seen_top, seen_safe, seen_seq = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local segment, seq, overlap, split, max_segments = ARGV[8], ARGV[9], ARGV[10], ARGV[11], tonumber(ARGV[12])
 local audio, from, to = ARGV[13], ARGV[14], tonumber(ARGV[15])
 local max_bytes, keep_from = tonumber(ARGV[16]), ARGV[17]
-local first_field = 18
+local safe_sample, next_seq = ARGV[18], ARGV[19]
 
 local state = redis.call('HMGET', KEYS[1], 'connection_id', 'epoch', 'audio_end', 'audio_bytes', 'safe_sample',
   'generation', 'top', 'next_seq', 'deleted', 'keep_s')
@@ -35,14 +36,12 @@ ttl = state[10] or ttl
 
 -- A push whose connection was given up may arrive after the one that repeated it, and others: it must
 -- not take the record back to where it was.
-local fields, pushed = {}, {}
-for i = first_field, #ARGV, 2 do
-  fields[#fields + 1], fields[#fields + 2] = ARGV[i], ARGV[i + 1]
-  pushed[ARGV[i]] = ARGV[i + 1]
+local ahead = tonumber(safe_sample) - tonumber(state[5])
+if ahead == 0 then ahead = tonumber(next_seq) - tonumber(state[8]) end
+if ahead >= 0 then
+  redis.call('HSET', KEYS[1], 'connection_id', connection, 'generation', ARGV[4], 'safe_sample', safe_sample,
+    'next_seq', next_seq, 'core', ARGV[20], 'core_seq', ARGV[21], 'ended', ARGV[22])
 end
-local ahead = tonumber(pushed.safe_sample) - tonumber(state[5])
-if ahead == 0 then ahead = tonumber(pushed.next_seq) - tonumber(state[8]) end
-if ahead >= 0 then redis.call('HSET', KEYS[1], unpack(fields)) end
 
 -- An entry's id is its end sample: a repeated chunk is seen at once, a read can start at any sample.
 if audio ~= '' and to > tonumber(state[3]) then
