@@ -5,10 +5,14 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 
 from starlette.requests import Request
+from starlette.responses import Response
 
 from gateway.admission.concurrency_limit import ConcurrencyLimit
 from gateway.dependencies import GatewayPorts
 from gateway.http.upload import Form, UploadLimits, read_body, read_form
+from shared.service.logging import get_logger
+
+_log = get_logger(__name__)
 
 
 class Uploads:
@@ -42,3 +46,9 @@ class Uploads:
     async def read_whole(self, request: Request) -> bytes:
         """The body, all of it a recording; see `read_body` for what it raises."""
         return await read_body(request, self._limits)
+
+
+def aborted(request: Request) -> Response:
+    """The client left while it sent: no fault of ours, so one debug line, and an answer that nobody reads."""
+    _log.debug("upload_aborted", path=request.url.path)
+    return Response(status_code=400)

@@ -11,11 +11,10 @@ from starlette.routing import Route
 
 from gateway.dependencies import GatewayPorts
 from gateway.http.answers import answering_errors, json_response, whole_number
-from gateway.http.uploads import Uploads
+from gateway.http.uploads import Uploads, aborted
 from gateway.interpreters.recitation.passage_length_check import check_length
 from shared.errors import RattilError
 from shared.recitation.reference.passage import VerseRange, load_passage
-from shared.service.logging import get_logger
 
 FIELD = "audio"
 FALLBACK = "Send the recording as multipart field 'audio': POST /verify?surah=1&ayah=1&to=7"
@@ -23,7 +22,6 @@ DAMAGED = (
     "A part of the file is damaged and was left out; the report is about what could be decoded. "
     "Record again if words are missing that you recited."
 )
-_log = get_logger(__name__)
 
 
 def routes(ports: GatewayPorts, uploads: Uploads) -> list[Route]:
@@ -65,8 +63,7 @@ class VerifyEndpoint:
             raise
         except ClientDisconnect:
             self._outcomes.labels("aborted").inc()
-            _log.debug("upload_aborted", path=request.url.path)
-            return Response(status_code=400)  # nobody is there to read it
+            return aborted(request)
         self._outcomes.labels("ok").inc()
         return response
 

@@ -19,14 +19,17 @@ def printed_in_readme() -> list[str]:
     return [line for line in shown.strip().splitlines() if "ready" not in line]
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not MODEL.exists(), reason="the bundled model is not in models/")
-async def test_the_demo_passes_in_real_time() -> None:
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not MODEL.exists(), reason="the bundled model is not in models/"),
+]
+
+
+async def run_demo(*options: str) -> str:
+    """What `rattil demo` prints; it must pass."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        "-m",
-        "cli",
-        "demo",
+        *("-m", "cli", "demo", *options),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
@@ -41,5 +44,14 @@ async def test_the_demo_passes_in_real_time() -> None:
     print(text)
     assert process.returncode == 0
     assert "demo passed" in text
+    return text
+
+
+async def test_the_demo_passes_in_real_time() -> None:
+    text = await run_demo()
     for line in printed_in_readme():
         assert line in text, line
+
+
+async def test_the_demo_passes_faster_than_real_time() -> None:
+    assert "not passed" not in await run_demo("--fast")

@@ -128,6 +128,31 @@ async def test_a_result_that_does_not_come_can_be_cancelled(microphone: Path, si
 
 
 @at_every_size
+async def test_a_result_that_never_comes_is_waited_for_no_longer_than_two_minutes(
+    microphone: Path, size: tuple[int, int]
+) -> None:
+    async with (
+        scripted(ready_and_pong) as service,
+        tab(f"{service.url}?verses=112", size=size, microphone=microphone) as page,
+    ):
+        await page.recite(4)
+        await page.page.click("#main[data-act=stop]")
+        await service.connections[0].asked("end")
+        await page.page.wait_for_selector("#main[data-act=cancel]")
+        await page.page.evaluate(
+            "{ const now = performance.now.bind(performance); performance.now = () => now() + 120_000 }"
+        )
+        await page.page.wait_for_selector("#result[open]")
+        right = await page.page.inner_text("#result-right")
+        how = await page.page.inner_text("#result-how")
+        await page.page.click("#result [data-close]")
+        offered = await page.page.get_attribute("#main", "data-act")
+    assert right == "4 of 4 words right"
+    assert "took too long" in how
+    assert offered == "recite"
+
+
+@at_every_size
 async def test_no_network_is_told_and_reciting_waits_for_it(microphone: Path, size: tuple[int, int]) -> None:
     async with (
         scripted(ready_and_pong) as service,

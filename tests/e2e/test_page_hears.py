@@ -45,6 +45,15 @@ def poor_sounds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {kind: write_wav(of_kind, folder / f"{kind}.wav") for kind, of_kind in samples.items()}
 
 
+LEVELS = """{
+  window.levels = new Set();
+  const level = document.getElementById('level');
+  const note = () => levels.add(level.style.getPropertyValue('--loud'));
+  new MutationObserver(note).observe(level, {attributes: true});
+} true"""
+"""Collects what the ring around the large button shows of the sound: from 0 to 1."""
+
+
 @pytest.mark.parametrize(
     ("kind", "sentence"),
     [("nothing", "No sound at all"), ("weak", "Too quiet"), ("cut off", "Too loud")],
@@ -71,10 +80,13 @@ async def test_a_voice_of_ordinary_level_is_not_complained_about(
         scripted(ready_and_pong) as service,
         tab(f"{service.url}?verses=112", size=size, microphone=microphone) as page,
     ):
+        await page.page.evaluate(LEVELS)
         await page.recite(4)
         await service.connections[0].heard(6)
         told = await page.page.text_content("#notice-text")
+        levels = {float(level) for level in await page.page.evaluate("[...levels]")}
     assert told == ""
+    assert max(levels) > 0.2
 
 
 @pytest.mark.parametrize(

@@ -171,12 +171,39 @@ async def test_signs_are_nearer_their_word_than_the_line_below_and_as_wide_as_th
         assert sign["high"] < 0.2  # light
 
 
+ARABIC = """(() => {
+  const found = [];
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const { data, parentElement: at } = texts.currentNode;
+    if (!/[\\u0600-\\u06FF]/.test(data) || at.closest('script, style, template')) continue;
+    const own = at.closest('[lang]');
+    const fault = !own.lang.startsWith('ar') ? 'another language'
+      : !getComputedStyle(at).fontFamily.startsWith('"Rattil') ? 'another face'
+      : own.closest('p') && !['bdi', 'p'].includes(own.localName) ? 'not isolated' : '';
+    found.push([data, fault]);
+  }
+  return found;
+})()"""
+"""All Arabic text of the page, and what is wrong with how it stands between other letters."""
+
 LISTEN = """{
   window.said = [];
   const announcer = document.getElementById('announcer');
   new MutationObserver(() => said.push(announcer.textContent)).observe(announcer, {childList: true});
 } true"""
 """Collects what a screen reader is given to say."""
+
+SENTENCES = """{
+  window.said = [];
+  window.statuses = [];
+  const announcer = document.getElementById('announcer');
+  const status = document.getElementById('status');
+  const told = () => said.push(...[...announcer.children].map((sentence) => sentence.textContent));
+  new MutationObserver(told).observe(announcer, {childList: true});
+  new MutationObserver(() => statuses.push(status.textContent)).observe(status, {childList: true});
+} true"""
+"""The same, sentence by sentence; and every status that was shown."""
 
 
 @at_every_size
@@ -205,6 +232,57 @@ async def test_only_deviations_are_marked_and_the_place_is_shown(
     assert listed == 3
     assert states == "cccccmwmccccccc"  # missing and minor_mistake begin with one letter
     assert page.problems == []
+
+
+@at_every_size
+async def test_mistakes_and_ends_of_verses_are_announced_once_and_nothing_else(
+    microphone: Path, size: tuple[int, int]
+) -> None:
+    states = "ccccmcwcc"
+
+    async def word_by_word(connection: Connection) -> None:
+        await connection.ready()
+        for count in range(1, len(states) + 1):
+            await connection.heard(0.2)
+            await connection.partial(count - 1, states[:count], pointer=count)
+        await connection.asked("end")
+        await connection.final(states + "cccccc")
+
+    async with (
+        scripted(word_by_word) as service,
+        tab(f"{service.url}?verses=112", size=size, microphone=microphone) as page,
+    ):
+        await page.page.evaluate(SENTENCES)
+        await page.recite(len(states))
+        await page.until("said.includes('Verse 2 done')")
+        said = await page.page.evaluate("said")
+        shown = await page.page.evaluate("statuses")
+        await page.stop()
+    words = [word for _, word in service.connections[0].words]
+    mistakes = [f"almost right: {words[4]}", f"heard differently: {words[6]}"]
+    assert sorted(said) == sorted([*mistakes, "Verse 1 done", "Verse 2 done"])
+    assert shown[-3:] == [f"Listening · verse {number}" for number in (1, 2, 3)]
+    assert len(shown) == len(set(shown)), shown  # it is a live region, too
+
+
+@at_every_size
+async def test_arabic_in_a_sentence_has_its_own_language_direction_and_face(
+    microphone: Path, size: tuple[int, int]
+) -> None:
+    async with (
+        scripted(recite_with_mistakes) as service,
+        tab(f"{service.url}?verses=112", size=size, microphone=microphone) as page,
+    ):
+        await page.recite(11)
+        await page.until("document.getElementById('announcer').textContent.includes('heard differently')")
+        await page.stop()
+        await page.page.click("#result [data-close]")
+        await page.page.locator(".word").nth(6).click()
+        await page.page.wait_for_selector("#word[open] .sounds dd + dt, #word[open] .sounds div + div")
+        found = await page.page.evaluate(ARABIC)
+        scripture = [word for _, word in service.connections[0].words]
+    assert [(text, fault) for text, fault in found if fault] == []
+    assert [text for text, _ in found].count(scripture[6]) >= 4  # the text, the announcer, the sheets
 
 
 @at_every_size

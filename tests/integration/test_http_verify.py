@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from shared.errors import BadAudio, BusUnavailable, DecodeFailed, Unavailable
 from tests.integration.edge import edge, wav
@@ -263,7 +264,15 @@ async def test_uploads_of_one_tenant_leave_places_for_others() -> None:
         assert [(await task).status_code for task in (first, other)] == [200, 200]
 
 
-async def test_an_aborted_upload_is_no_error() -> None:
+@pytest.mark.parametrize(
+    ("path", "query", "counted"),
+    [
+        ("/verify", b"surah=1&ayah=1", "rattil_gateway_verify_total"),
+        ("/v1/audio/transcriptions", b"", "rattil_gateway_transcriptions_total"),
+        ("/v1/listen", b"", "rattil_gateway_listen_recordings_total"),
+    ],
+)
+async def test_an_aborted_upload_is_no_error(path: str, query: bytes, counted: str) -> None:
     async with edge() as running:
         messages = [
             {"type": "http.request", "body": HEAD + bytes(1000), "more_body": True},
@@ -280,9 +289,9 @@ async def test_an_aborted_upload_is_no_error() -> None:
         scope = {
             "type": "http",
             "method": "POST",
-            "path": "/verify",
-            "raw_path": b"/verify",
-            "query_string": b"surah=1&ayah=1",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": query,
             "headers": [(b"content-type", b"multipart/form-data; boundary=x")],
             "client": ("192.0.2.1", 1),
             "server": ("test", 80),
@@ -290,9 +299,13 @@ async def test_an_aborted_upload_is_no_error() -> None:
             "http_version": "1.1",
             "root_path": "",
         }
-        await running.app(scope, receive, send)
+        with capture_logs() as logged:
+            await running.app(scope, receive, send)
         text = (await running.http.get("/metrics")).text
-    assert 'rattil_gateway_verify_total{code="aborted"} 1.0' in text
+    assert f'{counted}{{code="aborted"}} 1.0' in text
+    assert [(line["event"], line["path"], line["log_level"]) for line in logged] == [
+        ("upload_aborted", path, "debug")
+    ]
     assert "rattil_gateway_uploads 0.0" in text
     assert running.batch.uploads == []
 
@@ -309,6 +322,15 @@ async def test_damage_is_told_beside_the_report() -> None:
     assert index_lost.status_code == 400
     assert refusal(index_lost)["code"] == "bad_audio"
     assert len(running.batch.uploads[1][0]) > 16_000
+
+
+async def test_a_sample_rate_that_changes_inside_a_file_is_understood() -> None:
+    parts = [encoded("mp3", "libmp3lame", [tone(2.0, rate)], rate) for rate in (44_100, 48_000)]
+    async with edge() as running:
+        answer = await running.post(b"".join(parts))
+    [(pcm16, _passage)] = running.batch.uploads
+    assert answer.status_code == 200
+    assert len(pcm16) / 32_000 == pytest.approx(4.0, abs=0.2)
 
 
 async def test_no_upload_opens_a_file_or_builds_a_large_filter(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from gateway.dialects.deepgram.parameters import RecordingOptions, read_recordin
 from gateway.dialects.deepgram.refusals import denial
 from gateway.dialects.deepgram.words import confidence_of, words_of
 from gateway.http.answers import json_response
-from gateway.http.uploads import Uploads
+from gateway.http.uploads import Uploads, aborted
 from shared.audio.formats import SAMPLE_RATE
 from shared.errors import BadRequest, RattilError
 from shared.ids import PoolName, new_connection_id
@@ -105,7 +105,7 @@ class RecordingEndpoint:
             return denial(error)
         except ClientDisconnect:
             self._outcomes.labels("aborted").inc()
-            return Response(status_code=400)  # nobody is there to read it
+            return aborted(request)
         self._outcomes.labels("ok").inc()
         return response
 

@@ -15,7 +15,7 @@ from gateway.dialects.openai.answers import Usage, answer
 from gateway.dialects.openai.errors import ErrorBody, answering_errors, problem_of, wrong_method
 from gateway.dialects.openai.models import names_of, wish
 from gateway.dialects.openai.transcription_form import TranscriptionForm, read_form
-from gateway.http.uploads import Uploads
+from gateway.http.uploads import Uploads, aborted
 from gateway.transport.sse import EventStream
 from shared.errors import RattilError
 from shared.ids import PoolName
@@ -67,7 +67,7 @@ class TranscriptionsEndpoint:
             raise
         except ClientDisconnect:
             self._count("aborted")
-            return Response(status_code=400)  # nobody is there to read it
+            return aborted(request)
         return response
 
     async def _transcribe(self, request: Request, tenant: str, stack: ExitStack) -> Response:

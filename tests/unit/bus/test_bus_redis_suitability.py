@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from cli.embedded_redis import EmbeddedRedis
 from cli.ports import free_port
@@ -23,10 +24,15 @@ EVICTING = ("--maxmemory", "64mb", "--maxmemory-policy", "allkeys-lru")
 async def test_an_ordinary_server_is_suitable_and_an_absent_one_is_not_judged(
     redis_server: EmbeddedRedis,
 ) -> None:
+    said: list[list[tuple[str, str]]] = []
     for url in (redis_server.url, f"redis://127.0.0.1:{free_port()}/0"):
         connections = RedisConnections(url)
-        await require_suitable(connections)
+        with capture_logs() as logged:
+            await require_suitable(connections)
+        said.append([(line["event"], line["server"]) for line in logged])
         await connections.close()
+    # A start goes on without its Redis, and says so.
+    assert said == [[], [("redis_not_checked", "shard 0")]]
 
 
 @pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-lru", "volatile-ttl", "allkeys-random"])
