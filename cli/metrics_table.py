@@ -14,6 +14,7 @@ from gateway.metrics import GatewayMetrics
 from session_router.metrics import RouterMetrics
 from shared.bus.metrics import BusMetrics
 from shared.service.http_limits import HttpMetrics
+from shared.service.latency_histogram import LatencyHistogram
 
 PAGE = Path(__file__).parent.parent / "docs" / "metrics.md"
 
@@ -53,13 +54,18 @@ def registries() -> dict[str, CollectorRegistry]:
 
 
 def families(registry: CollectorRegistry) -> Iterator[Family]:
-    """What a registry holds, by name. The names of labels are in no public place of the library."""
-    collectors = {c for c in registry._names_to_collectors.values() if isinstance(c, MetricWrapperBase)}
+    """What a registry holds, by name, without what the library itself adds."""
     found = []
-    for collector in collectors:
+    for collector in set(registry._names_to_collectors.values()):
+        if isinstance(collector, LatencyHistogram):
+            labels = collector.label_names
+        elif isinstance(collector, MetricWrapperBase):
+            labels = tuple(collector._labelnames)  # in no public place of the library
+        else:
+            continue
         for metric in collector.describe():
             name = f"{metric.name}_total" if metric.type == "counter" else metric.name
-            found.append(Family(name, metric.type, tuple(collector._labelnames), metric.documentation))
+            found.append(Family(name, metric.type, labels, metric.documentation))
     yield from sorted(found)
 
 

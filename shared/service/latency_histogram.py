@@ -59,7 +59,7 @@ class LatencyHistogram(Collector):
         bounds: Sequence[float],
     ) -> None:
         self._name, self._description = name, description
-        self._label_names = tuple(labels)
+        self.label_names = tuple(labels)
         self._bounds = tuple(map(float, bounds))
         self._children: dict[tuple[str, ...], Latencies] = {}
         if not labels:
@@ -68,15 +68,15 @@ class LatencyHistogram(Collector):
 
     def labels(self, *values: str) -> Latencies:
         """The same object for the same values. Raises `ValueError` if they are not one for each label."""
-        if len(values) != len(self._label_names):
-            raise ValueError(f"{self._name} has the labels {self._label_names}, not {len(values)} of them")
+        if len(values) != len(self.label_names):
+            raise ValueError(f"{self._name} has the labels {self.label_names}, not {len(values)} of them")
         known = self._children.get(values)
         if known is None:
             known = self._children[values] = Latencies(self._bounds)
         return known
 
     def describe(self) -> Iterator[HistogramMetricFamily]:
-        yield HistogramMetricFamily(self._name, self._description, labels=self._label_names)
+        yield HistogramMetricFamily(self._name, self._description, labels=self.label_names)
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
         (family,) = self.describe()
