@@ -9,9 +9,10 @@ SOMEWHERE = "(internal address)"
 
 _USER_INFO = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)[^\s/?#]*@", re.IGNORECASE)
 _SECRET_FIELD = re.compile(
-    r"(?P<name>\b(?:password|passwd|token|api_?keys?|x-api-key|secret)=)[^\s&,;'\"]+", re.IGNORECASE
+    r"(?P<name>\b(?:password|passwd|token|api_?keys?|x-api-key|secret)=)(?!<key>)[^\s&,;'\"]+", re.IGNORECASE
 )
-_BEARER = re.compile(r"(?P<name>\bbearer\s+|\brattil\.key\.)[!-~]+", re.IGNORECASE)
+_BEARER = re.compile(r"(?P<name>\bbearer\s+|\brattil\.key\.)(?!<key>)[!-~]+", re.IGNORECASE)
+# In our own sentences `<key>` stands for the key that is to be sent.
 
 _URL = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s,;'\")]+", re.IGNORECASE)
 _IPV4 = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?\b")

@@ -140,7 +140,7 @@ class Authenticator:
         if presented:
             raise Unauthorised("this API key is not known here; check it, or ask the operator for one")
         raise Unauthorised(
-            "an API key is needed: send `Authorization: Bearer <key>`, `X-API-Key`, `?token=` or the "
+            "an API key is needed: send `Authorization: Bearer <key>`, `X-API-Key`, `?token=<key>` or the "
             f"subprotocols `{SUBPROTOCOL}, {_KEY_PREFIX}<key>`"
         )
 

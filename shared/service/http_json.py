@@ -5,13 +5,14 @@ An error is `{"error": {"code", "message", ...}}`: a code for machines, a senten
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from shared.errors import (
@@ -30,12 +31,16 @@ from shared.errors import (
     UnknownVerse,
     UploadTooSlow,
 )
+from shared.service.logging import get_logger
 from shared.unreadable import UNREADABLE, why_unreadable
 
 RETRY_AFTER_S = 5.0
 """What `Retry-After` says where the error itself does not know."""
 
 MEDIA_TYPE = "application/json"
+
+BODY_TIMEOUT_S = 10.0
+"""How long a JSON body may take to arrive, seconds: as long as a head."""
 
 _STATUS: tuple[tuple[type[RattilError], int], ...] = (
     (Unauthorised, 401),
@@ -53,6 +58,7 @@ _STATUS: tuple[tuple[type[RattilError], int], ...] = (
     (Unavailable, 503),
 )
 _HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
+_log = get_logger(__name__)
 _BodyT = TypeVar("_BodyT", bound=msgspec.Struct | dict[str, Any])
 
 
@@ -113,21 +119,34 @@ async def read_json(request: Request, body_type: type[_BodyT], max_bytes: int) -
     """The request's JSON body.
 
     Raises `BadContentType` unless it is declared as JSON (a page of another site can only post other
-    types without asking first), `BadRequest` when it is too long or not what it must be.
+    types without asking first), `UploadTooSlow` after `BODY_TIMEOUT_S`, `BadRequest` when it is too long or
+    not what it must be, or if its client leaves before all of it has come.
     """
     declared = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if declared != MEDIA_TYPE:
         raise BadContentType(f"the body must come as Content-Type: {MEDIA_TYPE}, not {declared[:60]!r}")
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            body = await _read_body(request, max_bytes)
+    except TimeoutError:
+        raise UploadTooSlow(f"the body has not come within {BODY_TIMEOUT_S:g} s; send it at once") from None
+    except ClientDisconnect:
+        _log.debug("request_aborted", path=request.url.path)
+        raise BadRequest("the client left before its body had come") from None
+    try:
+        decoded: _BodyT = msgspec.json.decode(body, type=body_type)
+    except UNREADABLE as error:
+        raise BadRequest(f"the body is not the JSON expected here: {why_unreadable(error)}") from error
+    return decoded
+
+
+async def _read_body(request: Request, max_bytes: int) -> bytes:
     body = bytearray()
     async for piece in request.stream():
         body += piece
         if len(body) > max_bytes:
             raise BadRequest(f"the body is longer than {max_bytes} bytes; send a shorter one")
-    try:
-        decoded: _BodyT = msgspec.json.decode(bytes(body), type=body_type)
-    except UNREADABLE as error:
-        raise BadRequest(f"the body is not the JSON expected here: {why_unreadable(error)}") from error
-    return decoded
+    return bytes(body)
 
 
 def whole_number(text: str, name: str, least: int, most: int) -> int:

@@ -1,4 +1,5 @@
-"""uvicorn's HTTP protocol with bounds: on a request's head, on the time for it, on silent sockets.
+"""uvicorn's HTTP protocol with bounds: on a request's head, on the time for it, on silent sockets, and on a
+body that still comes when its request was answered long ago.
 
 httptools reads heads of any length and waits for them for ever: a client that sends header lines without
 end, or nothing at all, costs memory or a file descriptor before any application is asked.
@@ -127,6 +128,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._unread = 0
         self._awaits_head = True
+        self._head_came()
         super().on_message_complete()
 
     # -- uvicorn's own ---------------------------------------------------------------------------------
@@ -149,7 +151,20 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def _unsupported_upgrade_warning(self) -> None:
         return
 
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.cycle.response_complete and self.cycle.more_body and not self.transport.is_closing():
+            self._await_rest()
+
     # -- silence ---------------------------------------------------------------------------------------
+    def _await_rest(self) -> None:
+        """Nobody waits for the rest of this body, yet it holds a socket."""
+        self._head_came()
+        if not self._count_silent():
+            self._drop("too_many_silent")
+            return
+        self._deadline = self.loop.call_later(self._limits.head_timeout_s, self._drop, "body_timeout")
+
     def _await_head(self) -> None:
         first_s = min(_SILENT_AFTER_S, self._limits.head_timeout_s)
         self._deadline = self.loop.call_later(first_s, self._on_silent)
@@ -159,7 +174,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._answers():
             self._await_head()
             return
-        if not self._gate.silent.add(self._address):
+        if not self._count_silent():
             most = self._limits.max_silent_per_address
             self._refuse(
                 Refusal(
@@ -169,10 +184,16 @@ class BoundedHttpProtocol(HttpToolsProtocol):
                 )
             )
             return
-        self._is_silent = True
-        self._gate.metrics.silent.set(len(self._gate.silent))
         left_s = max(0.0, self._limits.head_timeout_s - _SILENT_AFTER_S)
         self._deadline = self.loop.call_later(left_s, self._on_deadline)
+
+    def _count_silent(self) -> bool:
+        """False if this address has its share of silent sockets already."""
+        if not self._gate.silent.add(self._address):
+            return False
+        self._is_silent = True
+        self._gate.metrics.silent.set(len(self._gate.silent))
+        return True
 
     def _on_deadline(self) -> None:
         self._deadline = None
@@ -182,6 +203,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         )
 
     def _head_came(self) -> None:
+        """The head, or the rest of a body, is there: nothing is waited for any more."""
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
@@ -208,6 +230,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         return Refusal(
             "431 Request Header Fields Too Large", "head_too_large", f"headers are longer than {most} bytes"
         )
+
+    def _drop(self, reason: str) -> None:
+        """Close without a word: its request has had its answer."""
+        self._head_came()
+        self._gate.metrics.refused.labels(reason).inc()
+        self.transport.close()
 
     def _refuse(self, refusal: Refusal) -> None:
         self._refusal = refusal

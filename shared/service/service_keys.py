@@ -32,7 +32,7 @@ class ServiceKeys:
         if scheme.lower() == "bearer" and any(known):
             return
         what = "this key is not known" if given else "a key is needed"
-        raise Unauthorised(f"{what}; send Authorization: Bearer <one of ROUTER_API_KEYS>")
+        raise Unauthorised(f"{what}; send Authorization: Bearer <key>, with one of ROUTER_API_KEYS")
 
 
 def parse_service_keys(text: str) -> tuple[str, ...]:

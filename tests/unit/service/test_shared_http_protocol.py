@@ -27,6 +27,10 @@ async def _length(request: Request) -> PlainTextResponse:
     return PlainTextResponse(str(len(await request.body())))
 
 
+async def _refuse_unread(_request: Request) -> PlainTextResponse:
+    return PlainTextResponse("no", status_code=400)
+
+
 class Served:
     def __init__(self, port: int, registry: CollectorRegistry) -> None:
         self.port = port
@@ -61,7 +65,12 @@ async def served(**limits: float) -> AsyncIterator[Served]:
     stop = asyncio.Event()
     running = asyncio.create_task(
         serve(
-            Starlette(routes=[Route("/{path:path}", _length, methods=["GET", "POST"])]),
+            Starlette(
+                routes=[
+                    Route("/refused", _refuse_unread, methods=["POST"]),
+                    Route("/{path:path}", _length, methods=["GET", "POST"]),
+                ]
+            ),
             "127.0.0.1",
             0,
             ready=port.set_result,
@@ -166,6 +175,50 @@ async def test_an_upgrade_that_cannot_be_read_is_answered_and_closed() -> None:
         status, _ = await server.ask(head + b"\r\n")
         assert status == 400
         assert server.refused("bad_upgrade") == 1
+
+
+REFUSED = b"POST /refused HTTP/1.1\r\nContent-Length: 4000\r\n\r\n"
+
+
+@pytest.mark.parametrize("began", [b"", b"a"], ids=["nothing", "a byte"])
+async def test_the_body_of_an_answered_request_has_a_deadline(began: bytes) -> None:
+    async with served(head_timeout_s=0.1) as server:
+        assert await server.ask(REFUSED, began) == (400, "no")
+        assert server.refused("body_timeout") == 1
+        assert server.registry.get_sample_value("rattil_http_silent_sockets") == 0
+
+
+async def test_a_byte_now_and_then_does_not_move_that_deadline() -> None:
+    async with served(head_timeout_s=0.3) as server:
+        reader, writer = await server.open()
+        writer.write(REFUSED)
+        answer = asyncio.create_task(reader.read())
+        async with asyncio.timeout(WAIT_S):
+            while not answer.done():
+                writer.write(b"a")
+                await asyncio.sleep(0.02)
+        writer.close()
+        assert server.refused("body_timeout") == 1
+
+
+async def test_a_socket_whose_body_comes_whole_serves_the_next_request() -> None:
+    async with served(head_timeout_s=5.0) as server:
+        reader, writer = await server.open()
+        writer.write(REFUSED)
+        assert (await reader.readline()).startswith(b"HTTP/1.1 400")
+        writer.write(bytes(4000) + b"POST /x HTTP/1.1\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc")
+        async with asyncio.timeout(WAIT_S):
+            rest = await reader.read()
+        writer.close()
+        assert rest.endswith(b"3")
+        assert server.refused("body_timeout") == 0
+
+
+async def test_answered_requests_without_their_body_count_as_silent() -> None:
+    async with served(head_timeout_s=0.5, max_silent_per_address=2) as server:
+        answers = await asyncio.gather(*(server.ask(REFUSED) for _ in range(5)))
+        assert {status for status, _ in answers} == {400}
+        assert (server.refused("too_many_silent"), server.refused("body_timeout")) == (3, 2)
 
 
 async def test_silent_sockets_of_one_address_are_bounded() -> None:

@@ -9,12 +9,21 @@ import logging
 import pytest
 import structlog
 
+from gateway.auth.api_keys import Authenticator
 from gateway.connection.client_text import for_client
 from gateway.connection.end_reason import end_for
 from gateway.session.events import Pong, SegmentFailed, Trouble
-from shared.errors import BusUnavailable, NoCapacity, RattilError, RouterUnavailable, Unavailable
+from shared.errors import (
+    BusUnavailable,
+    NoCapacity,
+    RattilError,
+    RouterUnavailable,
+    Unauthorised,
+    Unavailable,
+)
 from shared.redaction import without_addresses, without_credentials
 from shared.service.logging import configure_logging, get_logger
+from shared.service.service_keys import ServiceKeys
 
 
 @pytest.mark.parametrize(
@@ -53,6 +62,17 @@ def test_addresses_are_cut(text: str) -> None:
 @pytest.mark.parametrize("text", ["verse 2:255 of 1:1-7", "at 12:30:15", "16000 Hz; see /verify?surah=1"])
 def test_other_text_stays_as_it_is(text: str) -> None:
     assert without_addresses(text) == text
+
+
+def test_how_a_key_is_sent_can_be_read() -> None:
+    gateway, service = Authenticator("school=k1"), ServiceKeys(("k1",))
+    with pytest.raises(Unauthorised) as by_client:
+        gateway.tenant({}, {})
+    with pytest.raises(Unauthorised) as by_service:
+        service.check({})
+    for refusal in (by_client.value, by_service.value):
+        assert refusal.for_client == refusal.message
+        assert "Authorization: Bearer <key>" in refusal.message
 
 
 @pytest.mark.parametrize("kind", [BusUnavailable, RouterUnavailable, Unavailable, NoCapacity])
