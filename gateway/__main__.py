@@ -184,7 +184,12 @@ async def open_ports(settings: GatewaySettings) -> AsyncIterator[GatewayPorts]:
         yield GatewayPorts(
             settings=settings,
             clock=SystemClock(),
-            store=RedisSessionStore(connections, settings.bus_limits(), bus_metrics),
+            store=RedisSessionStore(
+                connections,
+                settings.bus_limits(),
+                bus_metrics,
+                expect_audio_room=memory.expect_audio_room,
+            ),
             feed=feed,
             expect_storage=memory.expect_room,
             admission=admission,

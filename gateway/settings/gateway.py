@@ -83,7 +83,7 @@ class GatewaySettings(
         gt=0,
         le=1,
         description="Share of a Redis shard's maxmemory from which new sessions are refused (storage_full); "
-        "the rest is for sessions that live.",
+        "half-way from there to the limit, sessions that live have to keep their audio until there is room.",
     )
 
     # -- faults ------------------------------------------------------------------------------------

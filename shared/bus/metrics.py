@@ -14,11 +14,12 @@ class BusMetrics:
         registry = registry or CollectorRegistry()
         self.refused = Counter(
             "rattil_bus_pushes_refused",
-            "Pushes that wrote nothing: full (stream bound), fenced, lost (no state), unavailable.",
+            "Pushes that wrote nothing: full (stream bound), storage_full (memory of the shard), fenced, "
+            "lost (no state), unavailable.",
             ["reason"],
             registry=registry,
         )
-        for reason in ("full", "fenced", "lost", "unavailable"):
+        for reason in ("full", "storage_full", "fenced", "lost", "unavailable"):
             self.refused.labels(reason)
         self.writes_waiting = Gauge(
             "rattil_bus_writes_waiting",

@@ -1,4 +1,7 @@
-"""How full the Redis shards are: new sessions are refused before a shard refuses audio of those that live."""
+"""How full the Redis shards are: new sessions are refused first, then audio of those that live is held back.
+
+What is left is for results, heartbeats, leases and jobs: without them nothing would become free again.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,11 @@ from typing import Any
 from shared.bus.metrics import BusMetrics
 from shared.bus.redis_connections import RedisConnections, Shard, command
 from shared.bus.redis_errors import redis_errors
-from shared.errors import BusUnavailable, NoCapacity
+from shared.errors import BusUnavailable, NoCapacity, QueueFull
 from shared.service.logging import get_logger
 
 LOOK_EVERY_S = 2.0
+_LOOK_WHEN_FULL_S = 0.25
 """How often shards are asked, seconds. At full speed a session writes about 0.5 MB in a second."""
 
 RETRY_AFTER_S = 30.0
@@ -30,10 +34,12 @@ class MemoryWatch:
     """Knows the fullest shard. A shard without a limit (`maxmemory` 0) is never full."""
 
     def __init__(self, connections: RedisConnections, metrics: BusMetrics, refuse_at: float) -> None:
-        """`refuse_at`: share of `maxmemory` from which new sessions are refused."""
+        """`refuse_at`: share of `maxmemory` from which new sessions are refused; half-way from there to the
+        limit audio is held back."""
         self._connections = connections
         self._metrics = metrics
         self._refuse_at = refuse_at
+        self._hold_at = (1 + refuse_at) / 2
         self._shares: dict[int, float] = {}
         self._full = False
 
@@ -42,12 +48,17 @@ class MemoryWatch:
         if self._full:
             raise StorageFull("the store of live sessions is nearly full; try again later", RETRY_AFTER_S)
 
+    def expect_audio_room(self, shard: int) -> None:
+        """Raises `QueueFull` if a session of this shard must keep its audio for now."""
+        if self._shares.get(shard, 0.0) >= self._hold_at:
+            raise QueueFull("the store of live sessions is nearly full: keep the segment, push it later")
+
     async def run(self, every_s: float = LOOK_EVERY_S) -> None:
         """For ever."""
         while True:
             for shard in self._connections.shards:
                 await self.look(shard)
-            await asyncio.sleep(every_s)
+            await asyncio.sleep(min(every_s, _LOOK_WHEN_FULL_S) if self._full else every_s)
 
     async def look(self, shard: Shard) -> None:
         """Once. Of a shard that is away the last answer holds."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from shared.audio.formats import SAMPLE_RATE
@@ -104,8 +104,11 @@ class RedisSessionStore:
         limits: BusLimits | None = None,
         metrics: BusMetrics | None = None,
         pipelines: PipelineLimits | None = None,
+        expect_audio_room: Callable[[int], None] = lambda shard: None,
     ) -> None:
+        """`expect_audio_room`: raises `QueueFull` while a shard (by number) has no room for more audio."""
         self._connections = connections
+        self._expect_audio_room = expect_audio_room
         self._limits = limits or BusLimits()
         self._metrics = metrics or BusMetrics()
         self._scripts = tuple(
@@ -166,6 +169,8 @@ class RedisSessionStore:
         audio: AudioChunk | None,
         seen: HighWater = UNSEEN,
     ) -> None:
+        if audio is not None or segment is not None:
+            self._expect_room(record.session_id)
         pool = segment.pool if segment is not None else record.pool
         args: list[ScriptArgument] = [self._limits.session_ttl_s, record.connection_id, record.epoch]
         args += [record.generation, *seen]
@@ -265,6 +270,13 @@ class RedisSessionStore:
         args: Sequence[ScriptArgument],
     ) -> Any:
         return await self._scripts[shard_of(session_id, len(self._scripts))].run(script, script_keys, args)
+
+    def _expect_room(self, session_id: SessionId) -> None:
+        try:
+            self._expect_audio_room(shard_of(session_id, len(self._connections)))
+        except QueueFull:
+            self._metrics.refused.labels("storage_full").inc()
+            raise
 
     def _shard(self, session_id: SessionId) -> Shard:
         return self._connections.shards[shard_of(session_id, len(self._connections))]

@@ -1,4 +1,4 @@
-"""New sessions are refused before Redis refuses the audio of those that live."""
+"""New sessions are refused first, then audio of those that live is held back; Redis itself never fills up."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ from prometheus_client import CollectorRegistry
 
 from cli.embedded_redis import EmbeddedRedis
 from shared.bus.metrics import BusMetrics
+from shared.bus.ports import AudioChunk
 from shared.bus.redis_connections import ConnectionLimits, RedisConnections
 from shared.bus.redis_memory import MemoryWatch, StorageFull, used_share
+from shared.bus.redis_sessions import RedisSessionStore
+from shared.errors import QueueFull, StateLost
+from tests.contract.bus_harness import a_record
 
 
 def test_the_share_of_a_limit() -> None:
@@ -26,7 +30,7 @@ async def test_a_real_redis_that_fills_up_and_empties_again() -> None:
             watch = MemoryWatch(connections, BusMetrics(registry), refuse_at=0.5)
             await watch.look(shard)
             watch.expect_room()
-            for number in range(100):
+            for number in range(90):
                 await shard.commands.set(f"audio-{number}", bytes(100_000))
             await watch.look(shard)
             with pytest.raises(StorageFull) as refused:
@@ -35,9 +39,22 @@ async def test_a_real_redis_that_fills_up_and_empties_again() -> None:
             share = registry.get_sample_value("rattil_bus_redis_memory_used", {"shard": "0"})
             assert share is not None
             assert 0.5 < share < 1
+            watch.expect_audio_room(0)
+            for number in range(90, 124):
+                await shard.commands.set(f"audio-{number}", bytes(100_000))
+            await watch.look(shard)
+            with pytest.raises(QueueFull, match="nearly full"):
+                watch.expect_audio_room(0)
+            watch.expect_audio_room(1)  # another shard has room
+            store = RedisSessionStore(connections, expect_audio_room=watch.expect_audio_room)
+            with pytest.raises(QueueFull):
+                await store.push(a_record(), None, AudioChunk(0, bytes(3200)))
+            with pytest.raises(StateLost):  # there is room for what is no audio, only no such session
+                await store.push(a_record(), None, None)
             await shard.commands.flushall()
             await watch.look(shard)
             watch.expect_room()
+            watch.expect_audio_room(0)
             server.kill()
             await watch.look(shard)  # away: the last answer holds
             watch.expect_room()
