@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -37,12 +37,31 @@ _AFTER_CLOSE_BYTES: Final = 1 << 20
 """What is read from a client after the close frame was sent to it, while its answer is awaited."""
 
 
+class HeldBytes:
+    """What all sockets of a process hold back together, with a bound."""
+
+    def __init__(self, most: int = 128 << 20) -> None:
+        self._most = most
+        self._held = 0
+
+    def add(self, size: int) -> bool:
+        """Count so many bytes more, or less; whether there is room for others."""
+        self._held += size
+        return self._held < self._most
+
+
 @dataclass(frozen=True, slots=True)
 class FrameLimits:
-    """Bounds of one WebSocket. `on_refused` hears the code of every one that is closed for them."""
+    """Bounds of one WebSocket. `on_refused` hears the code of every one that is closed for them.
+
+    `held_bytes`: messages that are read, though nobody takes them yet, before the socket is read no more: so
+    long a client's pings, which come behind its audio, are answered. 1 MiB is half a minute of PCM16.
+    """
 
     control_per_s: float = 500.0
     control_burst: float = 2_500.0
+    held_bytes: int = 1 << 20
+    held_by_all: HeldBytes = field(default_factory=HeldBytes)
     on_refused: Callable[[str], None] = lambda code: None
 
 
@@ -70,6 +89,10 @@ class FrameProtocol(WebSocketsSansIOProtocol):
         """Bytes that came after a close frame was sent."""
         self.queue: _Messages = _Messages()
         self._take: Take | None = None
+        self._pours = False
+        """Whether `pour` was ever asked: before that every message waits for the one before it."""
+        self._held = 0
+        """Bytes of messages in the queue."""
         self._enough = False
         self._largest = self.config.ws_max_size
         self._by_the_book = False
@@ -89,6 +112,7 @@ class FrameProtocol(WebSocketsSansIOProtocol):
         While it is poured the socket is always read. Returns False when the client is gone. Raises
         what `take` raises.
         """
+        self._pours = True
         while True:
             while not self.queue.empty():
                 message = await self.receive()
@@ -106,6 +130,11 @@ class FrameProtocol(WebSocketsSansIOProtocol):
                 self._take = self.queue.stirred = None
             if self._enough:
                 return True
+
+    async def receive(self) -> Any:
+        message: dict[str, Any] = dict(await super().receive())
+        self._hold(-min(self._held, len(message.get("bytes") or message.get("text") or "")))
+        return message
 
     def send_now(self, text: str) -> bool:
         """Send a text message if that needs no waiting. False: it was not sent, `send` must be asked."""
@@ -219,6 +248,7 @@ class FrameProtocol(WebSocketsSansIOProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        self._hold(-self._held)
         # A suspended generator that knows `conn`: the two would wait for the garbage collector.
         self.conn.parser.close()
 
@@ -301,12 +331,18 @@ class FrameProtocol(WebSocketsSansIOProtocol):
             return
         self._give(text)
 
+    def _hold(self, size: int) -> bool:
+        """Count bytes in the queue; whether more may be read."""
+        self._held += size
+        room = self._limits.held_by_all.add(size)
+        return room and self._pours and self._held <= self._limits.held_bytes
+
     def _give(self, message: bytes | str) -> None:
         take = self._take
         if take is None:
             kind = "bytes" if isinstance(message, bytes) else "text"
             self.queue.put_nowait({"type": "websocket.receive", kind: message})
-            if not self.read_paused:
+            if not self._hold(len(message)) and not self.read_paused:
                 self.read_paused = True
                 self.transport.pause_reading()
             return

@@ -14,7 +14,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from uvicorn.server import ServerState
 from websockets.frames import Frame, Opcode
 
-from gateway.transport.uvicorn_frames import FrameLimits, FrameProtocol
+from gateway.transport.uvicorn_frames import FrameLimits, FrameProtocol, HeldBytes
 from gateway.transport.websocket_frame import head_at, text_frame
 
 MAX_SIZE = 100_000
@@ -228,7 +228,7 @@ async def test_who_has_enough_is_given_the_rest_later_and_meanwhile_the_socket_i
             pours.append(await receive.__self__.pour(until(enough)))
             await again.wait()
 
-    peer = Peer(FrameProtocol, app)
+    peer = Peer(partial(FrameProtocol, limits=FrameLimits(held_bytes=0)), app)
     await peer.hear(REQUEST)
     await peer.hear(b"".join(frame(BINARY, bytes((number,))) for number in range(5)))
     assert (taken, peer.wire.reading) == ([b"\0", b"\1"], False)
@@ -252,7 +252,7 @@ async def test_a_pong_that_cannot_be_read_is_not_missing() -> None:
         await again.wait()
         await receive.__self__.pour(lambda message: True)
 
-    peer = Peer(FrameProtocol, app)
+    peer = Peer(partial(FrameProtocol, limits=FrameLimits(held_bytes=1)), app)
     protocol = peer.protocol
     await peer.hear(REQUEST)
     await peer.hear(b"".join(frame(BINARY, bytes((number,))) for number in range(3)))
@@ -270,6 +270,55 @@ async def test_a_pong_that_cannot_be_read_is_not_missing() -> None:
     protocol.keepalive_timeout()
     assert (1011).to_bytes(2, "big") in peer.wire.answer
     protocol.connection_lost(None)
+
+
+async def test_pings_are_answered_while_audio_is_held_back_within_bounds() -> None:
+    again = asyncio.Event()
+    taken: list[int] = []
+
+    def take(message: bytes | str) -> bool:
+        taken.append(len(message))
+        return True
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        await receive.__self__.pour(lambda message: False)
+        await again.wait()
+        await receive.__self__.pour(take)
+
+    shared = HeldBytes(most=1000)
+    peer = Peer(partial(FrameProtocol, limits=FrameLimits(held_bytes=250, held_by_all=shared)), app)
+    await peer.hear(REQUEST)
+    await peer.hear(b"".join(frame(BINARY, bytes(100)) for _ in range(3)))  # one is refused, two are held
+    await peer.hear(frame(PING, b"there?"))
+    pong = Frame(Opcode.PONG, b"there?").serialize(mask=False)
+    assert (peer.wire.reading, peer.wire.answer) == (True, pong)
+    await peer.hear(frame(BINARY, bytes(100)))
+    assert (peer.wire.reading, peer.wire.answer) == (False, pong)
+    again.set()
+    await turns()
+    assert (peer.wire.reading, taken) == (True, [100] * 3)
+    assert shared.add(999)  # nothing is held any more
+    await peer.hear(BYE)
+
+
+async def test_what_all_sockets_hold_together_is_bounded_and_given_back() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        await receive.__self__.pour(lambda message: False)
+        await asyncio.Event().wait()
+
+    shared = HeldBytes(most=250)
+    peers = [Peer(partial(FrameProtocol, limits=FrameLimits(held_by_all=shared)), app) for _ in range(2)]
+    for peer in peers:
+        await peer.hear(REQUEST)
+        await peer.hear(frame(BINARY, bytes(100)) * 3)
+    assert [peer.wire.reading for peer in peers] == [True, False]
+    for peer in peers:
+        peer.protocol.connection_lost(None)
+    assert shared.add(249)
 
 
 async def test_what_the_taker_raises_comes_out_of_the_pouring() -> None:
