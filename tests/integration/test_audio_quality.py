@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -64,13 +65,24 @@ def _chords(seconds: float) -> Floats:
     return chords
 
 
+def _at_48_khz(name: str) -> Floats:
+    """A sample with all that its file holds, also above the 8 kHz that 16,000 samples a second can have."""
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=48_000)
+    with av.open(str(samples_folder() / f"{name}.opus")) as container:
+        pieces = [piece for frame in container.decode(audio=0) for piece in resampler.resample(frame)]
+    return to_float(b"".join(piece.to_ndarray().tobytes() for piece in pieces))
+
+
 @pytest.mark.parametrize("window_s", [1.0, 1.5, 2.5])
+@pytest.mark.parametrize("sharp", [False, True], ids=["nothing above 8 kHz", "as recorded"])
 def test_sound_at_three_times_the_rate_is_said_to_be_unclear_and_judged_hardly(
-    engine: CTranslate2Engine, window_s: float
+    engine: CTranslate2Engine, window_s: float, sharp: bool
 ) -> None:
     """48 kHz heard as 16 kHz."""
     pcm = _sample("fatiha_clean")
     slow = np.interp(np.arange(3 * pcm.size) / 3, np.arange(pcm.size), pcm).astype(np.float32)
+    if sharp:
+        slow = _at_48_khz("fatiha_clean")
     feedback, qualities = _followed(engine, slow, window_s=window_s)
     assert feedback.quality == AudioQuality("poor", "unclear")
     assert "poor" in [quality.level for quality in qualities[: int(10 / (window_s - 0.5))]]

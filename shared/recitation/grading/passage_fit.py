@@ -47,7 +47,10 @@ class Run:
 
 
 class Fit(msgspec.Struct, frozen=True, gc=False):
-    """How the open units fit, the settled ones considered. `runs`: only the long ones."""
+    """How the open units fit, the settled ones considered. `runs`: only those long enough to be believed.
+
+    `poor`: whether the sound is said to be poor.
+    """
 
     runs: tuple[Run, ...]
     heard: int
@@ -55,12 +58,14 @@ class Fit(msgspec.Struct, frozen=True, gc=False):
     lately_heard: int
     lately_fitting: int
     limits: FitLimits
+    poor: bool = False
 
     @property
     def doubtful(self) -> bool:
         """What was heard lately is hardly this passage: only words in long runs can be believed."""
         enough = self.lately_heard >= self.limits.least_units
-        return enough and self.lately_fitting < self.limits.least_share * self.lately_heard
+        least = self.limits.poor_share if self.poor else self.limits.least_share
+        return enough and self.lately_fitting < least * self.lately_heard
 
     @property
     def trusted(self) -> bool:
@@ -91,12 +96,23 @@ class Fit(msgspec.Struct, frozen=True, gc=False):
 
 
 def measure_fit(
-    grader: Grader[U], events: PathEvents, verdicts: Verdicts, units: Sequence[U], state: FitState
+    grader: Grader[U],
+    events: PathEvents,
+    verdicts: Verdicts,
+    units: Sequence[U],
+    state: FitState,
+    *,
+    poor: bool = False,
 ) -> Fit:
-    """How far the open units, after those of `state`, are runs of the passage's words."""
+    """How far the open units, after those of `state`, are runs of the passage's words.
+
+    `poor`: the sound is said to be poor, so that less is believed.
+    """
     runs, formulas = _runs(grader, events.visits, verdicts, state)
     heard = len(units) - formulas
     long, fitting = _long(runs, state.heard + heard, state, grader.fit_limits)
+    if poor:
+        long, _ = _long(runs, state.heard + heard, state, grader.fit_limits.in_poor_sound())
     return Fit(
         tuple(long),
         state.heard + heard,
@@ -104,6 +120,7 @@ def measure_fit(
         state.lately_heard + heard,
         state.lately_fitting + fitting,
         grader.fit_limits,
+        poor,
     )
 
 

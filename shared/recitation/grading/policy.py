@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from shared.recitation.alignment.reference_units import MoveCosts
 
@@ -113,6 +113,15 @@ class FitLimits:
     """From this share on a word that was passed over is called missing."""
     least_share: float = 0.2
     """Less than this share of the units in long runs, and the passage is doubted: only runs are believed."""
+    poor_share: float = 0.4
+    poor_run_times: int = 3
+    poor_run_words: int = 5
+    """Where the sound is said to be poor: doubted below this share; runs that are believed must be so many
+    times as long, and of so many words. Chosen on al-Fatiha at 48 kHz heard as 16 kHz (docs/models.md)."""
+
+    def in_poor_sound(self) -> FitLimits:
+        """By which runs are believed there. What is counted stays as it is."""
+        return replace(self, run_units=self.poor_run_times * self.run_units, run_words=self.poor_run_words)
 
 
 SOUND_FIT = FitLimits(run_units=12, run_words=2, gap_units=8)

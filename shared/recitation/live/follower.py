@@ -100,7 +100,7 @@ class Follower:
         if too_quiet:
             self._doubt(hearing.start_ms, hearing.end_ms)
         if tracker is not None:
-            self._show(tracker, tracker.hear(hearing))
+            self._show(tracker, tracker.hear(hearing, self._quality.reason is not None))
             self._take_curves(tracker, hearing.confidence_curves)
         self._take_quality(tracker, hearing)
         return self.feedback()
@@ -118,7 +118,7 @@ class Follower:
         """Nothing more will come: open words are decided, the unsaid tail stays pending."""
         tracker = self._sounds or self._spoken
         if tracker is not None:
-            self._show(tracker, tracker.finish())
+            self._show(tracker, tracker.finish(self._quality.reason is not None))
         return msgspec.structs.replace(self.feedback(), quality=self._quality.in_all)
 
     def feedback(self) -> Feedback:

@@ -86,8 +86,8 @@ class WordTracker(Generic[U]):
         self.lately = (0, 0)
         """Units heard lately, and how many of them are runs of the passage."""
 
-    def hear(self, hearing: Hearing) -> TrackerUpdate:
-        """Take the next window."""
+    def hear(self, hearing: Hearing, poor: bool = False) -> TrackerUpdate:
+        """Take the next window. `poor`: the sound was said to be poor before it."""
         state = self.state
         state.gaps = end_last_gap(state.gaps, hearing.start_ms)
         new = self._grader.units(hearing)
@@ -95,7 +95,7 @@ class WordTracker(Generic[U]):
         state.fresh += keep
         state.units[state.fresh :] = follows
         state.end_ms = max(state.end_ms, hearing.end_ms)
-        return self._align_and_judge(done=False)
+        return self._align_and_judge(False, poor)
 
     def miss(self, start_ms: int, end_ms: int) -> None:
         """Audio that will never be heard: what may have been recited in it is not judged."""
@@ -108,9 +108,9 @@ class WordTracker(Generic[U]):
         """Audio that was heard, but is too poor to find mistakes in: what is not correct in it stays open."""
         self.state.poor = add_gap(self.state.poor, Gap(start_ms, end_ms), self._policy.gaps)
 
-    def finish(self) -> TrackerUpdate:
+    def finish(self, poor: bool = False) -> TrackerUpdate:
         """Nothing more will come: decide what was still open."""
-        return self._align_and_judge(done=True)
+        return self._align_and_judge(True, poor)
 
     @property
     def grader(self) -> Grader[U]:
@@ -127,13 +127,13 @@ class WordTracker(Generic[U]):
         first, last = max(0, word - behind), min(reference.words, word + ahead)
         return ViterbiAligner(reference, self._grader.costs, start, first, last, pace)
 
-    def _align_and_judge(self, done: bool) -> TrackerUpdate:
+    def _align_and_judge(self, done: bool, poor: bool) -> TrackerUpdate:
         composed = self._grader.composed(self.state.units)
         units = [unit for unit, _ in composed]
         path = self._path(units)
         events = read_path(self._grader.reference, path)
         verdicts = self._judge(events, units, done)
-        fit = measure_fit(self._grader, events, verdicts, units, self.state.fit)
+        fit = measure_fit(self._grader, events, verdicts, units, self.state.fit, poor=poor)
         self.lately = (fit.lately_heard, fit.lately_fitting)
         state = self.state
         verdicts = clear_of_poor_sound(

@@ -8,6 +8,8 @@ import pytest
 
 from shared.hearing import Hearing, Phone
 from shared.recitation.alignment.phoneme_costs import INVENTORY
+from shared.recitation.grading.passage_fit import Fit
+from shared.recitation.grading.policy import SOUND_FIT
 from shared.recitation.live.feedback import Feedback
 from shared.recitation.live.follower import DEFAULT, Follower
 from shared.recitation.report.report import build_report
@@ -92,3 +94,13 @@ def test_every_second_word_wrong_is_still_the_passage(engine: str) -> None:
 def test_formulas_say_nothing_of_the_passage() -> None:
     feedback = review(passage("112"), recite(["istiadha", "basmala", "istiadha", "basmala", "112"]))
     assert (feedback.notice, judged(feedback)) == (None, ["correct"] * 15)
+
+
+def test_poor_sound_is_doubted_sooner_and_only_longer_runs_are_believed() -> None:
+    def fit(poor: bool) -> Fit:
+        return Fit((), heard=60, fitting=18, lately_heard=60, lately_fitting=18, limits=SOUND_FIT, poor=poor)
+
+    assert [fit(poor).doubtful for poor in (False, True)] == [False, True]
+    assert not fit(True).another_passage  # that is said of what was heard, however it sounds
+    strict = SOUND_FIT.in_poor_sound()
+    assert (strict.run_units, strict.run_words) == (36, 5)
