@@ -26,7 +26,8 @@ from gateway.offline.arq_client import ArqVerifier
 from gateway.offline.arq_transcriber import ArqTranscriber
 from gateway.offline.upload_decoder import open_decoder
 from gateway.settings import GatewaySettings
-from gateway.transport.uvicorn_frames import FrameLimits, FrameProtocol
+from gateway.transport.frame_limits import FrameLimits
+from gateway.transport.uvicorn_frames import FrameProtocol
 from gateway.usage.meter import UsageMeter
 from gateway.usage.store import RedisUsage
 from gateway.vad.silero import SileroDetector

@@ -14,7 +14,8 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from uvicorn.server import ServerState
 from websockets.frames import Frame, Opcode
 
-from gateway.transport.uvicorn_frames import FrameLimits, FrameProtocol, HeldBytes
+from gateway.transport.frame_limits import FrameLimits, HeldBytes
+from gateway.transport.uvicorn_frames import FrameProtocol
 from gateway.transport.websocket_frame import head_at, text_frame
 
 MAX_SIZE = 100_000
