@@ -17,6 +17,7 @@ from shared.audio.decode import decode_file
 from shared.audio.formats import SAMPLE_RATE
 from shared.audio.pcm import Floats, to_float, to_pcm16
 from shared.recitation.live.feedback import WordFeedback
+from shared.recitation.live.follower import Follower
 from shared.recitation.reference.passage import VerseRange, load_passage
 from shared.recitation.report.review import review
 from training.stretch import stretch
@@ -100,11 +101,26 @@ def test_the_last_word_of_the_fatiha_stretched_to_seven_seconds_is_right(
     assert end_ms - start_ms >= 5000
 
 
+@pytest.mark.parametrize("window_s", [1.0, 1.5, 2.5, 4.0])
+@pytest.mark.parametrize(("name", "verses"), [("fatiha_clean", "1:1-7"), ("ikhlas_clean", "112:1-4")])
+def test_three_times_as_slow_no_word_is_called_wrong_on_the_way(
+    engine: CTranslate2Engine, name: str, verses: str, window_s: float
+) -> None:
+    follower = Follower(load_passage(VerseRange.parse(verses)))
+    pcm16 = to_pcm16(stretch(_sample(name), 3.0))
+    for hearing in Listener(engine, LiveWindows(window_s)).live(pcm16):
+        settled = {word.status for word in follower.hear(hearing).words if word.final}
+        assert settled <= {"correct"}
+    states = [word.status for word in follower.finish().words]
+    assert set(states) <= {"correct", "not_judged"}
+    assert states.count("not_judged") <= 1  # the model's int8 arithmetic differs by processor
+
+
 @pytest.mark.parametrize("window_s", WINDOWS)
 @pytest.mark.parametrize(("name", "verses"), [("fatiha_clean", "1:1-7"), ("ikhlas_clean", "112:1-4")])
 def test_a_recitation_three_times_as_slow_is_right(
     engine: CTranslate2Engine, name: str, verses: str, window_s: float | None
 ) -> None:
     states = [word.status for word in _words(engine, stretch(_sample(name), 3.0), verses, window_s)]
-    assert set(states) <= {"correct", "minor_mistake"}
-    assert states.count("minor_mistake") <= 1  # the model's int8 arithmetic differs by processor
+    assert set(states) <= {"correct", "not_judged"}
+    assert states.count("not_judged") <= 1  # the model's int8 arithmetic differs by processor

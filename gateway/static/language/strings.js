@@ -101,7 +101,7 @@ export const STRINGS = {
     'word.why.minor_mistake': 'Only a little was different: listen to it once more.',
     'word.why.wrong': 'It sounded like something else.',
     'word.why.missing': 'This word was not heard.',
-    'word.why.not_judged': 'The sound was interrupted or too poor here, so nobody knows.',
+    'word.why.not_judged': 'The sound was interrupted, too poor or too slow here, so nobody knows.',
     'word.why.peeked': 'You looked at it, so it does not count as known.',
 
     'say.mistake': '{what}: {word}',
@@ -357,7 +357,7 @@ export const STRINGS = {
     'word.why.minor_mistake': 'لم يختلف إلا القليل: استمع إليها مرة أخرى.',
     'word.why.wrong': 'سُمعت كأنها شيء آخر.',
     'word.why.missing': 'لم تُسمع هذه الكلمة.',
-    'word.why.not_judged': 'انقطع الصوت هنا أو لم يتضح، فلا حكم عليها.',
+    'word.why.not_judged': 'انقطع الصوت هنا أو لم يتضح أو كان بطيئًا جدًّا، فلا حكم عليها.',
     'word.why.peeked': 'نظرت إليها، فلا تُعدّ محفوظة.',
 
     'say.mistake': '{what}: {word}',

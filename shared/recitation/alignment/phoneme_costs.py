@@ -90,6 +90,11 @@ def is_consonant(symbol: str) -> bool:
     return symbol not in _NO_CONSONANTS
 
 
+def is_held(symbol: str) -> bool:
+    """Whether reciters hold the sound: long vowels (madd), doubled and nasalised consonants (ghunna)."""
+    return symbol in LONG_VOWELS or symbol in _NASALISED or _single(symbol) != symbol
+
+
 def _single(symbol: str) -> str:
     half = symbol[: len(symbol) // 2]
     return half if half and half + half == symbol else symbol

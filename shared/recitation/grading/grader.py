@@ -79,6 +79,10 @@ class Grader(Protocol[U]):
         """The units as the reference spells them, each with how many heard units it is made of."""
         ...
 
+    def too_slow(self, units: Sequence[U]) -> bool:
+        """Whether these units are said so slowly that a mistake cannot be told from a mishearing."""
+        ...
+
     def judge(self, visit: Visit, units: Sequence[U], noise: float | None) -> Verdict | None:
         """The grade of a visit; `None` when too little of the word was heard to call it said."""
         ...

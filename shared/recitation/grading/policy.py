@@ -70,6 +70,11 @@ class SoundGrading:
     stray_noise: float = 0.25
     """In a voice heard worse than this (median error) recognisers invent so many sounds that a word with such
     a rest beside it is a minor mistake at most."""
+    slowest_ms: int = 250
+    """Where sounds follow one another later than this (median), only what is right is believed. No voice
+    recites so slowly; one that is made three times as slow does (docs/models.md)."""
+    pace_least: int = 4
+    """From how many such times on a pace is known."""
     shortest_extra: int = 4
     """Fewer sounds than this between words are a breath or a slip, not an extra word."""
 

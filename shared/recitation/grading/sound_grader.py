@@ -15,6 +15,7 @@ from shared.recitation.alignment.reference_units import MoveCosts, ReferenceUnit
 from shared.recitation.alignment.sound_units import HeardSound, expected_sounds, heard_sound, sound_reference
 from shared.recitation.alignment.visits import Visit
 from shared.recitation.grading.grader import WRONG, Verdict
+from shared.recitation.grading.pace import ms_per_sound
 from shared.recitation.grading.policy import FeedbackPolicy, FitLimits
 from shared.recitation.grading.sound_comparison import (
     SoundComparison,
@@ -99,6 +100,10 @@ class SoundGrader:
                 composed.append((unit, 1))
             before = vowel
         return composed
+
+    def too_slow(self, units: Sequence[HeardSound]) -> bool:
+        sounds = self._policy.sounds
+        return ms_per_sound(units, sounds.pace_least) > sounds.slowest_ms
 
     def judge(self, visit: Visit, units: Sequence[HeardSound], noise: float | None) -> Verdict | None:
         compared = self._compared(visit, units)

@@ -89,6 +89,9 @@ class TextGrader:
                 return _merged(units[at : at + 2], min(same)), 2
         return units[at], 1
 
+    def too_slow(self, units: Sequence[HeardToken]) -> bool:
+        return False  # a word is heard as a whole, or not
+
     def judge(self, visit: Visit, units: Sequence[HeardToken], noise: float | None) -> Verdict | None:
         heard = units[visit.first_unit]
         index = self._reference.word_index[visit.word]

@@ -14,7 +14,7 @@ import msgspec
 
 from shared.recitation.alignment.reference_units import ReferenceUnits
 from shared.recitation.alignment.visits import PathEvents, Visit
-from shared.recitation.grading.grader import WRONG, Grader, Verdict
+from shared.recitation.grading.grader import CORRECT, WRONG, Grader, Verdict
 from shared.recitation.grading.stray_sounds import assign_strays
 
 U = TypeVar("U")
@@ -41,6 +41,12 @@ class Verdicts(msgspec.Struct, frozen=True, gc=False):
             if before_unit is None or entry.last_unit < before_unit:
                 keep_better(best, entry.index, entry.verdict)
         return best
+
+
+def only_correct(verdicts: Verdicts) -> Verdicts:
+    """Without the mistakes: where they cannot be told from mishearings."""
+    kept = tuple(entry for entry in verdicts.entries if entry.verdict.grade == CORRECT)
+    return Verdicts(kept, verdicts.explained)
 
 
 def keep_better(verdicts: dict[int, Verdict], index: int, verdict: Verdict) -> None:

@@ -9,7 +9,7 @@ import msgspec
 from shared.recitation.live.audio_quality import GOOD, AudioQuality
 
 WordStatus = Literal["correct", "minor_mistake", "wrong", "missing", "pending", "not_judged"]
-"""`not_judged`: the audio in which it may have been recited was lost or too poor."""
+"""`not_judged`: the audio in which it may have been recited was lost, too poor or too slow."""
 
 NoticeCode = Literal["not_this_passage", "too_quiet"]
 

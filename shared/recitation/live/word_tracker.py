@@ -19,7 +19,7 @@ from shared.recitation.grading.passage_fit import FitState, measure_fit, settled
 from shared.recitation.grading.policy import FeedbackPolicy
 from shared.recitation.grading.smoothing import UNTOUCHED, Evidence, WordState, next_state
 from shared.recitation.grading.stray_sounds import strays, strays_still_open
-from shared.recitation.grading.verdicts import Verdicts, judge_visits, keep_better
+from shared.recitation.grading.verdicts import Verdicts, judge_visits, keep_better, only_correct
 from shared.recitation.live.audio_gaps import (
     add_gap,
     clear_of_poor_sound,
@@ -140,9 +140,13 @@ class WordTracker(Generic[U]):
             fit.believed(verdicts), state.poor, round(100 * self._policy.sounds.minor_error)
         )
         verdicts = without_cut_words(verdicts, [*state.gaps, *state.poor], self._policy.gap_edge_ms)
+        too_slow = self._grader.too_slow(units)
+        if too_slow:
+            verdicts = only_correct(verdicts)
         judged = self._best(verdicts)
         reach = max([self.state.reach, *(i for i, j in judged.items() if done or j.grade != WRONG)])
-        changed = self._smooth(judged, reach, done, fit.trusted or (done and not fit.doubtful))
+        trusted = fit.trusted or (done and not fit.doubtful)
+        changed = self._smooth(judged, reach, done, trusted, too_slow)
         update = self._update(events, verdicts, units, path, changed, reach)
         if fit.another_passage if done else fit.lately_another:
             update = msgspec.structs.replace(update, notice="not_this_passage")
@@ -208,7 +212,9 @@ class WordTracker(Generic[U]):
         start, stop = (reference.required[at] for at in reference.bounds(visit.word))
         return (reference.required[visit.matched[-1][0] + 1] - start) * 3 < (stop - start) * 2
 
-    def _smooth(self, judged: dict[int, Verdict], reach: int, done: bool, trusted: bool) -> tuple[int, ...]:
+    def _smooth(
+        self, judged: dict[int, Verdict], reach: int, done: bool, trusted: bool, too_slow: bool
+    ) -> tuple[int, ...]:
         state = self.state
         unheard: set[int] = set()
         if state.gaps or state.poor:
@@ -222,7 +228,7 @@ class WordTracker(Generic[U]):
             past = done or reach - index >= self._policy.settle_words
             before = state.words.get(index, UNTOUCHED)
             passed_over = index < reach and trusted
-            evidence = Evidence(verdict, past, passed_over, index in unheard)
+            evidence = Evidence(verdict, past, passed_over, too_slow or index in unheard)
             after = next_state(before, evidence, self._policy.agreeing_windows)
             if after != before:
                 state.words[index] = after

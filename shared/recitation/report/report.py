@@ -40,7 +40,7 @@ _SETTLED_BY: Final[dict[WordStatus, str | None]] = {
     "wrong": "This sounded like a different word.",
     "missing": "This word was left out.",
     "pending": "Not recited.",
-    "not_judged": "Not judged: the audio of this word was lost, or too poor.",
+    "not_judged": "Not judged: the audio of this word was lost, too poor or too slow.",
 }
 
 
