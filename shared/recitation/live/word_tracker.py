@@ -14,7 +14,7 @@ import msgspec
 from shared.hearing import Hearing
 from shared.recitation.alignment.visits import PathEvents, Visit, read_path
 from shared.recitation.alignment.viterbi import Path, ViterbiAligner
-from shared.recitation.grading.grader import WRONG, Grader, Verdict
+from shared.recitation.grading.grader import CORRECT, WRONG, Grader, Verdict
 from shared.recitation.grading.passage_fit import FitState, measure_fit, settled_fit
 from shared.recitation.grading.policy import FeedbackPolicy
 from shared.recitation.grading.smoothing import UNTOUCHED, Evidence, WordState, next_state
@@ -226,6 +226,8 @@ class WordTracker(Generic[U]):
         for index in sorted(open_words | judged.keys()):
             verdict = judged.get(index) or state.settled.get(index)
             past = done or reach - index >= self._policy.settle_words
+            if verdict is not None and verdict.grade != CORRECT:
+                past = past and trusted  # what is another passage is known to be one only after a while
             before = state.words.get(index, UNTOUCHED)
             passed_over = index < reach and trusted
             evidence = Evidence(verdict, past, passed_over, too_slow or index in unheard)

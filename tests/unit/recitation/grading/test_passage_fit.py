@@ -55,7 +55,9 @@ def test_another_passage_is_not_judged_live_nor_as_a_whole(said: str, verses: st
     follower = Follower(passage(verses))
     notices = []
     for hearing in windows(place(speak([said])), "sounds", window_ms):
-        notices.append(follower.hear(hearing).notice)
+        heard = follower.hear(hearing)
+        notices.append(heard.notice)
+        assert [word for word in heard.words if word.final and word.status != "correct"] == []
     feedback = follower.finish()
     assert notices[-1] == feedback.notice == "not_this_passage"
     assert len(judged(feedback)) <= (1 if window_ms == 8000 else 3)
