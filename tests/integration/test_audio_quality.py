@@ -126,7 +126,7 @@ def test_clear_recitation_is_never_poor(
     ("name", "verses"), [("fatiha_clean", "1:1-7"), ("ikhlas_clean", "112:1-4"), ("fatiha_mistakes", "1:1-7")]
 )
 @pytest.mark.parametrize("window_s", [1.0, 2.5])
-@pytest.mark.parametrize("quieter_db", [20, 40, 50, 58, 60, 62, 66, 70])
+@pytest.mark.parametrize("quieter_db", [20, 40, 50, 58, 60, 62, 66, 68, 69, 70])
 def test_quiet_recitation_is_judged_or_not_judged_but_never_called_wrong(
     engine: CTranslate2Engine, name: str, verses: str, window_s: float, quieter_db: float
 ) -> None:
@@ -141,6 +141,7 @@ def test_quiet_recitation_is_judged_or_not_judged_but_never_called_wrong(
     open_still = {word for word, other in as_loud if word != other}
     assert open_still <= {"not_judged", "pending"}
     assert quieter_db > 60 or "pending" not in open_still
+    assert quiet.notice == loud.notice
 
 
 @pytest.mark.parametrize("window_s", [1.0, 2.5])

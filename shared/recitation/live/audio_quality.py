@@ -76,6 +76,11 @@ class QualityState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     voice_dbfs: float = _UNKNOWN_DBFS
 
     @property
+    def voice_is_too_quiet(self) -> bool:
+        """What is not heard of it is no mistake, and what is misheard is no other passage."""
+        return _UNKNOWN_DBFS < self.voice_dbfs < _TOO_QUIET_DBFS
+
+    @property
     def now(self) -> AudioQuality:
         """Of what was heard lately."""
         return GOOD if self.reason is None else AudioQuality("poor", self.reason)
@@ -206,8 +211,7 @@ def _reason(state: QualityState, fit: float | None, doubtable: bool) -> QualityR
     sparse = rate < limits.sparse_rate and certainty < limits.sure and not fits
     unsure = certainty < (limits.sure if clipped or steady else limits.guessed)
     foreign = doubtable and fit is not None and fit < limits.fit_share and certainty < limits.foreign
-    too_quiet = _UNKNOWN_DBFS < state.voice_dbfs < _TOO_QUIET_DBFS
-    if not (silent or sparse or unsure or foreign or too_quiet):
+    if not (silent or sparse or unsure or foreign or state.voice_is_too_quiet):
         return None
     if state.clipped >= _CLIPPED:
         return "clipping"

@@ -131,7 +131,7 @@ class Follower:
             pointer=self._update.pointer,
             completed=self._update.completed,
             gaps=self._gaps(),
-            notice=self._update.notice,
+            notice=None if self._quality.voice_is_too_quiet else self._update.notice,
             quality=self._quality.now,
         )
 

@@ -240,6 +240,16 @@ def test_who_only_breathes_is_not_too_quiet(breaths: int) -> None:
     assert _statuses(pauses)[11:14] == ["correct", "missing", "correct"]
 
 
+def test_a_voice_that_is_too_quiet_is_never_taken_for_another_passage() -> None:
+    """What little is heard of it resembles any passage as much as the one recited."""
+    follower = Follower(FATIHA)
+    for hearing in _windows(_babble(60), 0.95, TOO_QUIET):
+        assert follower.hear(hearing).notice is None
+    assert follower.finish().notice is None
+    other = Follower(FATIHA)
+    assert [other.hear(hearing).notice for hearing in _windows(_babble(60), 0.95, QUIET)][-1] is not None
+
+
 def test_a_voice_that_is_too_quiet_is_told_so_and_one_that_becomes_louder_is_good() -> None:
     quiet = list(_windows(SOUNDS, 0.95, TOO_QUIET))
     louder = _windows(SOUNDS, 0.95, SPEECH, start_ms=quiet[-1].end_ms)
