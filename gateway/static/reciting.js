@@ -147,7 +147,8 @@ export class Reciting {
   networkChanged(online) {
     this.#recitation?.networkChanged(online);
     // Said at once; the next event of the service takes it back if it was not so.
-    if (!online && this.#recitation?.phase === 'reciting') this.bar.status('status.lost');
+    if (!online && this.#full) this.bar.status('status.waiting');
+    else if (!online && this.#recitation?.phase === 'reciting') this.bar.status('status.lost');
     if (online && this.#waitsForNetwork) {
       const { goOn } = this.#waitsForNetwork;
       this.#waitsForNetwork = false;
@@ -222,6 +223,7 @@ export class Reciting {
   }
 
   #lost(retryInMs) {
+    if (this.#full && !navigator.onLine) return this.bar.status('status.waiting');
     const sentence = this.#full ? `status.full.${this.#full}` : 'status.lost.seconds';
     this.#saidLost = retryInMs < RETRY_SHOWN_FROM_MS && !this.#full;
     if (this.#saidLost) this.bar.status('status.lost');

@@ -278,6 +278,40 @@ async def test_waiting_for_a_place_is_cancelled_where_nothing_was_recited(
 
 
 @at_every_size
+async def test_without_network_it_is_the_network_that_is_waited_for_and_no_place(
+    microphone: Path, size: tuple[int, int]
+) -> None:
+    async def full(connection: Connection) -> None:
+        await connection.error("no_capacity", retry_after_s=2)
+        await connection.close(4013)
+
+    async with (
+        scripted(full) as service,
+        tab(f"{service.url}?verses=112", size=size, microphone=microphone) as page,
+    ):
+        await page.page.click("#main")
+        await page.status("All places are taken")
+        await page.context.set_offline(True)
+        at_once = await page.status("Waiting for the network")
+        # The next try, which cannot reach anybody, does not say that places are taken either.
+        tried = await page.page.evaluate(
+            """() => new Promise((done) => {
+                const said = [], status = document.getElementById('status');
+                new MutationObserver(() => said.push(status.textContent)).observe(status,
+                    {childList: true, subtree: true, characterData: true});
+                setTimeout(() => done(said), 4000);
+            })"""
+        )
+        last = await page.page.inner_text("#status")
+        await page.context.set_offline(False)
+        again = await page.status("All places are taken")
+    assert "network" in at_once
+    assert "network" in last
+    assert not any("places" in said for said in tried)
+    assert "we try again in" in again
+
+
+@at_every_size
 async def test_a_discarded_recitation_leaves_nothing(microphone: Path, size: tuple[int, int]) -> None:
     async with (
         scripted(ready_and_pong) as service,
