@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
 import sys
@@ -31,6 +32,9 @@ DEFAULT_WS_MAX_SIZE = 256 * 1024
 
 SHUTDOWN_TIMEOUT_S = 10
 """How long uvicorn waits, after the drain, for HTTP requests still being answered."""
+
+CLOSING_AT_ONCE_S = 2
+"""How long the application may take to close what it has open, where nothing else is waited for."""
 
 OTHER_DESCRIPTORS = 128
 """Open files of a process beside the sockets it accepts: to Redis and other services, of libraries, spare."""
@@ -195,10 +199,31 @@ class _Server(uvicorn.Server):
         if self.started and self.on_started:
             self.on_started()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        if self.force_exit:
+            await self._close_at_once()
+
+    async def _close_at_once(self) -> None:
+        """uvicorn would leave what still runs to be cancelled with the loop, and nothing would be closed."""
+        answering = set(self.server_state.tasks)
+        for task in answering:
+            task.cancel()
+        if answering:
+            await asyncio.wait(answering, timeout=CLOSING_AT_ONCE_S)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.lifespan.shutdown(), CLOSING_AT_ONCE_S)
+
     def exit_at_once(self) -> None:
-        self.config.timeout_graceful_shutdown = 0
+        logging.getLogger("uvicorn.error").addFilter(_is_no_cancellation)
+        self.config.timeout_graceful_shutdown = CLOSING_AT_ONCE_S
         self.force_exit = True
         self.should_exit = True
+
+
+def _is_no_cancellation(record: logging.LogRecord) -> bool:
+    """uvicorn logs a cancelled answer as an error; where we are told to leave at once it is none."""
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
 def _configure(

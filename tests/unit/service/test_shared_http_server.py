@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import httpx
 import pytest
@@ -112,6 +112,34 @@ async def test_a_second_signal_does_not_wait_for_the_drain() -> None:
     await draining.wait()
     os.kill(os.getpid(), signal.SIGINT)
     await running.task
+
+
+async def test_a_second_signal_still_lets_the_application_close_what_it_has_open(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    draining = asyncio.Event()
+    closed: list[str] = []
+
+    async def never() -> None:
+        draining.set()
+        await asyncio.Event().wait()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        closed.append("store")
+
+    app = Starlette(routes=[WebSocketRoute("/ws", _echo)], lifespan=lifespan)
+    running = Running(app, never)
+    async with websockets.connect(f"ws://{await running.url()}/ws") as client:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await draining.wait()
+        os.kill(os.getpid(), signal.SIGTERM)
+        await running.task
+        with pytest.raises(websockets.ConnectionClosed):
+            await client.recv()
+    assert closed == ["store"]
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 async def test_a_failing_drain_still_stops_the_server_and_is_reported() -> None:
