@@ -108,7 +108,9 @@ class Receiver:
     def make_room(self) -> None:
         """To be called when the backlog may have become smaller."""
         if not self._crowded():
-            self._told_busy = False
+            # Who sends as fast as there is room fills it again at once: no news while decoding is behind.
+            if not self._core.server_busy:
+                self._told_busy = False
             self._room.set()
 
     def end(self) -> None:
