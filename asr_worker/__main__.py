@@ -23,18 +23,14 @@ _log = get_logger(__name__)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run until SIGTERM or SIGINT; returns the exit code: 0 after a drain, 1 if it cannot start, 2 if its
-    Redis would lose sessions."""
+    """Run until SIGTERM or SIGINT; returns the exit code: 0 after a drain, 2 if it cannot start."""
     arguments = sys.argv[1:] if argv is None else argv
     settings = load_settings(WorkerSettings, arguments, "python -m asr_worker", ABOUT)
     configure_logging("asr_worker", settings.log_level, settings.log_format)
     try:
         engine = load_engine(settings)
         run(run_worker(settings, engine))
-    except (ModelNotUsable, CannotListen, StartupFailed, TooFewDescriptors) as error:
-        _log.error(error.code, error=error.message)
-        return 1
-    except UnsuitableRedis as error:
+    except (ModelNotUsable, UnsuitableRedis, CannotListen, StartupFailed, TooFewDescriptors) as error:
         _log.error(error.code, error=error.message)
         return 2
     _log.info("stopped")

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 import pydantic
 
+from asr_worker.engines.model_files import ModelNotUsable, locate
+from asr_worker.settings import WorkerSettings
 from cli.settings_table import SERVICES
 from cli.stack import Plan, groups
 from shared.bus.redis_connections import ConnectionLimits, RedisConnections
@@ -40,9 +43,22 @@ def _bad_settings(plan: Plan) -> Iterator[str]:
         for service in services:
             with _environment(service.env):
                 try:
-                    classes[kind]()
+                    settings = classes[kind]()
                 except pydantic.ValidationError as error:
                     yield from explain(classes[kind], error, f"rattil {kind}")
+                    continue
+            if isinstance(settings, WorkerSettings):
+                yield from _absent_model(settings.model)
+
+
+def _absent_model(model: str) -> Iterator[str]:
+    """A directory that is not there, or holds no model; a name may be downloaded when the worker starts."""
+    path = Path(model).expanduser()
+    if path.is_absolute() or path.exists() or model.startswith("."):
+        try:
+            locate(model)
+        except ModelNotUsable as error:
+            yield f"ASR_MODEL: {error.message}"
 
 
 @contextmanager

@@ -35,17 +35,13 @@ async def _serve(settings: RouterSettings) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run until SIGTERM or SIGINT; returns the exit code (0 after a drain, 1 if it cannot start, 2 if its
-    Redis would lose sessions)."""
+    """Run until SIGTERM or SIGINT; returns the exit code: 0 after a drain, 2 if it cannot start."""
     arguments = sys.argv[1:] if argv is None else argv
     settings = load_settings(RouterSettings, arguments, "python -m session_router", ABOUT)
     configure_logging("session_router", settings.log_level, settings.log_format)
     try:
         run(_serve(settings))
-    except (CannotListen, StartupFailed, TooFewDescriptors) as error:
-        _log.error(error.code, error=error.message)
-        return 1
-    except UnsuitableRedis as error:
+    except (UnsuitableRedis, CannotListen, StartupFailed, TooFewDescriptors) as error:
         _log.error(error.code, error=error.message)
         return 2
     return 0

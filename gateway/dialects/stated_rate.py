@@ -9,6 +9,8 @@ from shared.audio.formats import SAMPLE_RATE
 from shared.errors import BadRequest
 
 _NUMBER = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(k?)(?:hz)?\s*", re.IGNORECASE)
+_WITHIN = re.compile(r"\brate\s*=\s*([0-9]+)", re.IGNORECASE)
+"""A media type may state it: `audio/l16;rate=48000`."""
 _LEAST_HZ = 1000
 """A field `rate` with less is something else: a speed."""
 
@@ -44,18 +46,28 @@ def _stated(message: object) -> Iterator[object]:
             waiting += part
         elif isinstance(part, Mapping):
             for name, value in part.items():
-                if isinstance(value, Mapping | list):
+                if isinstance(value, Mapping | list) and not _names_rate(str(name)):
                     waiting.append(value)
                 elif value is not None and _is_rate(str(name), value):
                     yield value
+                elif isinstance(value, str) and (within := _WITHIN.search(value)):
+                    yield within[1]
 
 
 def _is_rate(name: str, value: object) -> bool:
-    plain = re.sub(r"[^a-z]", "", name.lower())
-    if "samplerate" in plain or "samplingrate" in plain or plain in ("samplehz", "audiorate"):
-        return True
     hertz = _hertz(value)
-    return plain == "rate" and hertz is not None and hertz >= _LEAST_HZ
+    speed_or_rate = _plain(name) in ("rate", "framerate", "sr")
+    return _names_rate(name) or (speed_or_rate and hertz is not None and hertz >= _LEAST_HZ)
+
+
+def _names_rate(name: str) -> bool:
+    """Whether a field of this name can be nothing else."""
+    plain = _plain(name)
+    return "samplerate" in plain or "samplingrate" in plain or plain in ("samplehz", "audiorate")
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z]", "", name.lower())
 
 
 def _hertz(value: object) -> float | None:

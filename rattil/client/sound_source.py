@@ -20,10 +20,9 @@ PIECE_S = 0.2
 _HEADER_BYTES = 12
 _FILE_MARKS = (
     ("WAV", 8, b"WAVE"),
+    ("W64", 0, b"riff"),
     ("AIFF", 0, b"FORM"),
     ("MP3", 0, b"ID3"),
-    ("MP3", 0, b"\xff\xfb"),
-    ("MP3", 0, b"\xff\xf3"),
     ("FLAC", 0, b"fLaC"),
     ("Ogg", 0, b"OggS"),
     ("WebM", 0, b"\x1a\x45\xdf\xa3"),
@@ -73,12 +72,29 @@ async def standard_input() -> AsyncIterator[bytes]:
 
 def refuse_file_header(begun: bytes) -> None:
     """Raises `BadAudio` if a file of a known format begins like this."""
-    for name, at, mark in _FILE_MARKS:
-        if begun[at : at + len(mark)] == mark:
-            raise BadAudio(
-                f"standard input is a {name} file, not raw samples; give the file's name instead of -, or "
-                "convert it: ffmpeg -i FILE -f s16le -ar 16000 -ac 1 - | rattil recite -"
-            )
+    name = next((name for name, at, mark in _FILE_MARKS if begun[at : at + len(mark)] == mark), None)
+    name = name or _framed(begun[:4])
+    if name is not None:
+        raise BadAudio(
+            f"standard input is a {name} file, not raw samples; give the file's name instead of -, or "
+            "convert it: ffmpeg -i FILE -f s16le -ar 16000 -ac 1 - | rattil recite -"
+        )
+
+
+def _framed(header: bytes) -> str | None:
+    """MP3 or AAC that begins with its first frame: eleven or twelve set bits, then what a header may hold.
+
+    ISO/IEC 11172-3, 2.4.2.3 (Layer I, which nobody uses, left out), and 13818-7, 6.2. Read as samples, such a
+    header begins with less than -1000, as no quiet beginning does.
+    """
+    if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE0 != 0xE0:
+        return None
+    layer = header[1] >> 1 & 3
+    if layer == 0:
+        sampling = header[2] >> 2 & 15
+        return "AAC" if header[1] & 0xF0 == 0xF0 and sampling < 13 else None
+    version, bit_rate, sampling = header[1] >> 3 & 3, header[2] >> 4, header[2] >> 2 & 3
+    return "MP3" if layer < 3 and version != 1 and 0 < bit_rate < 15 and sampling != 3 else None
 
 
 async def _standard_input_bytes() -> AsyncIterator[bytes]:

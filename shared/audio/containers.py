@@ -28,6 +28,8 @@ CODECS = (
 """Names of FFmpeg's decoders: sound only, so that a cover picture or a film is never decoded."""
 _EXACT = frozenset({"wav", "flac", "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"})
 """Containers that say how long they are. Others are guessed from their bit rate, which can be wrong."""
+_COUNT_AT_FIRST_RATE = frozenset({"aac", "flac"})
+"""Bare frames, one after the other: their demuxers count time at the rate of the first one."""
 _OPTIONS = {
     "format_whitelist": ",".join(CONTAINERS),
     "codec_whitelist": ",".join(CODECS),
@@ -71,6 +73,11 @@ def open_stream(source: Readable, demuxer: str) -> Iterator[tuple[Any, Any]]:
     """
     with _opened(source, demuxer, KNOWN_STREAMS) as container:
         yield container, _track(container, STREAM_CODECS[demuxer], KNOWN_STREAMS)
+
+
+def stamps_follow_rate(container: Any) -> bool:
+    """Whether time stamps are right after a change of the sample rate."""
+    return container.format.name not in _COUNT_AT_FIRST_RATE
 
 
 def stream_demuxer(head: bytes) -> str:

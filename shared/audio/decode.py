@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from shared.audio.containers import KNOWN, decoded_frames, open_recording
+from shared.audio.containers import KNOWN, decoded_frames, open_recording, stamps_follow_rate
 from shared.audio.downmix import KeptApart, MonoMixer
 from shared.audio.formats import SAMPLE_RATE
 from shared.audio.pcm import Floats, to_pcm16
@@ -91,7 +91,11 @@ def decode_recording(data: bytes, max_seconds: float, *, apart: bool = False) ->
     damaged = False
     with open_recording(data, max_seconds) as (container, track):
         channels = track.codec_context.channels if apart else 1
-        timeline = Timeline(max_seconds / channels, mix=KeptApart if apart else MonoMixer)
+        timeline = Timeline(
+            max_seconds / channels,
+            mix=KeptApart if apart else MonoMixer,
+            stamps_follow_rate=stamps_follow_rate(container),
+        )
         for frames in decoded_frames(container, track):
             damaged |= frames is None
             for frame in frames or ():

@@ -32,9 +32,17 @@ Piece: TypeAlias = Floats | int
 class Timeline:
     """Takes frames of one recording or stream, of any format one after the other, and gives pieces of it."""
 
-    def __init__(self, max_seconds: float, max_gap_s: float = math.inf, mix: Mix = MonoMixer) -> None:
+    def __init__(
+        self,
+        max_seconds: float,
+        max_gap_s: float = math.inf,
+        mix: Mix = MonoMixer,
+        *,
+        stamps_follow_rate: bool = True,
+    ) -> None:
         """`max_seconds`: of the whole. `max_gap_s`: longest gap that becomes silence. `mix`: what becomes of
-        several channels."""
+        several channels. `stamps_follow_rate`: False where time stamps go on as at the first rate, whatever
+        rate follows."""
         self._max_seconds = max_seconds
         self._max_gap_s = max_gap_s
         self._mix = mix
@@ -43,6 +51,10 @@ class Timeline:
         self._resampler: Resampler | None = None
         self._format = _NO_FORMAT
         self._origin_s: float | None = None
+        self._stamps_follow_rate = stamps_follow_rate
+        self._first_rate = 0
+        self._rate = 0
+        self._rate_since = (0.0, 0.0)
         self.seconds = 0.0
 
     @property
@@ -94,7 +106,7 @@ class Timeline:
         """Seconds of silence before this frame; 0 where it follows the last one or has no time stamp."""
         if frame.pts is None or frame.time_base is None:
             return 0.0
-        at_s = float(frame.pts * frame.time_base)
+        at_s = self._stamp_s(frame)
         if self._origin_s is None:
             self._origin_s = at_s - self.seconds
         gap_s = at_s - self._origin_s - self.seconds
@@ -102,6 +114,21 @@ class Timeline:
             # Two recordings, one after the other: the second one counts from its own start.
             self._origin_s = at_s - self.seconds
         return gap_s if gap_s > TOLERANCE_S else 0.0
+
+    def _stamp_s(self, frame: Any) -> float:
+        """The time stamp of a frame, as if it had been counted at the rate of the frames."""
+        stamped_s = float(frame.pts * frame.time_base)
+        if self._stamps_follow_rate:
+            return stamped_s
+        if frame.sample_rate != self._rate:
+            since_s = self._in_rate(stamped_s) if self._rate else stamped_s
+            self._first_rate = self._first_rate or frame.sample_rate
+            self._rate, self._rate_since = frame.sample_rate, (stamped_s, since_s)
+        return self._in_rate(stamped_s)
+
+    def _in_rate(self, stamped_s: float) -> float:
+        from_stamp_s, from_s = self._rate_since
+        return from_s + (stamped_s - from_stamp_s) * self._first_rate / self._rate
 
     def _end_run(self) -> None:
         if self._resampler is not None:

@@ -268,7 +268,7 @@ async def test_without_redis_it_starts_and_says_not_ready() -> None:
     assert await router.end() == 0
 
 
-async def test_a_port_in_use_is_exit_code_1(redis_server: EmbeddedRedis) -> None:
+async def test_a_port_in_use_is_exit_code_2(redis_server: EmbeddedRedis) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -277,7 +277,7 @@ async def test_a_port_in_use_is_exit_code_1(redis_server: EmbeddedRedis) -> None
         stderr=asyncio.subprocess.PIPE,
     )
     _, stderr = await process.communicate()
-    assert process.returncode == 1
+    assert process.returncode == 2
     assert b"cannot_listen" in stderr
 
 

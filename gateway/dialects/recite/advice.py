@@ -15,6 +15,8 @@ _ADVICE: Mapping[str, str] = {
     "bad_message": _COMMANDS,
     "bad_request": _CORRECT,
     "unknown_verse": _CORRECT,
+    "passage_too_long": "Choose fewer verses and connect again",
+    "no_audio": "Send a recording with speech in it",
     "unknown_model": "Choose one of the models that the message names, or none",
     "passage_mismatch": "Resume with the passage of that session, or start a new one without session_id",
     "unsupported_sample_rate": "Resample to 16000 Hz, 16-bit, mono, or upload a file: POST /verify",

@@ -49,7 +49,7 @@ class Run:
 class Fit(msgspec.Struct, frozen=True, gc=False):
     """How the open units fit, the settled ones considered. `runs`: only those long enough to be believed.
 
-    `poor`: whether the sound is said to be poor.
+    `poor`: whether the sound is said to be poor. `done`: whether this is all that was heard.
     """
 
     runs: tuple[Run, ...]
@@ -59,10 +59,13 @@ class Fit(msgspec.Struct, frozen=True, gc=False):
     lately_fitting: int
     limits: FitLimits
     poor: bool = False
+    done: bool = False
 
     @property
     def doubtful(self) -> bool:
-        """What was heard lately is hardly this passage: only words in long runs can be believed."""
+        """What was heard lately, or in all, is hardly this passage: only long runs can be believed."""
+        if self.another_passage:
+            return True
         enough = self.lately_heard >= self.limits.least_units
         least = self.limits.poor_share if self.poor else self.limits.least_share
         return enough and self.lately_fitting < least * self.lately_heard
@@ -75,9 +78,9 @@ class Fit(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def another_passage(self) -> bool:
-        """The same of all that was heard, and there was enough of it to say so."""
-        enough = self.heard >= self.limits.certain_units
-        return enough and self.fitting < self.limits.least_share * self.heard
+        """The same of all that was heard, at its end, and there was enough of it to say so."""
+        enough = self.done and self.heard >= self.limits.certain_units
+        return enough and self.fitting < self.limits.whole_share * self.heard
 
     @property
     def lately_another(self) -> bool:
@@ -103,10 +106,11 @@ def measure_fit(
     state: FitState,
     *,
     poor: bool = False,
+    done: bool = False,
 ) -> Fit:
     """How far the open units, after those of `state`, are runs of the passage's words.
 
-    `poor`: the sound is said to be poor, so that less is believed.
+    `poor`: the sound is said to be poor, so that less is believed. `done`: nothing more will come.
     """
     runs, formulas = _runs(grader, events.visits, verdicts, state)
     heard = len(units) - formulas
@@ -121,6 +125,7 @@ def measure_fit(
         state.lately_fitting + fitting,
         grader.fit_limits,
         poor,
+        done,
     )
 
 

@@ -118,6 +118,8 @@ class FitLimits:
     """From this share on a word that was passed over is called missing."""
     least_share: float = 0.2
     """Less than this share of the units in long runs, and the passage is doubted: only runs are believed."""
+    whole_share: float = 0.4
+    """The same of a whole recitation: passages with a phrase in common have more than the other share."""
     poor_share: float = 0.4
     poor_run_times: int = 3
     poor_run_words: int = 5

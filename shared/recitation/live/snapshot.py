@@ -46,6 +46,7 @@ class PackedWordTracker(msgspec.Struct, Generic[U], frozen=True, array_like=True
     gaps: list[Gap] = []
     not_judged: list[int] = []
     poor: list[Gap] = []
+    mistakes: dict[int, int] = {}
 
 
 class TrackerPacker(Generic[U]):
@@ -90,6 +91,7 @@ class TrackerPacker(Generic[U]):
             state.gaps,
             list(self._not_judged),
             state.poor,
+            state.mistakes,
         )
 
     def _pack_word(self, index: int, word: WordState, settled: Verdict | None) -> None:
@@ -141,6 +143,7 @@ def unpack(packed: PackedWordTracker[U], grader: Grader[U]) -> WordTrackerState[
         packed.fit,
         packed.gaps,
         packed.poor,
+        packed.mistakes,
     )
 
 

@@ -6,6 +6,7 @@ are kept and the alignment starts again at a word border, so that a window costs
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from statistics import median
 from typing import Generic, TypeVar
 
@@ -15,9 +16,9 @@ from shared.hearing import Hearing
 from shared.recitation.alignment.visits import PathEvents, Visit, read_path
 from shared.recitation.alignment.viterbi import Path, ViterbiAligner
 from shared.recitation.grading.grader import CORRECT, WRONG, Grader, Verdict
-from shared.recitation.grading.passage_fit import FitState, measure_fit, settled_fit
+from shared.recitation.grading.passage_fit import Fit, FitState, measure_fit, settled_fit
 from shared.recitation.grading.policy import FeedbackPolicy
-from shared.recitation.grading.smoothing import UNTOUCHED, Evidence, WordState, next_state
+from shared.recitation.grading.smoothing import NOT_JUDGED, UNTOUCHED, Evidence, WordState, next_state
 from shared.recitation.grading.stray_sounds import strays, strays_still_open
 from shared.recitation.grading.verdicts import Verdicts, judge_visits, keep_better, only_correct
 from shared.recitation.live.audio_gaps import (
@@ -29,6 +30,7 @@ from shared.recitation.live.audio_gaps import (
     words_between,
 )
 from shared.recitation.live.feedback import Gap, NoticeCode, Repeat
+from shared.recitation.live.other_passage import note_mistakes, unfounded_mistakes
 
 U = TypeVar("U")
 
@@ -55,6 +57,8 @@ class WordTrackerState(msgspec.Struct, Generic[U], array_like=True):
     gaps: list[Gap] = []
     poor: list[Gap] = []
     """Audio that was too poor to find mistakes in."""
+    mistakes: dict[int, int] = {}
+    """Words settled lately as mistakes, and how many units had been heard then."""
 
 
 class TrackerUpdate(msgspec.Struct, frozen=True, gc=False):
@@ -133,7 +137,7 @@ class WordTracker(Generic[U]):
         path = self._path(units)
         events = read_path(self._grader.reference, path)
         verdicts = self._judge(events, units, done)
-        fit = measure_fit(self._grader, events, verdicts, units, self.state.fit, poor=poor)
+        fit = measure_fit(self._grader, events, verdicts, units, self.state.fit, poor=poor, done=done)
         self.lately = (fit.lately_heard, fit.lately_fitting)
         state = self.state
         verdicts = clear_of_poor_sound(
@@ -147,8 +151,10 @@ class WordTracker(Generic[U]):
         reach = max([self.state.reach, *(i for i, j in judged.items() if done or j.grade != WRONG)])
         trusted = fit.trusted or (done and not fit.doubtful)
         changed = self._smooth(judged, reach, done, trusted, too_slow)
-        update = self._update(events, verdicts, units, path, changed, reach)
-        if fit.another_passage if done else fit.lately_another:
+        another = not too_slow and (fit.another_passage if done else fit.lately_another)
+        taken_back = self._take_back(changed, fit, another)
+        update = self._update(events, verdicts, units, path, (*changed, *taken_back), reach)
+        if another:
             update = msgspec.structs.replace(update, notice="not_this_passage")
         if not done:
             self._settle(events, verdicts, path, units, [size for _, size in composed])
@@ -238,6 +244,15 @@ class WordTracker(Generic[U]):
         while self._is_closed(state.floor):
             state.floor += 1
         return tuple(changed)
+
+    def _take_back(self, changed: Iterable[int], fit: Fit, another: bool) -> tuple[int, ...]:
+        """The words that are not judged now, though they were mistakes."""
+        state = self.state
+        state.mistakes = note_mistakes(state.mistakes, state.words, changed, fit)
+        taken = unfounded_mistakes(state.mistakes, state.words, fit) if another else ()
+        for index in taken:
+            state.words[index] = NOT_JUDGED
+        return taken
 
     def _is_closed(self, index: int) -> bool:
         """Whether the word's state stays unless it is recited again."""

@@ -26,8 +26,10 @@ _BEST_FIRST: Final[tuple[WordStatus, ...]] = (
 
 def with_live_states(passage: Passage, report: VerifyReport, live: Feedback) -> VerifyReport:
     """The report on the whole recording, in which no settled word is worse than it was live."""
+    another = any(notice.code == "not_this_passage" for notice in report.notices)
     words = tuple(
-        _better(_feedback(word), seen) for word, seen in zip(report.word_analysis, live.words, strict=True)
+        _better(_feedback(word), seen, only_correct=another)
+        for word, seen in zip(report.word_analysis, live.words, strict=True)
     )
     if all(word.status == was.status for word, was in zip(words, report.word_analysis, strict=True)):
         return report
@@ -47,8 +49,11 @@ def live_report(passage: Passage, live: Feedback, model: str = "") -> VerifyRepo
     return build_report(passage, live, {}, judged="live", model=model)
 
 
-def _better(word: WordFeedback, seen: WordFeedback) -> WordFeedback:
-    """The whole recording's state, unless the live one is settled and better."""
+def _better(word: WordFeedback, seen: WordFeedback, *, only_correct: bool) -> WordFeedback:
+    """The whole recording's state, unless the live one is settled and better; no mistake that was settled
+    before it was known that another passage is recited."""
+    if only_correct and seen.status != "correct":
+        return word
     settled = seen.final and _BEST_FIRST.index(seen.status) < _BEST_FIRST.index(word.status)
     return seen if settled else word
 

@@ -247,6 +247,8 @@ def teacher_text(
     )
     if counts.pending and not advice:
         praise = f"Well done: all {recited} words you recited were right."
+    if counts.not_judged and not advice:
+        praise = f"All {recited} words that could be judged were right."
     rest = [f"{counts.pending} words of the passage were not recited."] if counts.pending else []
     return " ".join([praise, *advice, *lost, *rest, CAUTION])
 

@@ -197,6 +197,27 @@ def test_a_rate_that_changes_inside_a_file() -> None:
     assert strongest_hz(pcm[-14_000:]) == pytest.approx(1200, abs=5)
 
 
+@pytest.mark.parametrize(
+    ("container", "codec", "first_hz", "then_hz"),
+    [
+        *(("adts", "aac", *rates) for rates in [(44_100, 48_000), (48_000, 44_100), (16_000, 48_000)]),
+        *(("mp3", "libmp3lame", *rates) for rates in [(44_100, 48_000), (48_000, 44_100), (16_000, 48_000)]),
+        *(("flac", "flac", *rates) for rates in [(44_100, 48_000), (48_000, 44_100)]),
+    ],
+)
+def test_after_a_change_of_the_rate_everything_keeps_its_time(
+    container: str, codec: str, first_hz: int, then_hz: int
+) -> None:
+    """Bare frames have no time stamps: what counts is how much sound there is."""
+    first = encoded(container, codec, [tone(3.0, first_hz, 400)], first_hz)
+    second = encoded(container, codec, [tone(3.0, then_hz, 1200)], then_hz)
+    pcm = _decoded(first + second)
+    assert pcm.size == pytest.approx(6 * 16_000, abs=4500)
+    assert strongest_hz(pcm[:45_000]) == pytest.approx(400, abs=5)
+    assert strongest_hz(pcm[-44_000:]) == pytest.approx(1200, abs=5)
+    assert np.count_nonzero(np.abs(pcm) > 1000) > 0.8 * 6 * 16_000
+
+
 def test_channels_that_change_inside_a_file() -> None:
     mono = encoded("adts", "aac", [tone(1.0, 16_000, 400)])
     stereo = encoded("adts", "aac", [tone(1.0, 16_000, 1200)] * 2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from cli.embedded_redis import EmbeddedRedis
@@ -37,6 +39,17 @@ async def test_an_open_address_without_keys_is_found() -> None:
     (found,) = await problems(plan(host="0.0.0.0"))
     assert "API_KEYS" in found
     assert await problems(plan(host="0.0.0.0", API_KEYS="school=k1")) == []
+
+
+@pytest.mark.parametrize("model", ["/nowhere/at-all", "./nowhere", "{empty}"])
+async def test_a_model_that_is_not_there_is_found(model: str, tmp_path: Path) -> None:
+    (found,) = await problems(plan(ASR_MODEL=model.format(empty=tmp_path)))
+    assert found.startswith("ASR_MODEL: ")
+
+
+@pytest.mark.parametrize("model", ["rattil-tiny", "tiny.en", "some-one/whisper-base-quran"])
+async def test_a_model_that_is_there_or_may_be_downloaded_is_no_problem(model: str) -> None:
+    assert await problems(plan(ASR_MODEL=model)) == []
 
 
 async def test_a_bad_redis_address_is_one_sentence() -> None:

@@ -24,7 +24,7 @@ def test_our_rate_is_understood_in_every_shape(message: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "message", [{}, [], {"sample_rate": None}, {"rate": 1.5}, {"rate": "fast"}, {"type": "end"}]
+    "message", [{}, [], {"sample_rate": None}, {"rate": 1.5}, {"rate": "fast"}, {"sr": 1}, {"type": "end"}]
 )
 def test_what_states_no_rate_says_nothing(message: object) -> None:
     assert not check_stated_rates(message)
@@ -49,6 +49,10 @@ def test_what_states_no_rate_says_nothing(message: object) -> None:
         ({"samplingRate": 44100}, "44100"),
         ({"rate": 24000}, "24000"),
         ([{"x": [{"sample_rate": 8000}]}], "8000"),
+        ({"sample_rate": [48000]}, "\\[48000"),
+        ({"frame_rate": 48000}, "48000"),
+        ({"sr": 44100}, "44100"),
+        ({"encoding": "audio/l16;rate=48000"}, "48000"),
         ({"sample_rate": 16000, "later": {"sample_rate": 8000}}, "8000"),
     ],
 )

@@ -47,6 +47,13 @@ async def test_a_pipe_is_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> Non
         b"fLaC" + bytes(8),
         b"OggS" + bytes(8),
         b"\0\0\0 ftypM4A ",
+        b"riff\x2e\x91\xcf\x11" + bytes(4),  # Sony W64
+        b"\xff\xf1\x50\x80" + bytes(8),  # AAC in ADTS
+        b"\xff\xf9\x6c\x40" + bytes(8),
+        b"\xff\xfb\x90\x64" + bytes(8),  # MP3 of every version and with a checksum
+        b"\xff\xfa\x90\x64" + bytes(8),
+        b"\xff\xf2\x48\xc4" + bytes(8),
+        b"\xff\xe3\x18\xc4" + bytes(8),
     ],
 )
 async def test_a_file_of_some_format_is_not_heard_as_samples(
@@ -64,6 +71,11 @@ async def test_a_file_of_some_format_is_not_heard_as_samples(
 def test_samples_are_no_file() -> None:
     refuse_file_header(PCM)
     refuse_file_header(b"")
+    for quiet in (0, -1, -2, 16, -17, 255, -256):  # steps, as a microphone begins
+        refuse_file_header(quiet.to_bytes(2, "little", signed=True) * 6)
+        refuse_file_header(
+            (-1).to_bytes(2, "little", signed=True) + quiet.to_bytes(2, "little", signed=True) * 5
+        )
 
 
 async def test_a_few_bytes_are_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -64,6 +64,41 @@ def test_another_passage_is_not_judged_live_nor_as_a_whole(said: str, verses: st
     assert "missing" not in judged(feedback)
 
 
+@pytest.mark.parametrize("window_ms", [1000, 2500, 8000])
+@pytest.mark.parametrize(
+    ("said", "verses"), [("1:1-7", "6:44-45"), ("1:1-7", "10:9-10"), ("1:1-7", "39:74-75"), ("103", "95")]
+)
+def test_a_phrase_in_common_makes_no_passage_of_another_one(said: str, verses: str, window_ms: int) -> None:
+    """al-Fatiha has a verse in common with 6:45, 10:10 and 39:75, 103:3 half of it with 95:6."""
+    follower = Follower(passage(verses))
+    for hearing in windows(place(speak([said])), "sounds", window_ms):
+        heard = follower.hear(hearing)
+        assert heard.notice is None or _mistakes(heard) == set()
+    feedback = follower.finish()
+    assert feedback.notice == "not_this_passage"
+    assert _mistakes(feedback) == set()
+    assert build_report(passage(verses), feedback, {}).accuracy_score is None
+
+
+def _mistakes(feedback: Feedback) -> set[int]:
+    """Words that are shown as mistakes for good."""
+    return {
+        word.index
+        for word in feedback.words
+        if word.final and word.status in ("minor_mistake", "wrong", "missing")
+    }
+
+
+def test_mistakes_of_before_another_passage_stand() -> None:
+    """Only what was settled in the other passage is taken back."""
+    follower = Follower(passage("1:1-7"))
+    said: list[Said] = ["1:1:1-1:2:2", {"sounds": "t u k u s"}, "1:2:4-1:7:9", "78:1-14"]
+    for hearing in windows(place(speak(said)), "sounds"):
+        notice = follower.hear(hearing).notice
+    assert notice == "not_this_passage"
+    assert _mistakes(follower.feedback()) == {6}
+
+
 def test_text_engines_doubt_as_well() -> None:
     feedback = review(passage("112"), recite(["1:2-7", "93"], "timed words"))
     assert feedback.notice == "not_this_passage"
