@@ -50,6 +50,7 @@ from shared.protocol.transcribe_jobs import (
     transcribe_time_s,
 )
 from shared.service.logging import get_logger
+from shared.service.throttled_log import ThrottledLog
 
 MAX_TRIES = 3
 KEEP_RESULT_S = 120
@@ -62,6 +63,7 @@ the job timeout and 10 s more."""
 TRY_AGAIN_S = 1.0
 
 _log = get_logger(__name__)
+_throttled = ThrottledLog(_log)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ class OfflineJobs:
                     await self._work(worker, stop)
             except (RedisError, OSError) as error:
                 self._metrics.bus_errors.labels("jobs").inc()
-                _log.warning("bus_unavailable", call="jobs", error=str(error))
+                _throttled.warning("bus_unavailable", key="jobs", call="jobs", error=str(error))
                 await pause(stop, retry.wait_s())
 
     async def verify(self, ctx: dict[str, Any], data: bytes) -> bytes:

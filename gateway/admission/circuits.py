@@ -29,6 +29,10 @@ class Circuits:
         """The circuit before the shard that holds this session."""
         return self._shards[shard_of(session_id, len(self._shards))]
 
+    def bus_answers(self, shard: int) -> None:
+        """The shard has answered somebody: it is asked again at once, by all who wait."""
+        self._shards[shard].succeeded()
+
 
 def _state_of(circuit: Circuit) -> float:
     return float(circuit.state)

@@ -248,7 +248,7 @@ class Receiver:
             self._ping.answered()
             return
         if command is Command.STAY:
-            self._idle.restart(self._monotonic())
+            self._idle.stay(self._monotonic())
             return
         if command is Command.END:
             self.end()

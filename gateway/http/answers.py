@@ -53,14 +53,19 @@ def answering_errors(endpoint: Endpoint, fallback: str = "") -> Endpoint:
         try:
             return await endpoint(request)
         except RattilError as error:
-            if isinstance(error, Unauthorised):
-                address = request.client.host if request.client else ""
-                _log.info("request_refused", path=_template(request), address=address, code=error.code)
-            if http_json.status_of(error) >= 500:
-                _log.warning("request_failed", path=_template(request), code=error.code, reason=error.message)
+            log_failure(request, error)
             return http_json.error_response(error, fallback)
 
     return answer
+
+
+def log_failure(request: Request, error: RattilError) -> None:
+    """What an operator should know of a request that failed: a key that was refused, and faults of ours."""
+    if isinstance(error, Unauthorised):
+        address = request.client.host if request.client else ""
+        _log.info("request_refused", path=_template(request), address=address, code=error.code)
+    if http_json.status_of(error) >= 500:
+        _log.warning("request_failed", path=_template(request), code=error.code, reason=error.message)
 
 
 def _template(request: Request) -> str:

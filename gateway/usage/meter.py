@@ -63,5 +63,8 @@ class UsageMeter:
                 await asyncio.sleep(every_s)
                 await self.hand_over()
         finally:
-            async with asyncio.timeout(_LAST_S):
-                await self.hand_over()
+            try:
+                async with asyncio.timeout(_LAST_S):
+                    await self.hand_over()
+            except TimeoutError:
+                _log.warning("usage_not_added", error=f"the store has not answered within {_LAST_S:g} s")

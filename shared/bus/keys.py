@@ -1,6 +1,7 @@
 """Every Redis key, in one place, with its type, lifetime and content.
 
-Session keys share the hash tag `{<session_id>}` so that they live in one slot of a Redis Cluster.
+Session keys share the tag `{<session_id>}`, which shows what belongs together. A Redis Cluster is not
+supported: scripts touch the keys of a session and those of its shard.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ What is left is for results, heartbeats, leases and jobs: without them nothing w
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from shared.bus.metrics import BusMetrics
@@ -33,12 +34,19 @@ class StorageFull(NoCapacity):
 class MemoryWatch:
     """Knows the fullest shard. A shard without a limit (`maxmemory` 0) is never full."""
 
-    def __init__(self, connections: RedisConnections, metrics: BusMetrics, refuse_at: float) -> None:
+    def __init__(
+        self,
+        connections: RedisConnections,
+        metrics: BusMetrics,
+        refuse_at: float,
+        on_room: Callable[[int], None] = lambda shard: None,
+    ) -> None:
         """`refuse_at`: share of `maxmemory` from which new sessions are refused; half-way from there to the
-        limit audio is held back."""
+        limit audio is held back. `on_room` is told of each answer of a shard that takes audio."""
         self._connections = connections
         self._metrics = metrics
         self._refuse_at = refuse_at
+        self._on_room = on_room
         self._hold_at = (1 + refuse_at) / 2
         self._shares: dict[int, float] = {}
         self._full = False
@@ -70,6 +78,8 @@ class MemoryWatch:
         share = used_share(info)
         self._metrics.memory_used.labels(shard.index).set(share)
         self._shares[shard.index] = share
+        if share < self._hold_at:
+            self._on_room(shard.index)
         full = max(self._shares.values()) >= self._refuse_at
         if full is not self._full:
             what = "storage_full" if full else "storage_has_room"

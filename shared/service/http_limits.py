@@ -19,6 +19,7 @@ class HttpLimits:
     max_line_bytes: int = 16_384
     max_head_bytes: int = 65_536
     head_timeout_s: float = 10.0
+    send_timeout_s: float = 20.0
     max_silent_per_address: int = 64
     max_sockets: int = 2_048
 

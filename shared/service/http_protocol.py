@@ -1,5 +1,5 @@
-"""uvicorn's HTTP protocol with bounds: on a request's head, on the time for it, on silent sockets, and on a
-body that still comes when its request was answered long ago.
+"""uvicorn's HTTP protocol with bounds: on a request's head, on the time for it, on silent sockets, on a body
+that still comes when its request was answered long ago, and on an answer that nobody reads.
 
 httptools reads heads of any length and waits for them for ever: a client that sends header lines without
 end, or nothing at all, costs memory or a file descriptor before any application is asked.
@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from shared.addresses import network_of
 from shared.service.http_limits import HttpLimits, HttpMetrics, SilentSockets
+from shared.service.unsent_answer import UnsentAnswer
 
 _SILENT_AFTER_S = 1.0
 """A socket whose head has not come by then counts as silent. A crowd that connects at once has sent its
@@ -67,10 +68,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._awaits_head = True
         self._deadline: asyncio.TimerHandle | None = None
         self._is_silent = False
+        self._unsent = UnsentAnswer(self._limits.send_timeout_s, self._on_unread)
 
     # -- asyncio.Protocol ------------------------------------------------------------------------------
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._unsent.begin(self.loop, transport)
         most = self._limits.max_sockets
         if len(self.connections) > most:
             self._refuse(
@@ -81,7 +84,16 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_came()
+        self._unsent.end()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._unsent.watch()
+
+    def resume_writing(self) -> None:
+        self._unsent.moved()
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         if self._refusal is not None or self.parser is None:
@@ -140,6 +152,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._gate.metrics.refused.labels("bad_upgrade").inc()
             self.transport.write(_bad_request("the WebSocket request cannot be read").response)
             self.transport.close()
+        self._unsent.end()
         # The parser calls this object back: with the request's headers the two would outlive the
         # WebSocket until the collector comes.
         self.parser = None  # type: ignore[assignment]
@@ -153,6 +166,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
+        self._unsent.watch()
         if self.cycle.response_complete and self.cycle.more_body and not self.transport.is_closing():
             self._await_rest()
 
@@ -220,6 +234,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def _address(self) -> str:
         return network_of(self.client[0]) if self.client else _UNKNOWN
 
+    def _on_unread(self) -> None:
+        """The client does not read its answer: closing would wait for it for ever."""
+        self._gate.metrics.refused.labels("send_timeout").inc()
+        self.transport.abort()
+
     # -- refusing --------------------------------------------------------------------------------------
     def _remember(self, refusal: Refusal) -> Refusal:
         self._refusal = refusal
@@ -236,6 +255,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._head_came()
         self._gate.metrics.refused.labels(reason).inc()
         self.transport.close()
+        self._unsent.watch()
 
     def _refuse(self, refusal: Refusal) -> None:
         self._refusal = refusal
@@ -245,6 +265,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             if not self._answers():
                 self.transport.write(refusal.response)
             self.transport.close()
+            self._unsent.watch()
 
 
 def _bad_request(message: str) -> Refusal:

@@ -16,18 +16,15 @@ from gateway.dialects.deepgram.messages import ModelInfo, Word, timestamp
 from gateway.dialects.deepgram.parameters import RecordingOptions, read_recording_options
 from gateway.dialects.deepgram.refusals import denial
 from gateway.dialects.deepgram.words import confidence_of, words_of
-from gateway.http.answers import json_response
+from gateway.http.answers import json_response, log_failure
 from gateway.http.uploads import Uploads, aborted
 from shared.audio.formats import SAMPLE_RATE
 from shared.errors import BadRequest, RattilError
 from shared.ids import PoolName, new_connection_id
-from shared.service import http_json
-from shared.service.logging import get_logger
 from shared.transcription.recording import Stretch, spoken_language, whole_text
 from shared.transcription.subtitles import cues
 
 PATH = "/v1/listen"
-_log = get_logger(__name__)
 
 
 class Alternative(msgspec.Struct, frozen=True):
@@ -100,8 +97,7 @@ class RecordingEndpoint:
                 response = await self._transcribe(request, tenant)
         except RattilError as error:
             self._outcomes.labels(error.code).inc()
-            if http_json.status_of(error) >= 500:
-                _log.warning("request_failed", path=PATH, code=error.code, reason=error.message)
+            log_failure(request, error)
             return denial(error)
         except ClientDisconnect:
             self._outcomes.labels("aborted").inc()

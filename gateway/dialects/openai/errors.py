@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.dialects.openai.codes import OpenAICode
+from gateway.http.answers import log_failure
 from shared.errors import (
     BadRequest,
     NoCapacity,
@@ -20,9 +21,6 @@ from shared.errors import (
     UploadTooSlow,
 )
 from shared.service import http_json
-from shared.service.logging import get_logger
-
-_log = get_logger(__name__)
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -99,8 +97,7 @@ def answering_errors(endpoint: Endpoint) -> Endpoint:
         try:
             return await endpoint(request)
         except RattilError as error:
-            if http_json.status_of(error) >= 500:
-                _log.warning("request_failed", path=request.url.path, code=error.code, reason=error.message)
+            log_failure(request, error)
             return error_response(error)
 
     return answer

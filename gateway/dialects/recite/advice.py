@@ -25,6 +25,7 @@ _ADVICE: Mapping[str, str] = {
     "audio_too_fast": _WAIT,
     "server_busy": _WAIT,
     "idle_timeout": "Connect again and resume when there is audio",
+    "session_busy": _LATER,
     "superseded": "Nothing, if the newer connection is yours",
     "draining": _RESUME,
     "internal": _RESUME,

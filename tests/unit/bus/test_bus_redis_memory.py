@@ -27,8 +27,10 @@ async def test_a_real_redis_that_fills_up_and_empties_again() -> None:
         connections = RedisConnections(server.url, ConnectionLimits(max_connections=2))
         try:
             (shard,) = connections.shards
-            watch = MemoryWatch(connections, BusMetrics(registry), refuse_at=0.5)
+            answered: list[int] = []
+            watch = MemoryWatch(connections, BusMetrics(registry), refuse_at=0.5, on_room=answered.append)
             await watch.look(shard)
+            assert answered == [0]
             watch.expect_room()
             for number in range(90):
                 await shard.commands.set(f"audio-{number}", bytes(100_000))
@@ -42,7 +44,9 @@ async def test_a_real_redis_that_fills_up_and_empties_again() -> None:
             watch.expect_audio_room(0)
             for number in range(90, 124):
                 await shard.commands.set(f"audio-{number}", bytes(100_000))
+            answered.clear()
             await watch.look(shard)
+            assert answered == []  # it answers, and takes no audio
             with pytest.raises(QueueFull, match="nearly full"):
                 watch.expect_audio_room(0)
             watch.expect_audio_room(1)  # another shard has room

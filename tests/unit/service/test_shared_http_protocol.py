@@ -27,6 +27,14 @@ async def _length(request: Request) -> PlainTextResponse:
     return PlainTextResponse(str(len(await request.body())))
 
 
+LARGE = "x" * 8_000_000
+"""More than the buffers of a socket hold."""
+
+
+async def _large(_request: Request) -> PlainTextResponse:
+    return PlainTextResponse(LARGE)
+
+
 async def _refuse_unread(_request: Request) -> PlainTextResponse:
     return PlainTextResponse("no", status_code=400)
 
@@ -67,6 +75,7 @@ async def served(**limits: float) -> AsyncIterator[Served]:
         serve(
             Starlette(
                 routes=[
+                    Route("/large", _large),
                     Route("/refused", _refuse_unread, methods=["POST"]),
                     Route("/{path:path}", _length, methods=["GET", "POST"]),
                 ]
@@ -271,3 +280,29 @@ def test_the_limit_of_open_files_is_raised_as_far_as_it_may(monkeypatch: pytest.
     assert limits[-1] == (900, 1000)
     with pytest.raises(TooFewDescriptors, match="lower WS_MAX_CONNECTIONS"):
         http_limits.need_descriptors(1001)
+
+
+async def test_an_answer_that_nobody_reads_is_given_up() -> None:
+    async with served(send_timeout_s=0.2) as server:
+        _, writer = await server.open()
+        writer.write(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n" * 2)
+        async with asyncio.timeout(WAIT_S):
+            while not server.refused("send_timeout"):  # noqa: ASYNC110 - another side of a socket
+                await asyncio.sleep(0.01)
+            while server.registry.get_sample_value("rattil_http_sockets"):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        writer.close()
+
+
+async def test_who_reads_slowly_gets_the_whole_answer() -> None:
+    async with served(send_timeout_s=1.0) as server:
+        reader, writer = await server.open()
+        writer.write(b"GET /large HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        read = 0
+        async with asyncio.timeout(WAIT_S):
+            while piece := await reader.read(64_000):
+                read += len(piece)
+                await asyncio.sleep(0.01)
+        writer.close()
+        assert read > len(LARGE)
+        assert not server.refused("send_timeout")

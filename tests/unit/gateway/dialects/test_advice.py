@@ -14,7 +14,7 @@ from gateway.dialects.recite.advice import UPLOAD
         *("bad_message", "bad_request", "unknown_verse", "unknown_model", "passage_mismatch", "unauthorised"),
         *("audio_too_fast", "server_busy", "no_capacity", "no_worker", "storage_full", "too_many_sessions"),
         *("router_unavailable", "queue_full", "unavailable", "draining", "bus_unavailable", "internal"),
-        *("superseded", "idle_timeout", "frame_too_big", "passage_too_long", "no_audio"),
+        *("superseded", "idle_timeout", "frame_too_big", "passage_too_long", "no_audio", "session_busy"),
     ],
 )
 def test_an_upload_is_not_advised_where_it_would_fare_no_better(code: str) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 from collections.abc import Sequence
 
+import pytest
 from prometheus_client import CollectorRegistry
 
 from gateway.metrics import GatewayMetrics
@@ -90,3 +91,23 @@ async def test_the_counters_say_the_same_in_seconds() -> None:
     assert 'rattil_usage_audio_seconds_total{pool="fast",tenant="acme"} 1.5' in text
     assert 'rattil_usage_sessions_total{pool="fast",tenant="acme"} 1.0' in text
     assert 'rattil_usage_words_total{pool="fast",tenant="acme"} 3.0' in text
+
+
+class Silent(MemoryUsage):
+    """Never answers."""
+
+    async def add(self, batch: UsageBatch) -> None:
+        await asyncio.Event().wait()
+
+
+async def test_a_store_that_does_not_answer_does_not_keep_the_service_from_stopping(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(meter, "_LAST_S", 0.05)
+    usage, _ = metered(Silent())
+    usage.count("acme", "default", samples=16_000)
+    running = asyncio.create_task(usage.run(60.0))
+    await asyncio.sleep(0)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running

@@ -1,0 +1,51 @@
+"""Answers that nobody reads: a socket is held only as long as its client takes what was sent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+
+class UnsentAnswer:
+    """What of a socket's answers still waits to be sent, and whether any of it has gone lately."""
+
+    def __init__(self, timeout_s: float, on_unread: Callable[[], None]) -> None:
+        """`on_unread` is called once nothing has gone for `timeout_s`."""
+        self._timeout_s = timeout_s
+        self._on_unread = on_unread
+        self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._transport: asyncio.Transport | None = None
+        self._waited = 0
+        self._moved = False
+
+    def begin(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport) -> None:
+        """The socket is open."""
+        self._loop, self._transport = loop, transport
+
+    def watch(self) -> None:
+        """Something was written, or the socket is to be closed once all is sent."""
+        if self._timer is None and self._loop is not None and self._waiting:
+            self._waited, self._moved = self._waiting, False
+            self._timer = self._loop.call_later(self._timeout_s, self._look)
+
+    def moved(self) -> None:
+        """The client has taken enough that more may be written."""
+        self._moved = True
+
+    def end(self) -> None:
+        """The socket is gone, or it is no HTTP socket any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop = self._transport = None
+
+    @property
+    def _waiting(self) -> int:
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+
+    def _look(self) -> None:
+        self._timer = None
+        if self._waiting and not self._moved and self._waiting >= self._waited:
+            self._on_unread()
+        else:
+            self.watch()
