@@ -245,6 +245,6 @@ def test_help_names_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(field.description for field in WorkerSettings.model_fields.values())
 
 
-def test_a_missing_model_ends_with_a_sentence_and_code_1(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_model_ends_with_a_sentence_and_code_2(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ASR_MODEL", "/no/such/model")
-    assert main([]) == 1
+    assert main([]) == 2
