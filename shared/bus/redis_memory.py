@@ -18,6 +18,8 @@ from shared.service.logging import get_logger
 LOOK_EVERY_S = 2.0
 _LOOK_WHEN_FULL_S = 0.25
 """How often shards are asked, seconds. At full speed a session writes about 0.5 MB in a second."""
+_LOOKS_ON_THE_WAY = 4
+"""A shard that fills up is looked at so many times before, at its speed, audio has to be held back."""
 
 RETRY_AFTER_S = 30.0
 """Sessions end and their audio goes; a moment later there is hardly more room."""
@@ -63,10 +65,16 @@ class MemoryWatch:
 
     async def run(self, every_s: float = LOOK_EVERY_S) -> None:
         """For ever."""
+        waited_s = every_s
         while True:
+            before = dict(self._shares)
             for shard in self._connections.shards:
                 await self.look(shard)
-            await asyncio.sleep(min(every_s, _LOOK_WHEN_FULL_S) if self._full else every_s)
+            grown = max((self._shares[one] - before.get(one, 0.0) for one in self._shares), default=0.0)
+            left = self._hold_at - max(self._shares.values(), default=0.0)
+            pause_s = next_look_s(left, grown, waited_s, _LOOK_WHEN_FULL_S if self._full else every_s)
+            await asyncio.sleep(pause_s)
+            waited_s = pause_s
 
     async def look(self, shard: Shard) -> None:
         """Once. Of a shard that is away the last answer holds."""
@@ -85,6 +93,15 @@ class MemoryWatch:
             what = "storage_full" if full else "storage_has_room"
             _log.warning(what, shard=shard.index, used=round(share, 3))
         self._full = full
+
+
+def next_look_s(left: float, grown: float, waited_s: float, every_s: float) -> float:
+    """When to look again, seconds. `left`: of a shard's memory until audio is held back, `grown`: what was
+    used up of it in the last `waited_s`, both as shares of its limit."""
+    soonest_s = min(every_s, _LOOK_WHEN_FULL_S)
+    if grown <= 0:
+        return soonest_s if left <= 0 else every_s
+    return min(every_s, max(soonest_s, left / grown * waited_s / _LOOKS_ON_THE_WAY))
 
 
 def used_share(info: dict[str, Any]) -> float:

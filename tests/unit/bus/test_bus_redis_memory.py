@@ -9,7 +9,7 @@ from cli.embedded_redis import EmbeddedRedis
 from shared.bus.metrics import BusMetrics
 from shared.bus.ports import AudioChunk
 from shared.bus.redis_connections import ConnectionLimits, RedisConnections
-from shared.bus.redis_memory import MemoryWatch, StorageFull, used_share
+from shared.bus.redis_memory import MemoryWatch, StorageFull, next_look_s, used_share
 from shared.bus.redis_sessions import RedisSessionStore
 from shared.errors import QueueFull, StateLost
 from tests.contract.bus_harness import a_record
@@ -19,6 +19,16 @@ def test_the_share_of_a_limit() -> None:
     assert used_share({"used_memory": 50, "maxmemory": 200}) == 0.25
     assert used_share({"used_memory": 50, "maxmemory": 0}) == 0
     assert used_share({}) == 0
+
+
+def test_a_store_that_fills_up_fast_is_looked_at_more_often() -> None:
+    assert next_look_s(left=0.9, grown=0.0, waited_s=2, every_s=2) == 2
+    assert next_look_s(left=0.9, grown=-0.1, waited_s=2, every_s=2) == 2
+    assert next_look_s(left=0.9, grown=0.01, waited_s=2, every_s=2) == 2
+    assert next_look_s(left=0.4, grown=0.2, waited_s=2, every_s=2) == 1
+    assert next_look_s(left=0.05, grown=0.5, waited_s=2, every_s=2) == 0.25
+    assert next_look_s(left=-0.01, grown=0.0, waited_s=2, every_s=2) == 0.25
+    assert next_look_s(left=0.05, grown=0.5, waited_s=0.1, every_s=0.1) == 0.1
 
 
 async def test_a_real_redis_that_fills_up_and_empties_again() -> None:
