@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+LEAST_BYTES_PER_S = 1000
+"""A client that takes less holds its socket on purpose, or has no network worth the name."""
+
 
 class UnsentAnswer:
-    """What of a socket's answers still waits to be sent, and whether any of it has gone lately."""
+    """What of a socket's answers still waits to be sent, and whether enough of it has gone lately."""
 
     def __init__(self, timeout_s: float, on_unread: Callable[[], None]) -> None:
-        """`on_unread` is called once nothing has gone for `timeout_s`."""
+        """`on_unread` is called once hardly anything has gone for `timeout_s`."""
         self._timeout_s = timeout_s
         self._on_unread = on_unread
         self._timer: asyncio.TimerHandle | None = None
@@ -45,7 +48,8 @@ class UnsentAnswer:
 
     def _look(self) -> None:
         self._timer = None
-        if self._waiting and not self._moved and self._waiting >= self._waited:
+        gone = self._waited - self._waiting
+        if self._waiting and not self._moved and gone < LEAST_BYTES_PER_S * self._timeout_s:
             self._on_unread()
         else:
             self.watch()
