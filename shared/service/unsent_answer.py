@@ -37,10 +37,11 @@ class UnsentAnswer:
         self._moved = True
 
     def end(self) -> None:
-        """The socket is gone, or it is no HTTP socket any more."""
+        """The socket is gone, or it is no HTTP socket any more: nothing of it is kept."""
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop = self._transport = None
+        self._on_unread = _nothing
 
     @property
     def _waiting(self) -> int:
@@ -53,3 +54,7 @@ class UnsentAnswer:
             self._on_unread()
         else:
             self.watch()
+
+
+def _nothing() -> None:
+    """In place of a method whose object is to be freed."""
