@@ -4,9 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Protocol
 
 LEAST_BYTES_PER_S = 1000
 """A client that takes less holds its socket on purpose, or has no network worth the name."""
+
+
+class Timer(Protocol):
+    """What `call_later` gives."""
+
+    def cancel(self) -> None: ...
+
+
+class Timers(Protocol):
+    """The part of an event loop that is needed."""
+
+    def call_later(self, delay: float, callback: Callable[[], object], /) -> Timer: ...
 
 
 class UnsentAnswer:
@@ -16,13 +29,13 @@ class UnsentAnswer:
         """`on_unread` is called once hardly anything has gone for `timeout_s`."""
         self._timeout_s = timeout_s
         self._on_unread = on_unread
-        self._timer: asyncio.TimerHandle | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: Timer | None = None
+        self._loop: Timers | None = None
         self._transport: asyncio.Transport | None = None
         self._waited = 0
         self._moved = False
 
-    def begin(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport) -> None:
+    def begin(self, loop: Timers, transport: asyncio.Transport) -> None:
         """The socket is open."""
         self._loop, self._transport = loop, transport
 

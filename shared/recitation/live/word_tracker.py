@@ -31,6 +31,7 @@ from shared.recitation.live.audio_gaps import (
 )
 from shared.recitation.live.feedback import Gap, NoticeCode, Repeat
 from shared.recitation.live.other_passage import note_mistakes, unfounded_mistakes
+from shared.recitation.live.remarks import extra_words, pointer, repeats
 
 U = TypeVar("U")
 
@@ -270,46 +271,16 @@ class WordTracker(Generic[U]):
         reach: int,
     ) -> TrackerUpdate:
         # The newest run may yet turn out to be the beginning of a word.
-        extras = self._extras(events, verdicts, units, len(units) - 1)
-        repeats = self._repeats(events, len(units))
+        extras = extra_words(self._grader, events, verdicts, units, len(units) - 1)
+        jumps = repeats(self._grader.reference, events, len(units))
         kept = self._policy.remarks
         return TrackerUpdate(
             changed=changed,
             extras=tuple([*self.state.extras, *extras][-kept:]),
-            repeats=tuple([*self.state.repeats, *repeats][-kept:]),
-            pointer=self._pointer(path.end),
+            repeats=tuple([*self.state.repeats, *jumps][-kept:]),
+            pointer=pointer(self._grader.reference, path.end, self._words),
             completed=reach >= self._words - 1,
         )
-
-    def _pointer(self, end: int) -> int:
-        """The passage word at or after a reference position."""
-        reference = self._grader.reference
-        word = reference.words
-        if end < len(reference.word_of):
-            word = int(reference.word_of[end])
-            start, stop = reference.bounds(word)
-            if start < end and reference.required[end] >= reference.required[stop]:
-                word += 1
-        for index in reference.word_index[word:]:
-            if index is not None:
-                return index
-        return self._words
-
-    def _extras(self, events: PathEvents, verdicts: Verdicts, units: list[U], before: int) -> list[str]:
-        """Runs outside every word that end before unit `before`."""
-        words = verdicts.explained
-        runs = [
-            units[first : last + 1]
-            for first, last in events.extras
-            if last < before and not any(start <= first and last <= end for start, end in words)
-        ]
-        return [text for run in runs if (text := self._grader.extra(run)) is not None]
-
-    def _repeats(self, events: PathEvents, before: int) -> list[Repeat]:
-        """Jumps back to words of the passage at units before `before`."""
-        indices = self._grader.reference.word_index
-        ends = [(indices[jump.left], indices[jump.resumed]) for jump in events.jumps if jump.unit < before]
-        return [Repeat(left, resumed) for left, resumed in ends if left is not None and resumed is not None]
 
     # -- settling ----------------------------------------------------------------------------
     def _settle(
@@ -325,8 +296,8 @@ class WordTracker(Generic[U]):
             keep_better(state.settled, index, verdict)
             if verdict.grade != WRONG:
                 state.reach = max(state.reach, index)
-        state.extras = [*state.extras, *self._extras(events, verdicts, units, border)][-kept:]
-        state.repeats = [*state.repeats, *self._repeats(events, border + 1)][-kept:]
+        state.extras = [*state.extras, *extra_words(self._grader, events, verdicts, units, border)][-kept:]
+        state.repeats = [*state.repeats, *repeats(self._grader.reference, events, border + 1)][-kept:]
         heard = sum(sizes[:border])
         del state.units[:heard]
         state.fresh = max(0, state.fresh - heard)
