@@ -13,9 +13,10 @@ Ints = NDArray[np.int64]
 Rng = np.random.Generator
 
 DIGITAL_SILENCE = -10.0
+USUAL_HOP_S = 0.02
 LONG_FRAMES = 500
 STOCK_PADDING_SHARES = (0.15, 0.6)
-"""How many windows of up to and over ``LONG_FRAMES`` (10 s) are padded with zero features, as
+"""How many windows of up to and over ``LONG_FRAMES`` of 20 ms are padded with zero features, as
 faster-whisper does, not with zero samples."""
 
 
@@ -68,8 +69,11 @@ def noise_floor(logs: Floats, noise: NoiseTable, rng: Rng) -> None:
         window[:] = _add_powers(window, floor)
 
 
-def mask(logs: Floats, rng: Rng) -> None:
-    """SpecAugment: up to two bands and two moments of each window set to its mean."""
+def mask(logs: Floats, rng: Rng, finer: int = 1) -> None:
+    """SpecAugment: up to two bands and two moments of each window set to its mean.
+
+    A moment has up to 8 frames, ``finer`` times as many where frames are that much shorter.
+    """
     for window in logs:
         if rng.random() < 0.3:
             continue
@@ -78,24 +82,25 @@ def mask(logs: Floats, rng: Rng) -> None:
             width, start = rng.integers(2, 12), rng.integers(0, logs.shape[2])
             window[:, start : start + width] = mean
         for _ in range(rng.integers(0, 3)):
-            width, start = rng.integers(1, 9), rng.integers(0, logs.shape[1])
+            width, start = finer * rng.integers(1, 9), rng.integers(0, logs.shape[1])
             window[start : start + width] = mean
 
 
-def augment(logs: Floats, live: Ints, noise: NoiseTable, rng: Rng) -> Floats:
-    """Augmented, clamped and scaled features ``[batch, n_mels, frames]`` of log10 powers.
+def augment(logs: Floats, live: Ints, noise: NoiseTable, rng: Rng, hop_s: float = USUAL_HOP_S) -> Floats:
+    """Augmented, clamped and scaled features ``[batch, n_mels, frames of hop_s]`` of log10 powers.
 
     Frames from ``live`` on become digital silence, as trailing padding of the waveform gives (at
     times zeros, as padding of the features gives).
     """
     changed = colour(warp_bands(logs, rng), rng)
     noise_floor(changed, noise, rng)
-    mask(changed, rng)
+    finer = max(1, round(USUAL_HOP_S / hop_s))
+    mask(changed, rng, finer)
     padding = np.arange(logs.shape[1])[None] >= live[:, None]
     changed[padding] = DIGITAL_SILENCE
     peak = changed.max(axis=(1, 2), keepdims=True)
     scaled = (np.maximum(changed, peak - DYNAMIC_RANGE) + 4.0) / 4.0
-    share = STOCK_PADDING_SHARES[logs.shape[1] > LONG_FRAMES]
+    share = STOCK_PADDING_SHARES[logs.shape[1] > finer * LONG_FRAMES]
     stock = padding & (rng.random((len(logs), 1)) < share)
     scaled[stock] = 0.0
     return np.ascontiguousarray(scaled.transpose(0, 2, 1), dtype=np.float32)

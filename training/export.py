@@ -22,7 +22,6 @@ from training.tokens import PROMPT, SPACE, SPECIALS, TIMESTAMPS, TOKEN_ID, UNKNO
 
 Floats = NDArray[np.float32]
 
-FRAME_MS = 40
 LONGEST_TEXT = 160
 """Letters the decoder may write for a window of ``MAX_SECONDS``."""
 MAX_SECONDS = 10.0
@@ -121,17 +120,28 @@ def tokenizer() -> Tokenizer:
     return made
 
 
-def _preprocessor() -> dict[str, object]:
+def _preprocessor(hop_length: int) -> dict[str, object]:
     return {
         "feature_size": FEATURES.n_mels,
-        "hop_length": FEATURES.hop_length,
+        "hop_length": hop_length,
         "n_fft": FEATURES.n_fft,
         "sampling_rate": FEATURES.sample_rate,
         "chunk_length": 30,
     }
 
 
-def card(name: str, version: str, fingerprint: str, results: Mapping[str, object]) -> dict[str, object]:
+def _frame_ms(hop_length: int) -> int:
+    """What an encoder frame stands for: two feature frames of ``hop_length`` samples."""
+    return 2000 * hop_length // FEATURES.sample_rate
+
+
+def card(
+    name: str,
+    version: str,
+    fingerprint: str,
+    results: Mapping[str, object],
+    hop_length: int = FEATURES.hop_length,
+) -> dict[str, object]:
     """``model.json``: what a worker has to know about the model."""
     return {
         "name": name,
@@ -139,7 +149,7 @@ def card(name: str, version: str, fingerprint: str, results: Mapping[str, object
         "sample_rate": FEATURES.sample_rate,
         "script": "imlai",
         "languages": ["ar"],
-        "hop_length": FEATURES.hop_length,
+        "hop_length": hop_length,
         "n_mels": FEATURES.n_mels,
         "prompt": list(PROMPT),
         "max_new_tokens": LONGEST_TEXT,
@@ -149,7 +159,7 @@ def card(name: str, version: str, fingerprint: str, results: Mapping[str, object
             "min_seconds": 1.0,
             "max_seconds": MAX_SECONDS,
         },
-        "ctc": {"file": HEAD_FILE, "frame_ms": FRAME_MS},
+        "ctc": {"file": HEAD_FILE, "frame_ms": _frame_ms(hop_length)},
         "data_fingerprint": fingerprint,
         "results": dict(results),
     }
@@ -171,7 +181,12 @@ def export(
 
 
 def write_model(
-    spec: Any, ctc: nn.Linear, folder: Path, description: Mapping[str, object], quantization: str | None
+    spec: Any,
+    ctc: nn.Linear,
+    folder: Path,
+    description: Mapping[str, object],
+    quantization: str | None,
+    hop_length: int = FEATURES.hop_length,
 ) -> None:
     """A filled specification and its phoneme head as a model directory."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -180,9 +195,9 @@ def write_model(
     spec.optimize(quantization=quantization)
     spec.save(str(folder))
     tokenizer().save(str(folder / "tokenizer.json"), pretty=False)
-    head = CtcHead(array(ctc.weight).T.copy(), array(ctc.bias), SYMBOLS, 0, FRAME_MS)
+    head = CtcHead(array(ctc.weight).T.copy(), array(ctc.bias), SYMBOLS, 0, _frame_ms(hop_length))
     head.save(folder / HEAD_FILE)
-    write_json(folder / "preprocessor_config.json", _preprocessor())
+    write_json(folder / "preprocessor_config.json", _preprocessor(hop_length))
     write_json(folder / "model.json", dict(description))
 
 

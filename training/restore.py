@@ -15,6 +15,7 @@ from torch import nn
 
 from asr_worker.engines.ctc_head import CtcHead
 from cli.modelling.weights import read_weights
+from training.audio import SAMPLE_RATE
 from training.export import HEAD_FILE
 from training.student import Attention, Block, Decoder, Encoder, Shape, Student
 
@@ -55,6 +56,7 @@ def shape_of(variables: Variables, head: CtcHead, part: str = "encoder") -> Shap
         encoder_layers=_layers(variables, "encoder"),
         decoder_layers=_layers(variables, "decoder"),
         memory_width=0 if encoder_width == decoder_width else encoder_width,
+        hop_length=round(head.frame_ms * SAMPLE_RATE / 2000),
     )
 
 

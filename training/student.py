@@ -26,10 +26,12 @@ class Shape:
     encoder_layers: int = 8
     decoder_layers: int = 2
     source_positions: int = 1500
-    """Encoder frames of 40 ms: 60 s, since stock callers always pad to 3,000 feature frames."""
+    """Encoder frames: 60 s of 40 ms, since stock callers always pad to 3,000 feature frames."""
     target_positions: int = 448
     memory_width: int = 0
     """Width of the encoder that the decoder listens to; 0: its own."""
+    hop_length: int = 320
+    """Samples from one feature frame to the next; an encoder frame stands for two of them."""
 
 
 def sinusoids(length: int, channels: int) -> Tensor:
@@ -102,7 +104,7 @@ class Block(nn.Module):
 
 
 class Encoder(nn.Module):
-    """``[batch, n_mels, frames of 20 ms]`` to ``[batch, frames of 40 ms, d_model]``."""
+    """``[batch, n_mels, frames]`` to ``[batch, frames / 2, d_model]``."""
 
     positions: Tensor
 

@@ -17,6 +17,7 @@ import shutil
 from pathlib import Path
 
 from training import manifest
+from training.audio import SAMPLE_RATE
 from training.curve import drawn, read_log
 from training.evaluate import evaluate
 from training.export import card, swap
@@ -24,7 +25,7 @@ from training.taught import speech
 from training.taught.export import export
 from training.taught.learn import LOSSES, Plan
 from training.taught.network import exported, load, save
-from training.taught.workers import Job, begin, train
+from training.taught.workers import Job, begin, begin_smaller, train
 from training.unheard import UNHEARD_SURAS
 
 SYNTHETIC_CLIPS = 6000
@@ -46,7 +47,27 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, default=Path(".run/taught"), help="speech, checkpoints, curve")
     parser.add_argument("--teacher", type=Path, default=Path("models/rattil-tiny"), help="a phoneme model")
     parser.add_argument("--start-from", type=Path, help="an exported model to train on, not Whisper base")
+    parser.add_argument(
+        "--keep-layers",
+        type=int,
+        nargs="+",
+        metavar="N",
+        help="of --start-from, counted from 0: a smaller model",
+    )
+    parser.add_argument(
+        "--keep-units",
+        type=int,
+        metavar="N",
+        help="feed-forward units of each of its layers, the busiest ones",
+    )
     parser.add_argument("--layers", type=int, default=6, help="of Whisper's encoder, the first ones")
+    parser.add_argument(
+        "--hop-ms",
+        type=int,
+        choices=(10, 20),
+        default=10,
+        help="between features: 10 as Whisper was trained, 20 for half the cost",
+    )
     parser.add_argument("--minutes", type=float, default=USUAL.minutes, help="of training, all runs together")
     parser.add_argument("--rate", type=float, default=USUAL.peak_rate, help="highest learning rate")
     parser.add_argument("--processes", type=int, default=2, help="one core each")
@@ -68,7 +89,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--all-suras", action="store_true", help="train on the suras kept for measuring, too")
     parser.add_argument("--version", default="0.1.0", help="written to model.json")
     parser.add_argument("--limit", type=int, default=150, help="evaluated verses of each reciter")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if (options.keep_layers or options.keep_units) and options.start_from is None:
+        parser.error("--keep-layers and --keep-units need --start-from, the model of which a part is kept")
+    return options
 
 
 def _plan(options: argparse.Namespace) -> Plan:
@@ -82,8 +106,13 @@ def _plan(options: argparse.Namespace) -> Plan:
 
 
 def _begin(options: argparse.Namespace, file: Path) -> None:
-    if options.start_from is None:
-        begin(options.work / "speech", options.teacher, options.layers, file)
+    speech = options.work / "speech"
+    layers, units = options.keep_layers, options.keep_units
+    if layers or units:
+        begin_smaller(speech, options.teacher, options.start_from, layers, units, file)
+    elif options.start_from is None:
+        hop_length = round(options.hop_ms * SAMPLE_RATE / 1000)
+        begin(speech, options.teacher, options.layers, hop_length, file)
     else:
         save(exported(options.start_from), file)
 
@@ -94,10 +123,11 @@ def _publish(options: argparse.Namespace, checkpoint: Path) -> None:
     fresh = options.out.with_name(f"{name}.new")
     marks = manifest.fingerprint(clip for clip in manifest.recited(options.data) if not clip.held_out)
     ears = load(checkpoint, averaged=True).eval()
-    export(ears, fresh, card(name, options.version, marks, {}))
+    hop_length = ears.sizes.encoder.hop_length
+    export(ears, fresh, card(name, options.version, marks, {}, hop_length))
     results = evaluate(fresh, options.data, options.limit)
     shutil.rmtree(fresh)
-    export(ears, fresh, card(name, options.version, marks, results))
+    export(ears, fresh, card(name, options.version, marks, results, hop_length))
     swap(fresh, options.out)
     for group, rates in results.items():
         print(f"{group}: {rates}")

@@ -38,4 +38,4 @@ def export(
     spec = specification(ears.sizes.encoder, ears.sizes.text)
     set_encoder(spec.encoder, ears.encoder)
     set_decoder(spec.decoder, folded(ears))
-    write_model(spec, ears.ctc, folder, description, quantization)
+    write_model(spec, ears.ctc, folder, description, quantization, ears.sizes.encoder.hop_length)

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn import functional
 
+from training.audio import SAMPLE_RATE
 from training.learn import Averaged, average_gradients, padded, sounds_loss
 from training.taught.network import Ears, save
 from training.taught.windows import Batch, Cutter
@@ -113,7 +114,7 @@ def losses(ears: Ears, batch: Batch, head: Head, dtype: torch.dtype) -> Losses:
     scores = scores.float()
     posterior = -(wanted * scores.log_softmax(-1)).sum(-1).mean()
     state = scores.new_zeros(())
-    if ears.bridge is not None:
+    if memory.shape == states.shape:
         apart = (memory.float() - states).square().mean(-1)
         state = (apart * taught).sum() / taught.sum().clamp(min=1)
     return Losses(posterior, state, sounds_loss(scores, batch.sounds), text)
@@ -121,8 +122,9 @@ def losses(ears: Ears, batch: Batch, head: Head, dtype: torch.dtype) -> Losses:
 
 def _optimiser(ears: Ears, plan: Plan) -> torch.optim.AdamW:
     groups = []
+    old: list[nn.Module] = [ears.encoder, ears.decoder]
     new: list[nn.Module] = [ears.ctc] if ears.bridge is None else [ears.ctc, ears.bridge]
-    for fresh, modules in ((1.0, [ears.encoder, ears.decoder]), (plan.fresh, new)):
+    for fresh, modules in ((1.0, old), (plan.fresh, new)):
         weights = [weight for module in modules for weight in module.parameters()]
         for chosen, decay in (
             ([weight for weight in weights if weight.ndim > 1], plan.weight_decay),
@@ -212,7 +214,8 @@ class Run:
             self.optimiser.step()
         progress.step += 1
         workers = distributed.get_world_size() if distributed.is_initialized() else 1
-        progress.heard_s += batch.features.shape[0] * batch.features.shape[2] * 0.02 * workers
+        count, _, frames = batch.features.shape
+        progress.heard_s += count * frames * self.ears.sizes.encoder.hop_length / SAMPLE_RATE * workers
         if self.lead:
             self.averaged.follow(progress.step, AVERAGED_SHARE)
             self._report(found)

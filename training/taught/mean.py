@@ -50,7 +50,8 @@ def main() -> None:
     pairs = [text.rpartition("=") for text in options.parts]
     ears = mean([(load(Path(file), averaged=True), float(share)) for file, _, share in pairs]).eval()
     marks = manifest.fingerprint(clip for clip in manifest.recited(options.data) if not clip.held_out)
-    export(ears, options.out, card(options.out.name, options.version, marks, {}))
+    hop_length = ears.sizes.encoder.hop_length
+    export(ears, options.out, card(options.out.name, options.version, marks, {}, hop_length))
 
 
 if __name__ == "__main__":

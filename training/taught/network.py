@@ -1,9 +1,9 @@
 """A model that is taught: an encoder with a phoneme head, and a small decoder.
 
-A wide encoder with the fast model's decoder: while a teacher is listened to, the decoder reads the wide
+A new encoder with the teacher's decoder: while a teacher is listened to, the decoder reads the new
 states through one matrix (the bridge), which also learns to give the teacher's own states. Export folds it
 into the decoder's cross attention; so a restored model has no bridge, and text costs what it costs in the
-fast model.
+teacher.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from training.restore import (
     fill_decoder,
     fill_encoder,
     fill_head,
-    restore,
     shape_of,
     stored,
 )
@@ -33,8 +32,8 @@ from training.taught.pretrained import ENCODER, load_encoder
 class Sizes:
     """The encoder's shape, and that of the decoder that writes the text.
 
-    Where the two have other widths, the decoder reads the encoder's states through a bridge, or itself
-    when its ``memory_width`` says so.
+    A decoder that was made for another encoder (of another width, or with other frames) reads the states
+    through a bridge.
     """
 
     encoder: Shape
@@ -43,7 +42,13 @@ class Sizes:
     @property
     def bridged(self) -> bool:
         """Whether there is a matrix between the two."""
-        return self.encoder.d_model not in (self.text.d_model, self.text.memory_width)
+        fitting = self.encoder.hop_length == self.text.hop_length
+        return not fitting or self.encoder.d_model != self.memory_width
+
+    @property
+    def memory_width(self) -> int:
+        """The width of the states that the decoder reads."""
+        return self.text.memory_width or self.text.d_model
 
 
 class Ears(nn.Module):
@@ -55,7 +60,7 @@ class Ears(nn.Module):
         width = sizes.encoder.d_model
         self.encoder = Encoder(sizes.encoder)
         self.ctc = nn.Linear(width, sizes.text.symbols)
-        self.bridge = nn.Linear(width, sizes.text.d_model) if sizes.bridged else None
+        self.bridge = nn.Linear(width, sizes.memory_width) if sizes.bridged else None
         self.decoder = Decoder(sizes.text)
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
@@ -64,11 +69,12 @@ class Ears(nn.Module):
         return self.ctc(states), states if self.bridge is None else self.bridge(states)
 
 
-def begun(variables: Variables, teacher: Path, layers: int) -> Ears:
+def begun(variables: Variables, teacher: Path, layers: int, hop_length: int) -> Ears:
     """Whisper's encoder, the teacher's decoder, a new head that knows how frequent each sound is."""
-    taught = restore(teacher)
-    encoder = load_encoder(variables, layers)
-    ears = Ears(Sizes(replace(ENCODER, encoder_layers=layers), taught.shape))
+    taught = exported(teacher)
+    encoder = load_encoder(variables, layers, hop_length)
+    shape = replace(ENCODER, encoder_layers=layers, hop_length=hop_length)
+    ears = Ears(Sizes(shape, taught.sizes.text))
     ears.encoder = encoder
     ears.decoder.load_state_dict(taught.decoder.state_dict())
     with torch.no_grad():

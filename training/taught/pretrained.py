@@ -1,9 +1,9 @@
-"""Whisper base's encoder from the package index, brought to the hop that Rattil's models use.
+"""Whisper base's encoder from the package index, as it is or brought to half as many frames.
 
 OpenAI's Whisper base (MIT) comes as CTranslate2's float16 form. Its encoder hears features of 10 ms and
-has frames of 20 ms. Here features have 20 ms and frames 40 ms: half the cost, one front end for all models.
-Layers and positions are kept (every second position); the two convolutions are fitted to give what the old
-ones gave.
+has frames of 20 ms, and nothing has to be changed to train it on so. With features of 20 ms and frames of
+40 ms it costs half: layers and positions are kept (every second position); the two convolutions are fitted to
+give what the old ones gave.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from training.student import Encoder, Shape, sinusoids
 
 Floats = NDArray[np.float32]
 
-ENCODER = Shape(d_model=512, heads=8, ffn=2048, encoder_layers=6)
+ENCODER = Shape(d_model=512, heads=8, ffn=2048, encoder_layers=6, hop_length=160)
 """Sizes of Whisper base's encoder."""
 
 
@@ -48,12 +48,14 @@ class Front(nn.Module):
 
 
 @torch.no_grad()
-def load_encoder(variables: Variables, layers: int) -> Encoder:
-    """The encoder with Whisper's first ``layers`` layers, the positions of every second frame."""
-    shape = replace(ENCODER, encoder_layers=layers)
+def load_encoder(variables: Variables, layers: int, hop_length: int) -> Encoder:
+    """The encoder with Whisper's first ``layers`` layers and, for a longer hop, the positions of every
+    second frame (the convolutions are then to be fitted)."""
+    shape = replace(ENCODER, encoder_layers=layers, hop_length=hop_length)
+    every = hop_length // ENCODER.hop_length
     encoder = Encoder(shape)
     fill_convolutions(encoder, variables)
-    encoder.positions.copy_(sinusoids(2 * shape.source_positions, shape.d_model)[::2])
+    encoder.positions.copy_(sinusoids(every * shape.source_positions, shape.d_model)[::every])
     for index, block in enumerate(encoder.blocks):
         fill_block(block, variables, f"encoder/layer_{index}")
     fill_norm(encoder.norm, variables, "encoder/layer_norm")

@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr_worker.engines.ctc_head import CtcHead
-from shared.audio.features import log_power
+from shared.audio.features import FeatureConfig, log_power
 from training.audio import SAMPLE_RATE
 from training.augment import DIGITAL_SILENCE, augment
 from training.cache import FEATURES
 from training.distort import shift_pitch, spoil
 from training.noise import NoiseTable, coloured
-from training.taught.speech import FRAME_S, Speech, Spoken
+from training.taught.speech import Speech, Spoken
 from training.tokens import Target, target
 from training.voices import SYNTHETIC_PREFIX
 
@@ -38,6 +38,7 @@ CLEAN_SHARE = 0.12
 SEVERITY = (0.15, 0.95)
 """Mostly less than all that can happen to a recording: the network learns more from what can be heard."""
 PRE_ROLL_S = 1.0
+LONGEST_PADDING_S = 0.52
 GRAIN = 800
 SPARE_S = 0.25
 SYNTHETIC_SHARE = 0.2
@@ -55,7 +56,8 @@ class Batch:
     """Windows of one length.
 
     ``features [batch, mels, frames]``; ``states [batch, frames / 2, d]`` of the teacher on clean
-    sound, valid where ``taught`` is true; sounds; what the decoder should write.
+    sound, valid where ``taught`` is true (repeated, where its frames are longer); sounds; what the
+    decoder should write.
     """
 
     features: Floats
@@ -85,15 +87,15 @@ class _Window:
     text: list[str] | None = field(default_factory=list)
 
 
-def _edge(clip: Spoken, words: Sequence[tuple[str, float, float]], word: int) -> float:
-    """The second of a clip between the word before ``word`` and this one, where a frame begins."""
+def _edge(clip: Spoken, words: Sequence[tuple[str, float, float]], word: int, frame_s: float) -> float:
+    """The second of a clip between the word before ``word`` and this one, where a teacher's frame begins."""
     if word == 0:
         edge_s = max(0.0, words[0][1] - WORD_EDGE_S)
     elif word == len(words):
-        edge_s = min(clip.samples / SAMPLE_RATE - FRAME_S, words[-1][2] + WORD_EDGE_S)
+        edge_s = min(clip.samples / SAMPLE_RATE - frame_s, words[-1][2] + WORD_EDGE_S)
     else:
         edge_s = (words[word - 1][2] + words[word][1]) / 2
-    return round(edge_s / FRAME_S) * FRAME_S
+    return round(edge_s / frame_s) * frame_s
 
 
 def _chances(clips: Sequence[Spoken]) -> Doubles:
@@ -116,14 +118,25 @@ class Cutter:
     """Cuts windows out of a store, without end."""
 
     def __init__(
-        self, speech: Speech, head: CtcHead, seed: int, spliced_share: float = SPLICED_SHARE
+        self,
+        speech: Speech,
+        head: CtcHead,
+        seed: int,
+        spliced_share: float = SPLICED_SHARE,
+        features: FeatureConfig = FEATURES,
     ) -> None:
-        """``head`` is the teacher's: it tells which of its states hear a sound."""
+        """``head`` is the teacher's: it tells which of its states hear a sound. ``features`` are the
+        student's; its frames stand for two of theirs."""
+        self._features = features
+        self._hop_s = features.hop_length / SAMPLE_RATE
+        self._frame_s = 2 * self._hop_s
+        self._state_s = head.frame_ms / 1000
+        """What a state of the teacher stands for."""
         self._spliced_share = spliced_share
         self._speech = speech
         self._head = head
         self._rng = np.random.default_rng(seed)
-        self._noise = NoiseTable(FEATURES.n_mels, seed)
+        self._noise = NoiseTable(features.n_mels, seed)
         self._chances = _chances(speech.clips)
         self._worded: dict[str, list[int]] = {}
         """The clips of each reciter of which the words are known."""
@@ -142,14 +155,14 @@ class Cutter:
         rng = self._rng
         kind = rng.choice(len(LENGTHS), p=[chance for chance, _, _ in LENGTHS])
         length = rng.uniform(*LENGTHS[kind][1:])
-        frames = round(length / FRAME_S) * 2
+        frames = round(length / self._frame_s) * 2
         count = max(2, round(seconds / length))
         firsts = rng.choice(len(self._speech.clips), size=count, p=self._chances)
         windows = [self._window(int(first), frames) for first in firsts]
         logs = np.stack([window.logs for window in windows])
         live = np.array([window.live for window in windows])
         return Batch(
-            augment(logs, live, self._noise, rng),
+            augment(logs, live, self._noise, rng, self._hop_s),
             np.stack([window.states for window in windows]),
             np.stack([window.taught for window in windows]),
             [window.sounds for window in windows],
@@ -158,20 +171,21 @@ class Cutter:
 
     def _window(self, first: int, frames: int) -> _Window:
         rng = self._rng
-        padding = int(rng.integers(0, 26)) if rng.random() < 0.5 else 0
+        padding = int(rng.uniform(0.0, LONGEST_PADDING_S) / self._hop_s) if rng.random() < 0.5 else 0
         live = max(frames - padding, frames // 2)
         width = self._speech.width
-        logs = np.full((frames, FEATURES.n_mels), DIGITAL_SILENCE, np.float32)
+        bands = self._features.n_mels
+        logs = np.full((frames, bands), DIGITAL_SILENCE, np.float32)
         window = _Window(
             logs, live, np.zeros((frames // 2, width), np.float16), np.zeros(frames // 2, np.bool_)
         )
         if rng.random() < NOISE_SHARE:
-            logs[:live] = coloured(self._noise, live, FEATURES.n_mels, rng)
+            logs[:live] = coloured(self._noise, live, bands, rng)
             return window
         tempo = float(np.clip(np.exp(rng.normal(0.0, 0.1)), 0.75, 1.35))
         rate = float(np.clip(np.exp(rng.normal(0.02, 0.12)), 0.75, 1.4)) if rng.random() < 0.6 else 1.0
         speed = tempo * rate
-        live_s = live * 0.02
+        live_s = live * self._hop_s
         spliced = self._speech.clips[first].voice in self._worded and rng.random() < self._spliced_share
         cut = self._spliced if spliced else self._pieces
         pieces, skipped_s = cut(first, live_s * speed)
@@ -225,7 +239,7 @@ class Cutter:
             words = clip.words or []
             word = int(rng.integers(len(words)))
             stop = min(len(words), word + int(rng.integers(*SPLICED_WORDS)))
-            begin_s, end_s = _edge(clip, words, word), _edge(clip, words, stop)
+            begin_s, end_s = (_edge(clip, words, place, self._state_s) for place in (word, stop))
             if end_s <= begin_s:
                 continue
             pieces.append(_Piece(index, filled_s, begin_s, end_s - begin_s))
@@ -277,14 +291,14 @@ class Cutter:
         """Features and labels: window second ``t`` is source second ``skipped_s + t * speed``."""
         rate = speed / tempo
         skip = round(skipped_s / rate * SAMPLE_RATE)
-        rows = log_power(samples[skip:], FEATURES)
+        rows = log_power(samples[skip:], self._features)
         at = np.arange(window.live) * tempo
         low = np.minimum(at.astype(np.int64), len(rows) - 2)
         share = np.clip(at - low, 0.0, 1.0).astype(np.float32)[:, None]
         window.logs[: window.live] = rows[low] + share * (rows[low + 1] - rows[low])
-        live_s = window.live * 0.02
+        live_s = window.live * self._hop_s
         frames = np.arange(len(window.taught), dtype=np.float64)
-        centres_s: Doubles = skipped_s + (frames + 0.5) * (FRAME_S * speed)
+        centres_s: Doubles = skipped_s + (frames + 0.5) * (self._frame_s * speed)
         for piece in pieces:
             if piece.index is not None:
                 self._label(window, piece, piece.index, skipped_s, speed, live_s, centres_s)
@@ -323,7 +337,7 @@ class Cutter:
             & (centres_s < piece.starts_s + piece.length_s)
             & (np.arange(len(centres_s)) * 2 < window.live)
         )
-        in_clip = (centres_s[frames] - piece.starts_s + piece.clip_s) / FRAME_S
+        in_clip = (centres_s[frames] - piece.starts_s + piece.clip_s) / self._state_s
         window.states[frames] = self._taught(index, in_clip, speed, piece)
         window.taught[frames] = True
 
@@ -334,12 +348,14 @@ class Cutter:
         skipped now and then, and the sound with it: of the rows that a frame covers, the one that is
         less silent is taken.
         """
+        state_s = self._state_s
+        beyond = max(0.0, speed * self._frame_s / state_s - 1.0) / 2
         clip, states = self._speech.clips[index], self._speech.parts[index].states
-        last = -(-clip.samples // round(FRAME_S * SAMPLE_RATE)) - 1
-        begin = min(last, round(piece.clip_s / FRAME_S))
-        last = max(begin, min(last, round((piece.clip_s + piece.length_s) / FRAME_S) - 1))
-        first = np.clip((rows - speed / 2 + 0.5).astype(np.int64), begin, last)
-        second = np.clip(np.minimum(first + 1, (rows + speed / 2 - 0.5).astype(np.int64)), first, last)
+        last = -(-clip.samples // round(state_s * SAMPLE_RATE)) - 1
+        begin = min(last, round(piece.clip_s / state_s))
+        last = max(begin, min(last, round((piece.clip_s + piece.length_s) / state_s) - 1))
+        first = np.clip((rows - beyond).astype(np.int64), begin, last)
+        second = np.clip(np.minimum(first + 1, (rows + beyond).astype(np.int64)), first, last)
         low, high = states[clip.first_state + first], states[clip.first_state + second]
         blank = self._head.blank
         silence_low, silence_high = (

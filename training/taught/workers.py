@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,17 +15,24 @@ from torch.multiprocessing.spawn import spawn
 from asr_worker.engines.ctc_head import CtcHead
 from shared.audio.features import FeatureConfig, log_mel
 from training.audio import Floats
+from training.cache import FEATURES
+from training.export import HEAD_FILE
+from training.restore import Variables
+from training.student import Shape
 from training.taught.learn import Head, Plan, Run
-from training.taught.network import begun, load, save
-from training.taught.pretrained import Front, fit_front, whisper_variables
+from training.taught.network import Ears, begun, exported, load, save
+from training.taught.pretrained import ENCODER, Front, fit_front, whisper_variables
+from training.taught.smaller import activity, cut
 from training.taught.speech import Speech
 from training.taught.windows import Cutter
 from training.workers import free_port
 
-FINE = FeatureConfig(n_mels=80, hop_length=160)
-COARSE = FeatureConfig(n_mels=80, hop_length=320)
+FINE = FeatureConfig(n_mels=ENCODER.n_mels, hop_length=ENCODER.hop_length)
 FRONT_WINDOW = 48_000
 FRONT_STEPS = 400
+SEED = 1
+LISTENED_S, LISTENED_BATCHES = 24.0, 12
+"""How much a network hears before its least important units are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +47,39 @@ class Job:
     processes: int
 
 
-def begin(work: Path, teacher: Path, layers: int, file: Path) -> None:
-    """Write the weights that training starts from: Whisper's encoder behind fitted convolutions."""
+def begin(work: Path, teacher: Path, layers: int, hop_length: int, file: Path) -> None:
+    """Write the weights that training starts from: Whisper's encoder, for a longer hop than its own
+    behind fitted convolutions."""
     variables = whisper_variables()
-    ears = begun(variables, teacher, layers)
-    speech = Speech.open(work)
-    rng = np.random.default_rng(1)
+    ears = begun(variables, teacher, layers, hop_length)
+    if hop_length != ENCODER.hop_length:
+        _fit(ears, variables, Speech.open(work))
+    save(ears, file)
+
+
+def begin_smaller(
+    work: Path, teacher: Path, whole: Path, layers: Sequence[int] | None, units: int | None, file: Path
+) -> None:
+    """Write the weights that a smaller model's training starts from.
+
+    ``layers`` of the exported model ``whole`` (all, if ``None``), with the ``units`` that matter most in
+    each, seen on some windows of the store.
+    """
+    ears = exported(whole).eval()
+    shape = ears.sizes.encoder
+    cutter = Cutter(Speech.open(work), CtcHead.load(teacher / HEAD_FILE), SEED, features=_features(shape))
+    heard = (torch.from_numpy(cutter.batch(LISTENED_S).features) for _ in range(LISTENED_BATCHES))
+    save(cut(ears, layers or range(shape.encoder_layers), units or shape.ffn, activity(ears, heard)), file)
+
+
+def _features(shape: Shape) -> FeatureConfig:
+    return replace(FEATURES, hop_length=shape.hop_length)
+
+
+def _fit(ears: Ears, variables: Variables, speech: Speech) -> None:
+    """Fit the convolutions to features of a longer hop."""
+    coarse_features = replace(FINE, hop_length=ears.sizes.encoder.hop_length)
+    rng = np.random.default_rng(SEED)
     pairs = []
     for _ in range(60):
         pieces: list[Floats] = []
@@ -54,12 +89,11 @@ def begin(work: Path, teacher: Path, layers: int, file: Path) -> None:
                 pieces.append(piece * np.float32(10.0 ** rng.uniform(-1.2, 0.3)))
         coarse, fine = (
             np.stack([log_mel(piece, config)[:, : FRONT_WINDOW // config.hop_length] for piece in pieces])
-            for config in (COARSE, FINE)
+            for config in (coarse_features, FINE)
         )
         pairs.append((coarse, fine))
     off = fit_front(ears.encoder, Front(variables), pairs, FRONT_STEPS)
     print(f"front: {off:.4f} of the variance of Whisper's convolutions is lost", flush=True)
-    save(ears, file)
 
 
 def _work(rank: int, job: Job, port: int) -> None:
@@ -69,10 +103,12 @@ def _work(rank: int, job: Job, port: int) -> None:
         distributed.init_process_group("gloo", init_method=address, rank=rank, world_size=job.processes)
     torch.manual_seed(job.plan.seed)
     ears = load(job.start)
-    stored = CtcHead.load(job.teacher / "ctc_head.npz")
+    stored = CtcHead.load(job.teacher / HEAD_FILE)
     head = Head(torch.from_numpy(stored.weight), torch.from_numpy(stored.bias))
     run = Run(ears, job.plan, head, job.checkpoint, lead=rank == 0)
-    run.learn(Cutter(Speech.open(job.work), stored, job.plan.seed * 1000 + 10 * run.progress.step + rank))
+    features = _features(ears.sizes.encoder)
+    seed = job.plan.seed * 1000 + 10 * run.progress.step + rank
+    run.learn(Cutter(Speech.open(job.work), stored, seed, features=features))
 
 
 def train(job: Job) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import ctranslate2
@@ -11,6 +12,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from asr_worker.engines.ctc_head import CtcHead  # noqa: E402
+from shared.audio.features import FeatureConfig  # noqa: E402
 from training.export import HEAD_FILE  # noqa: E402
 from training.passages import SYMBOLS  # noqa: E402
 from training.student import Shape  # noqa: E402
@@ -45,6 +47,22 @@ def test_without_its_bridge_a_restored_model_hears_and_writes_the_same(ears: Ear
 
     assert back.bridge is None
     assert back.sizes.encoder.encoder_layers == 2
+    for mine, theirs in zip(heard(ears), heard(back), strict=True):
+        assert torch.allclose(mine, theirs, atol=1e-3)
+
+
+def test_an_encoder_with_shorter_frames_reads_through_a_bridge_and_keeps_its_frames(tmp_path: Path) -> None:
+    """Whisper's own frames of 20 ms under a decoder that was made for frames of 40 ms, of the same width."""
+    ears = Ears(Sizes(replace(TEXT, hop_length=160), TEXT)).eval()
+    assert ears.bridge is not None
+
+    export(ears, tmp_path / "model", {}, quantization=None)
+    back = exported(tmp_path / "model").eval()
+
+    assert back.bridge is None
+    assert back.sizes.encoder.hop_length == back.sizes.text.hop_length == 160
+    assert CtcHead.load(tmp_path / "model" / HEAD_FILE).frame_ms == 20
+    assert FeatureConfig.load(tmp_path / "model").hop_length == 160
     for mine, theirs in zip(heard(ears), heard(back), strict=True):
         assert torch.allclose(mine, theirs, atol=1e-3)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from asr_worker.engines.ctc_head import CtcHead
+from shared.audio.features import FeatureConfig
 from training.audio import SAMPLE_RATE
 from training.taught.speech import FRAME_S, Part, Speech, Spoken
 from training.taught.windows import Cutter
@@ -52,9 +53,15 @@ def speech(texts: bool = True, clips: int = 6, voice: str = "somebody") -> Speec
     return Speech(listed, [part] * clips, SYMBOLS)
 
 
+@pytest.fixture(params=[320, 160], ids=["20 ms", "10 ms"])
+def features(request: pytest.FixtureRequest) -> FeatureConfig:
+    """The student's features; the teacher's frames are two of 20 ms."""
+    return FeatureConfig(n_mels=80, hop_length=request.param)
+
+
 @pytest.fixture(params=[0.0, 1.0], ids=["recited", "spliced"])
-def cutter(request: pytest.FixtureRequest) -> Cutter:
-    return Cutter(speech(), HEAD, seed=4, spliced_share=request.param)
+def cutter(request: pytest.FixtureRequest, features: FeatureConfig) -> Cutter:
+    return Cutter(speech(), HEAD, seed=4, spliced_share=request.param, features=features)
 
 
 def test_a_batch_has_one_length_and_everything_for_each_window(cutter: Cutter) -> None:
@@ -84,6 +91,12 @@ def test_what_the_teacher_hears_in_a_window_is_what_is_said_in_it(cutter: Cutter
             assert len(runs) <= len(sounds) + 8
             compared += len(sounds)
     assert compared > 500
+
+
+def test_a_window_is_as_long_whatever_its_features(cutter: Cutter, features: FeatureConfig) -> None:
+    for _ in range(10):
+        count, _, frames = cutter.batch(20.0).features.shape
+        assert count * frames * features.hop_length / SAMPLE_RATE == pytest.approx(20.0, rel=0.6)
 
 
 def test_words_are_written_where_most_of_them_is_inside(cutter: Cutter) -> None:
