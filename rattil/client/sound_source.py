@@ -76,7 +76,7 @@ def refuse_file_header(begun: bytes) -> None:
     name = name or _framed(begun[:4])
     if name is not None:
         raise BadAudio(
-            f"standard input is a {name} file, not raw samples; give the file's name instead of -, or "
+            f"standard input is in the format {name}, not raw samples; give the file's name instead of -, or "
             "convert it: ffmpeg -i FILE -f s16le -ar 16000 -ac 1 - | rattil recite -"
         )
 

@@ -21,6 +21,11 @@ _LOOK_WHEN_FULL_S = 0.25
 _LOOKS_ON_THE_WAY = 4
 """A shard that fills up is looked at so many times before, at its speed, audio has to be held back."""
 
+RESERVE_BYTES = 20_000_000
+"""What is kept for all that is not audio, and for the audio that comes until the next look."""
+LARGEST_RESERVE = 0.25
+"""Of a small shard's memory."""
+
 RETRY_AFTER_S = 30.0
 """Sessions end and their audio goes; a moment later there is hardly more room."""
 
@@ -44,13 +49,14 @@ class MemoryWatch:
         on_room: Callable[[int], None] = lambda shard: None,
     ) -> None:
         """`refuse_at`: share of `maxmemory` from which new sessions are refused; half-way from there to the
-        limit audio is held back. `on_room` is told of each answer of a shard that takes audio."""
+        limit audio is held back, earlier where that would leave less than the reserve. `on_room` is told of
+        each answer of a shard that takes audio."""
         self._connections = connections
         self._metrics = metrics
         self._refuse_at = refuse_at
         self._on_room = on_room
-        self._hold_at = (1 + refuse_at) / 2
         self._shares: dict[int, float] = {}
+        self._hold_at: dict[int, float] = {}
         self._full = False
 
     def expect_room(self) -> None:
@@ -60,7 +66,7 @@ class MemoryWatch:
 
     def expect_audio_room(self, shard: int) -> None:
         """Raises `QueueFull` if a session of this shard must keep its audio for now."""
-        if self._shares.get(shard, 0.0) >= self._hold_at:
+        if self._left(shard) <= 0:
             raise QueueFull("the store of live sessions is nearly full: keep the segment, push it later")
 
     async def run(self, every_s: float = LOOK_EVERY_S) -> None:
@@ -71,7 +77,7 @@ class MemoryWatch:
             for shard in self._connections.shards:
                 await self.look(shard)
             grown = max((self._shares[one] - before.get(one, 0.0) for one in self._shares), default=0.0)
-            left = self._hold_at - max(self._shares.values(), default=0.0)
+            left = min(map(self._left, self._shares), default=1.0)
             pause_s = next_look_s(left, grown, waited_s, _LOOK_WHEN_FULL_S if self._full else every_s)
             await asyncio.sleep(pause_s)
             waited_s = pause_s
@@ -84,15 +90,28 @@ class MemoryWatch:
         except BusUnavailable:
             return
         share = used_share(info)
+        self._hold_at[shard.index] = hold_share(self._refuse_at, int(info.get("maxmemory", 0)))
         self._metrics.memory_used.labels(shard.index).set(share)
         self._shares[shard.index] = share
-        if share < self._hold_at:
+        if self._left(shard.index) > 0:
             self._on_room(shard.index)
-        full = max(self._shares.values()) >= self._refuse_at
+        full = any(share >= min(self._refuse_at, self._hold_at[one]) for one, share in self._shares.items())
         if full is not self._full:
             what = "storage_full" if full else "storage_has_room"
             _log.warning(what, shard=shard.index, used=round(share, 3))
         self._full = full
+
+    def _left(self, shard: int) -> float:
+        """How much of a shard's memory is left until audio is held back, as a share of its limit."""
+        return self._hold_at.get(shard, 1.0) - self._shares.get(shard, 0.0)
+
+
+def hold_share(refuse_at: float, limit: int) -> float:
+    """Share of a shard's `limit` in bytes from which audio is held back."""
+    if not limit:
+        return 1.0
+    reserve = min(LARGEST_RESERVE, RESERVE_BYTES / limit)
+    return min((1 + refuse_at) / 2, 1 - reserve)
 
 
 def next_look_s(left: float, grown: float, waited_s: float, every_s: float) -> float:

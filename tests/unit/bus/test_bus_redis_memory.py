@@ -9,7 +9,7 @@ from cli.embedded_redis import EmbeddedRedis
 from shared.bus.metrics import BusMetrics
 from shared.bus.ports import AudioChunk
 from shared.bus.redis_connections import ConnectionLimits, RedisConnections
-from shared.bus.redis_memory import MemoryWatch, StorageFull, next_look_s, used_share
+from shared.bus.redis_memory import MemoryWatch, StorageFull, hold_share, next_look_s, used_share
 from shared.bus.redis_sessions import RedisSessionStore
 from shared.errors import QueueFull, StateLost
 from tests.contract.bus_harness import a_record
@@ -19,6 +19,38 @@ def test_the_share_of_a_limit() -> None:
     assert used_share({"used_memory": 50, "maxmemory": 200}) == 0.25
     assert used_share({"used_memory": 50, "maxmemory": 0}) == 0
     assert used_share({}) == 0
+
+
+def test_a_small_store_holds_audio_back_sooner() -> None:
+    """The same few megabytes arrive between two looks, however small the store is."""
+    assert hold_share(0.85, 1_000_000_000) == pytest.approx(0.925)
+    assert hold_share(0.85, 100_000_000) == pytest.approx(0.8)
+    assert hold_share(0.85, 60_000_000) == pytest.approx(0.75)
+    assert hold_share(0.5, 10_000_000) == pytest.approx(0.75)
+    assert hold_share(1.0, 1_000_000_000) == pytest.approx(0.98)
+    assert hold_share(0.85, 0) == 1
+
+
+async def test_new_sessions_are_refused_before_audio_is_held_back() -> None:
+    async with EmbeddedRedis(max_memory_mb=16) as server:
+        connections = RedisConnections(server.url, ConnectionLimits(max_connections=2))
+        try:
+            (shard,) = connections.shards
+            watch = MemoryWatch(connections, BusMetrics(CollectorRegistry()), refuse_at=0.95)
+            number = 0
+            while True:
+                await shard.commands.set(f"audio-{number}", bytes(100_000))
+                await watch.look(shard)
+                try:
+                    watch.expect_audio_room(0)
+                except QueueFull:
+                    break
+                number += 1
+            assert 80 < number < 130
+            with pytest.raises(StorageFull):
+                watch.expect_room()
+        finally:
+            await connections.close()
 
 
 def test_a_store_that_fills_up_fast_is_looked_at_more_often() -> None:
