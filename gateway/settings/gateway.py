@@ -83,8 +83,8 @@ class GatewaySettings(
         gt=0,
         le=1,
         description="Share of a Redis shard's maxmemory from which new sessions are refused (storage_full); "
-        "half-way from there to the limit, and before less than 20 MB are left, sessions that live have to keep "
-        "their audio until there is room.",
+        "half-way from there to the limit, and before less than 20 MB are left, sessions that live have to "
+        "keep their audio until there is room.",
     )
 
     # -- faults ------------------------------------------------------------------------------------
