@@ -2,7 +2,7 @@
 
 A store is a folder of numbered parts, so that training can begin before all is there. ``pcm.i16`` holds
 the samples of a part's clips, ``states.f16`` the teacher's encoder states on the clean clip (one row
-every 40 ms), ``clips.json`` where each clip is in both, and when each of its sounds is heard: the
+a frame), ``clips.json`` where each clip is in both, and when each of its sounds is heard: the
 teacher's posteriors aligned with what is said. Windows are distorted while training, so no two are
 alike and no distorted copy takes up disk.
 """
@@ -27,11 +27,10 @@ from training import audio, manifest, voices
 from training.audio import SAMPLE_RATE, Floats
 from training.cache import Source
 from training.corpus import symbol_ids
+from training.export import HEAD_FILE
 from training.passages import Letters, Said, phrase, verse
 from training.unheard import UNHEARD_SURAS
 
-FRAME_S = 0.04
-FRAME = round(FRAME_S * SAMPLE_RATE)
 TEACHER_WINDOW, TEACHER_MARGIN = round(8.0 * SAMPLE_RATE), round(1.0 * SAMPLE_RATE)
 PART_CLIPS = 1000
 POOR_FIT = -1.2
@@ -106,11 +105,14 @@ class Teacher:
             str(folder), device="cpu", compute_type="int8_float32", intra_threads=1
         )
         self._features = FeatureConfig.load(folder)
-        self.head = CtcHead.load(folder / "ctc_head.npz")
+        self.head = CtcHead.load(folder / HEAD_FILE)
+        self.state_s = self.head.frame_ms / 1000
+        """What one of its states stands for."""
 
     def states(self, samples: Floats) -> Floats:
-        """Encoder states ``[frames of 40 ms, d_model]``: windows of 8 s with a second of margin."""
-        whole = -(-samples.size // FRAME) * FRAME
+        """Encoder states ``[frames, d_model]``: windows of 8 s with a second of margin."""
+        frame = round(self.state_s * SAMPLE_RATE)
+        whole = -(-samples.size // frame) * frame
         padded = np.pad(samples, (0, whole - samples.size))
         rows = []
         for start in range(0, whole, TEACHER_WINDOW):
@@ -119,7 +121,7 @@ class Teacher:
             features = log_mel(np.pad(padded[low:high], (0, SAMPLE_RATE // 5)), self._features)
             view = ctranslate2.StorageView.from_array(np.ascontiguousarray(features[None]))
             heard = np.array(self._model.encode(view))[0]
-            skipped, wanted = (start - low) // FRAME, min(TEACHER_WINDOW, whole - start) // FRAME
+            skipped, wanted = (start - low) // frame, min(TEACHER_WINDOW, whole - start) // frame
             rows.append(heard[skipped : skipped + wanted])
         states: Floats = np.concatenate(rows)
         return states
@@ -158,7 +160,7 @@ def _heard(job: Job) -> Heard:
         spans = _teacher.head.align(log_probs, sounds)
     except ValueError:
         return pcm, states.astype(np.float16), None
-    moments = [(span.start_frame + span.end_frame) / 2 * FRAME_S for span in spans]
+    moments = [(span.start_frame + span.end_frame) / 2 * _teacher.state_s for span in spans]
     words: list[tuple[str, float, float]] | None = None
     if job.texts is not None:
         edges = np.cumsum([0, *(len(word) for word in by_word)])
@@ -187,17 +189,20 @@ def jobs(data: Path, synthetic: int, seed: int, unheard: Collection[int] = UNHEA
 
 
 def prepare(folder: Path, listed: Sequence[Job], teacher: Path, processes: int = 2) -> None:
-    """Write the parts of a store that are not there yet, or that hold other clips."""
+    """Write the parts of a store that are not there yet, or that hold other clips or what another teacher
+    heard."""
+    ears = hashlib.sha256((teacher / HEAD_FILE).read_bytes()).hexdigest()
     with ProcessPoolExecutor(processes, initializer=_start, initargs=(teacher,)) as pool:
         for number, first in enumerate(range(0, len(listed), PART_CLIPS)):
             part, wanted = folder / f"part{number:03d}", listed[first : first + PART_CLIPS]
-            if _holds(part) != _fingerprint(wanted):
+            fingerprint = _fingerprint(wanted, ears)
+            if _holds(part) != fingerprint:
                 part.mkdir(parents=True, exist_ok=True)
-                _write(part, _fingerprint(wanted), pool.map(_heard, wanted, chunksize=8))
+                _write(part, fingerprint, pool.map(_heard, wanted, chunksize=8))
 
 
-def _fingerprint(wanted: Sequence[Job]) -> str:
-    names = "\n".join(f"{job.source.voice} {job.source.key}" for job in wanted)
+def _fingerprint(wanted: Sequence[Job], teacher: str) -> str:
+    names = "\n".join([teacher, *(f"{job.source.voice} {job.source.key}" for job in wanted)])
     return hashlib.sha256(names.encode()).hexdigest()[:16]
 
 

@@ -22,9 +22,9 @@ from training.augment import DIGITAL_SILENCE, augment
 from training.cache import FEATURES
 from training.distort import shift_pitch, spoil
 from training.noise import NoiseTable, coloured
-from training.taught.speech import Speech, Spoken
+from training.taught.pieces import SPLICED_SHARE, Chooser, Piece
+from training.taught.speech import Speech
 from training.tokens import Target, target
-from training.voices import SYNTHETIC_PREFIX
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -37,16 +37,8 @@ CLEAN_SHARE = 0.12
 """Windows of which the waveform is left as it was recorded."""
 SEVERITY = (0.15, 0.95)
 """Mostly less than all that can happen to a recording: the network learns more from what can be heard."""
-PRE_ROLL_S = 1.0
 LONGEST_PADDING_S = 0.52
 GRAIN = 800
-SPARE_S = 0.25
-SYNTHETIC_SHARE = 0.2
-SPLICED_SHARE = 0.4
-"""Windows of a reciter that are made of words from anywhere in what he has recited."""
-SPLICED_WORDS = (1, 4)
-WORD_EDGE_S = 0.12
-"""Kept before the first sound of a clip's first word, and after the last sound of its last one."""
 LEAST_DISTANCE_S = 0.03
 """A sound heard closer than this to an edge of the window may or may not be said: it is not asked."""
 
@@ -68,16 +60,6 @@ class Batch:
 
 
 @dataclass(slots=True)
-class _Piece:
-    """A clip (or a pause) on the window's source waveform, seconds from its beginning."""
-
-    index: int | None
-    starts_s: float
-    clip_s: float
-    length_s: float
-
-
-@dataclass(slots=True)
 class _Window:
     logs: Floats
     live: int
@@ -85,33 +67,6 @@ class _Window:
     taught: NDArray[np.bool_]
     sounds: list[int] = field(default_factory=list)
     text: list[str] | None = field(default_factory=list)
-
-
-def _edge(clip: Spoken, words: Sequence[tuple[str, float, float]], word: int, frame_s: float) -> float:
-    """The second of a clip between the word before ``word`` and this one, where a teacher's frame begins."""
-    if word == 0:
-        edge_s = max(0.0, words[0][1] - WORD_EDGE_S)
-    elif word == len(words):
-        edge_s = min(clip.samples / SAMPLE_RATE - frame_s, words[-1][2] + WORD_EDGE_S)
-    else:
-        edge_s = (words[word - 1][2] + words[word][1]) / 2
-    return round(edge_s / frame_s) * frame_s
-
-
-def _chances(clips: Sequence[Spoken]) -> Doubles:
-    """How often a window begins in each clip: long ones more, rare voices more."""
-    lengths = np.array([clip.samples for clip in clips], dtype=np.float64)
-    voices: dict[str, list[int]] = {}
-    for index, clip in enumerate(clips):
-        voices.setdefault(clip.voice, []).append(index)
-    weights = np.zeros(len(clips))
-    for members in voices.values():
-        weights[members] = lengths[members] / np.sqrt(lengths[members].sum())
-    made = np.array([clip.voice.startswith(SYNTHETIC_PREFIX) for clip in clips])
-    for group, share in ((made, SYNTHETIC_SHARE), (~made, 1.0 - SYNTHETIC_SHARE)):
-        weights[group] *= share / max(1e-9, weights[group].sum())
-    chances: Doubles = weights / weights.sum()
-    return chances
 
 
 class Cutter:
@@ -132,23 +87,11 @@ class Cutter:
         self._frame_s = 2 * self._hop_s
         self._state_s = head.frame_ms / 1000
         """What a state of the teacher stands for."""
-        self._spliced_share = spliced_share
         self._speech = speech
         self._head = head
         self._rng = np.random.default_rng(seed)
         self._noise = NoiseTable(features.n_mels, seed)
-        self._chances = _chances(speech.clips)
-        self._worded: dict[str, list[int]] = {}
-        """The clips of each reciter of which the words are known."""
-        for index, clip in enumerate(speech.clips):
-            if clip.words and not clip.voice.startswith(SYNTHETIC_PREFIX):
-                self._worded.setdefault(clip.voice, []).append(index)
-        after: dict[str, int] = {}
-        self._after = [0] * len(speech.clips)
-        for index in reversed(range(len(speech.clips))):
-            voice = speech.clips[index].voice
-            self._after[index] = after.get(voice, index)
-            after[voice] = index
+        self._chooser = Chooser(speech, self._state_s, self._rng, spliced_share)
 
     def batch(self, seconds: float) -> Batch:
         """Windows of one random length that add up to about ``seconds``."""
@@ -157,8 +100,7 @@ class Cutter:
         length = rng.uniform(*LENGTHS[kind][1:])
         frames = round(length / self._frame_s) * 2
         count = max(2, round(seconds / length))
-        firsts = rng.choice(len(self._speech.clips), size=count, p=self._chances)
-        windows = [self._window(int(first), frames) for first in firsts]
+        windows = [self._window(int(first), frames) for first in self._chooser.firsts(count)]
         logs = np.stack([window.logs for window in windows])
         live = np.array([window.live for window in windows])
         return Batch(
@@ -186,9 +128,7 @@ class Cutter:
         rate = float(np.clip(np.exp(rng.normal(0.02, 0.12)), 0.75, 1.4)) if rng.random() < 0.6 else 1.0
         speed = tempo * rate
         live_s = live * self._hop_s
-        spliced = self._speech.clips[first].voice in self._worded and rng.random() < self._spliced_share
-        cut = self._spliced if spliced else self._pieces
-        pieces, skipped_s = cut(first, live_s * speed)
+        pieces, skipped_s = self._chooser.said(first, live_s * speed)
         samples = self._waveform(pieces)
         if rate != 1.0:
             # A length without large prime factors: the Fourier transforms take it much faster.
@@ -201,60 +141,7 @@ class Cutter:
         speed = tempo * rate
         return self._filled(window, pieces, samples, skipped_s, tempo, speed)
 
-    def _pieces(self, first: int, wanted_s: float) -> tuple[list[_Piece], float]:
-        """Clips and pauses one after another, at least ``wanted_s`` after the second before it."""
-        rng = self._rng
-        whole_s = self._speech.clips[first].samples / SAMPLE_RATE
-        begin_s = rng.uniform(0.0, 0.95) * whole_s if rng.random() < 0.7 else 0.0
-        pre_s = min(begin_s, PRE_ROLL_S)
-        pieces: list[_Piece] = []
-        filled_s = 0.0
-        if begin_s == 0.0 and rng.random() < 0.5:
-            filled_s = self._pause(pieces, filled_s)
-        pieces.append(_Piece(first, filled_s, begin_s - pre_s, whole_s - begin_s + pre_s))
-        filled_s += pieces[-1].length_s
-        index = first
-        while filled_s < wanted_s + pre_s + SPARE_S:
-            if rng.random() < 0.12:
-                pieces.append(_Piece(None, filled_s, 0.0, wanted_s + pre_s + SPARE_S - filled_s))
-                break
-            filled_s = self._pause(pieces, filled_s)
-            index = self._after[index]
-            length_s = self._speech.clips[index].samples / SAMPLE_RATE
-            pieces.append(_Piece(index, filled_s, 0.0, length_s))
-            filled_s += pieces[-1].length_s
-        last = pieces[-1]
-        last.length_s = min(last.length_s, wanted_s + pre_s + SPARE_S - last.starts_s)
-        return pieces, pre_s
-
-    def _spliced(self, first: int, wanted_s: float) -> tuple[list[_Piece], float]:
-        """A few words from here, a few from there, of the voice of clip ``first``; nothing before them."""
-        rng = self._rng
-        members = self._worded[self._speech.clips[first].voice]
-        pieces: list[_Piece] = []
-        filled_s = 0.0
-        while filled_s < wanted_s + SPARE_S:
-            index = members[rng.integers(len(members))]
-            clip = self._speech.clips[index]
-            words = clip.words or []
-            word = int(rng.integers(len(words)))
-            stop = min(len(words), word + int(rng.integers(*SPLICED_WORDS)))
-            begin_s, end_s = (_edge(clip, words, place, self._state_s) for place in (word, stop))
-            if end_s <= begin_s:
-                continue
-            pieces.append(_Piece(index, filled_s, begin_s, end_s - begin_s))
-            filled_s += end_s - begin_s
-            if rng.random() < 0.2:
-                filled_s = self._pause(pieces, filled_s)
-        return pieces, 0.0
-
-    def _pause(self, pieces: list[_Piece], filled_s: float) -> float:
-        length_s = self._rng.uniform(0.02, 0.7) if self._rng.random() < 0.6 else 0.0
-        if length_s:
-            pieces.append(_Piece(None, filled_s, 0.0, length_s))
-        return filled_s + length_s
-
-    def _waveform(self, pieces: Sequence[_Piece]) -> Floats:
+    def _waveform(self, pieces: Sequence[Piece]) -> Floats:
         """The pieces' samples; pauses hold noise as loud as the quietest tenth of the first clip."""
         rng = self._rng
         parts: list[Floats] = []
@@ -282,7 +169,7 @@ class Cutter:
     def _filled(
         self,
         window: _Window,
-        pieces: Sequence[_Piece],
+        pieces: Sequence[Piece],
         samples: Floats,
         skipped_s: float,
         tempo: float,
@@ -307,7 +194,7 @@ class Cutter:
     def _label(
         self,
         window: _Window,
-        piece: _Piece,
+        piece: Piece,
         index: int,
         skipped_s: float,
         speed: float,
@@ -341,7 +228,7 @@ class Cutter:
         window.states[frames] = self._taught(index, in_clip, speed, piece)
         window.taught[frames] = True
 
-    def _taught(self, index: int, rows: Doubles, speed: float, piece: _Piece) -> NDArray[np.float16]:
+    def _taught(self, index: int, rows: Doubles, speed: float, piece: Piece) -> NDArray[np.float16]:
         """The teacher's states around fractional rows of a clip.
 
         A sound is heard in one or two rows. Where a window goes faster than the clip, a row would be

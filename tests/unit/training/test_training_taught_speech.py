@@ -14,7 +14,7 @@ from cli.sample_files import load_samples
 from training import audio
 from training.cache import Source
 from training.passages import verse
-from training.taught.speech import FRAME, Job, Speech, prepare
+from training.taught.speech import Job, Speech, prepare
 
 
 def fatiha(first: int, last: int) -> list[Job]:
@@ -42,7 +42,7 @@ def test_a_clip_is_stored_with_its_teachers_states_and_the_moments_of_its_sounds
     (clip,), (part,) = speech.clips, speech.parts
     samples = speech.samples(0)
     assert samples.size == clip.samples
-    assert len(part.states) == -(-clip.samples // FRAME)
+    assert len(part.states) == -(-clip.samples // 640)  # frames of 40 ms
     assert len(clip.sounds) == len(clip.moments_s)
     assert clip.moments_s == sorted(clip.moments_s)
     assert 0 < clip.moments_s[0] < clip.moments_s[-1] < clip.samples / 16_000
@@ -68,6 +68,15 @@ def test_a_part_is_made_again_only_for_other_clips(tmp_path: Path, teacher: Path
 
     prepare(tmp_path, fatiha(1, 7) * 2, teacher, processes=1)
     assert listing.stat().st_mtime_ns != before
+
+
+def test_a_part_that_another_teacher_heard_is_made_again(tmp_path: Path, teacher: Path) -> None:
+    """Its states belong to the other one's head."""
+    prepare(tmp_path, fatiha(1, 7), teacher, processes=1)
+    before = Speech.open(tmp_path).width
+
+    prepare(tmp_path, fatiha(1, 7), teacher.with_name("rattil-base"), processes=1)
+    assert Speech.open(tmp_path).width != before
 
 
 def test_an_empty_store_cannot_be_opened(tmp_path: Path) -> None:

@@ -10,13 +10,14 @@ import pytest
 from asr_worker.engines.ctc_head import CtcHead
 from shared.audio.features import FeatureConfig
 from training.audio import SAMPLE_RATE
-from training.taught.speech import FRAME_S, Part, Speech, Spoken
+from training.taught.speech import Part, Speech, Spoken
 from training.taught.windows import Cutter
 from training.tokens import IGNORED, text_of
 from training.voices import SYNTHETIC_PREFIX
 
 SYMBOLS = 20
 FRAMES_A_SOUND = 4
+FRAME_S = 0.04
 FRAME = round(FRAME_S * SAMPLE_RATE)
 HEAD = CtcHead(
     np.eye(SYMBOLS, dtype=np.float32), np.zeros(SYMBOLS, np.float32), tuple(map(str, range(SYMBOLS))), 0, 40
