@@ -6,6 +6,7 @@ What is left is for results, heartbeats, leases and jobs: without them nothing w
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,9 @@ _LOOK_WHEN_FULL_S = 0.25
 """How often shards are asked, seconds. At full speed a session writes about 0.5 MB in a second."""
 _LOOKS_ON_THE_WAY = 4
 """A shard that fills up is looked at so many times before, at its speed, audio has to be held back."""
+_SPEED_HALVES_S = 10.0
+"""A speed is remembered for a while: what is taken out of a store between two looks says nothing of what
+comes in."""
 
 RESERVE_BYTES = 20_000_000
 """What is kept for all that is not audio, and for the audio that comes until the next look."""
@@ -71,16 +75,16 @@ class MemoryWatch:
 
     async def run(self, every_s: float = LOOK_EVERY_S) -> None:
         """For ever."""
-        waited_s = every_s
+        waited_s, speed = every_s, 0.0
         while True:
             before = dict(self._shares)
             for shard in self._connections.shards:
                 await self.look(shard)
             grown = max((self._shares[one] - before.get(one, 0.0) for one in self._shares), default=0.0)
+            speed = max(grown / waited_s, remembered(speed, waited_s))
             left = min(map(self._left, self._shares), default=1.0)
-            pause_s = next_look_s(left, grown, waited_s, _LOOK_WHEN_FULL_S if self._full else every_s)
-            await asyncio.sleep(pause_s)
-            waited_s = pause_s
+            waited_s = next_look_s(left, speed, _LOOK_WHEN_FULL_S if self._full else every_s)
+            await asyncio.sleep(waited_s)
 
     async def look(self, shard: Shard) -> None:
         """Once. Of a shard that is away the last answer holds."""
@@ -114,13 +118,20 @@ def hold_share(refuse_at: float, limit: int) -> float:
     return min((1 + refuse_at) / 2, 1 - reserve)
 
 
-def next_look_s(left: float, grown: float, waited_s: float, every_s: float) -> float:
-    """When to look again, seconds. `left`: of a shard's memory until audio is held back, `grown`: what was
-    used up of it in the last `waited_s`, both as shares of its limit."""
+def next_look_s(left: float, speed: float, every_s: float) -> float:
+    """When to look again, seconds. `left`: of a shard's memory until audio is held back, `speed`: what is
+    used up of it in a second, both as shares of its limit."""
     soonest_s = min(every_s, _LOOK_WHEN_FULL_S)
-    if grown <= 0:
-        return soonest_s if left <= 0 else every_s
-    return min(every_s, max(soonest_s, left / grown * waited_s / _LOOKS_ON_THE_WAY))
+    if left <= 0:
+        return soonest_s
+    if speed <= 0:
+        return every_s
+    return min(every_s, max(soonest_s, left / speed / _LOOKS_ON_THE_WAY))
+
+
+def remembered(speed: float, waited_s: float) -> float:
+    """What of an earlier speed still counts after so many seconds."""
+    return max(0.0, speed) * math.pow(0.5, waited_s / _SPEED_HALVES_S)
 
 
 def used_share(info: dict[str, Any]) -> float:

@@ -9,7 +9,7 @@ from cli.embedded_redis import EmbeddedRedis
 from shared.bus.metrics import BusMetrics
 from shared.bus.ports import AudioChunk
 from shared.bus.redis_connections import ConnectionLimits, RedisConnections
-from shared.bus.redis_memory import MemoryWatch, StorageFull, hold_share, next_look_s, used_share
+from shared.bus.redis_memory import MemoryWatch, StorageFull, hold_share, next_look_s, remembered, used_share
 from shared.bus.redis_sessions import RedisSessionStore
 from shared.errors import QueueFull, StateLost
 from tests.contract.bus_harness import a_record
@@ -54,13 +54,21 @@ async def test_new_sessions_are_refused_before_audio_is_held_back() -> None:
 
 
 def test_a_store_that_fills_up_fast_is_looked_at_more_often() -> None:
-    assert next_look_s(left=0.9, grown=0.0, waited_s=2, every_s=2) == 2
-    assert next_look_s(left=0.9, grown=-0.1, waited_s=2, every_s=2) == 2
-    assert next_look_s(left=0.9, grown=0.01, waited_s=2, every_s=2) == 2
-    assert next_look_s(left=0.4, grown=0.2, waited_s=2, every_s=2) == 1
-    assert next_look_s(left=0.05, grown=0.5, waited_s=2, every_s=2) == 0.25
-    assert next_look_s(left=-0.01, grown=0.0, waited_s=2, every_s=2) == 0.25
-    assert next_look_s(left=0.05, grown=0.5, waited_s=0.1, every_s=0.1) == 0.1
+    assert next_look_s(left=0.9, speed=0.0, every_s=2) == 2
+    assert next_look_s(left=0.9, speed=0.005, every_s=2) == 2
+    assert next_look_s(left=0.4, speed=0.1, every_s=2) == 1
+    assert next_look_s(left=0.05, speed=0.25, every_s=2) == 0.25
+    assert next_look_s(left=-0.01, speed=0.0, every_s=2) == 0.25
+    assert next_look_s(left=0.05, speed=5.0, every_s=0.1) == 0.1
+
+
+def test_a_store_of_which_something_was_taken_out_may_still_fill_up_fast() -> None:
+    """0.28 of it in a second, then less than before: at the next look it was full, two seconds later."""
+    speed = remembered(0.28, 0.25)
+    assert speed == pytest.approx(0.28, rel=0.02)
+    assert next_look_s(left=0.03, speed=speed, every_s=2) == 0.25
+    assert remembered(0.28, 60.0) < 0.01
+    assert remembered(-0.1, 1.0) == 0
 
 
 async def test_a_real_redis_that_fills_up_and_empties_again() -> None:
