@@ -16,8 +16,8 @@ from training.augment import LONG_FRAMES, augment
 from training.cache import FEATURES
 from training.corpus import Recording
 from training.noise import NoiseTable, coloured
+from training.sampling import chances
 from training.tokens import Target, target
-from training.voices import SYNTHETIC_PREFIX
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -72,19 +72,6 @@ class Batch:
     targets: list[Target]
 
 
-def _chances(recordings: Sequence[Recording], voices: dict[str, list[int]]) -> Doubles:
-    """How often a window begins in each recording: long ones more, rare voices more."""
-    lengths = np.array([len(item.labels) for item in recordings], dtype=np.float64)
-    weights = np.zeros(len(lengths))
-    for members in voices.values():
-        weights[members] = lengths[members] / np.sqrt(lengths[members].sum())
-    made = np.array([item.voice.startswith(SYNTHETIC_PREFIX) for item in recordings])
-    for group, share in ((made, SYNTHETIC_SHARE), (~made, 1.0 - SYNTHETIC_SHARE)):
-        weights[group] *= share / max(1e-9, weights[group].sum())
-    chances: Doubles = weights / weights.sum()
-    return chances
-
-
 class Cutter:
     """Cuts random windows out of a set of recordings."""
 
@@ -98,7 +85,8 @@ class Cutter:
         self._after = dict[int, int]()
         for members in voices.values():
             self._after.update(zip(members, members[1:] + members[:1], strict=True))
-        self._chances = _chances(self._recordings, voices)
+        lengths, names = zip(*((len(item.labels), item.voice) for item in self._recordings), strict=True)
+        self._chances = chances(lengths, names, SYNTHETIC_SHARE)
 
     def batch(self, seconds: float) -> Batch:
         """Random windows of one random length that add up to about ``seconds``."""

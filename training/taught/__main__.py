@@ -3,6 +3,7 @@
 Without more, the accurate model: Whisper base's encoder taught by the fast model. With ``--start-from`` an
 exported model is trained on; with ``--teacher`` it is taught by another one, so
 ``--start-from models/rattil-tiny --teacher models/rattil-base`` makes a better fast model of the same cost.
+``--keep-layers`` and ``--keep-units`` begin a smaller model with a part of ``--start-from``.
 
 Stages, each leaving files in the work folder so that a stopped run goes on where it was: speech (samples
 and what the teacher hears in them), start, learn, export, evaluate. The curve of the run is ``learn.svg``
@@ -25,7 +26,7 @@ from training.taught import speech
 from training.taught.export import export
 from training.taught.learn import LOSSES, Plan
 from training.taught.network import exported, load, save
-from training.taught.workers import Job, begin, begin_smaller, train
+from training.taught.workers import Job, Parts, begin, begin_smaller, train
 from training.unheard import UNHEARD_SURAS
 
 SYNTHETIC_CLIPS = 6000
@@ -90,8 +91,16 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--version", default="0.1.0", help="written to model.json")
     parser.add_argument("--limit", type=int, default=150, help="evaluated verses of each reciter")
     options = parser.parse_args()
-    if (options.keep_layers or options.keep_units) and options.start_from is None:
-        parser.error("--keep-layers and --keep-units need --start-from, the model of which a part is kept")
+    options.parts = None
+    if options.keep_layers is not None or options.keep_units is not None:
+        if options.start_from is None:
+            parser.error(
+                "--keep-layers and --keep-units need --start-from, the model to take them from"
+            )
+        try:
+            options.parts = Parts.of(options.start_from, options.keep_layers, options.keep_units)
+        except ValueError as fault:
+            parser.error(f"--keep-layers, --keep-units: {fault}")
     return options
 
 
@@ -107,9 +116,8 @@ def _plan(options: argparse.Namespace) -> Plan:
 
 def _begin(options: argparse.Namespace, file: Path) -> None:
     speech = options.work / "speech"
-    layers, units = options.keep_layers, options.keep_units
-    if layers or units:
-        begin_smaller(speech, options.teacher, options.start_from, layers, units, file)
+    if options.parts is not None:
+        begin_smaller(speech, options.teacher, options.parts, file)
     elif options.start_from is None:
         hop_length = round(options.hop_ms * SAMPLE_RATE / 1000)
         begin(speech, options.teacher, options.layers, hop_length, file)

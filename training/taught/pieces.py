@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.audio import SAMPLE_RATE
+from training.sampling import chances
 from training.taught.speech import Speech, Spoken
 from training.voices import SYNTHETIC_PREFIX
 
-Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Rng = np.random.Generator
 
@@ -51,22 +51,6 @@ def _edge(clip: Spoken, words: Sequence[tuple[str, float, float]], word: int, fr
     return round(edge_s / frame_s) * frame_s
 
 
-def _chances(clips: Sequence[Spoken]) -> Doubles:
-    """How often a window begins in each clip: long ones more, rare voices more."""
-    lengths = np.array([clip.samples for clip in clips], dtype=np.float64)
-    voices: dict[str, list[int]] = {}
-    for index, clip in enumerate(clips):
-        voices.setdefault(clip.voice, []).append(index)
-    weights = np.zeros(len(clips))
-    for members in voices.values():
-        weights[members] = lengths[members] / np.sqrt(lengths[members].sum())
-    made = np.array([clip.voice.startswith(SYNTHETIC_PREFIX) for clip in clips])
-    for group, share in ((made, SYNTHETIC_SHARE), (~made, 1.0 - SYNTHETIC_SHARE)):
-        weights[group] *= share / max(1e-9, weights[group].sum())
-    chances: Doubles = weights / weights.sum()
-    return chances
-
-
 class Chooser:
     """Chooses clips, and what of them a window says."""
 
@@ -76,7 +60,8 @@ class Chooser:
         self._state_s = state_s
         self._rng = rng
         self._spliced_share = spliced_share
-        self._chances = _chances(speech.clips)
+        lengths, voices = zip(*((clip.samples, clip.voice) for clip in speech.clips), strict=True)
+        self._chances = chances(lengths, voices, SYNTHETIC_SHARE)
         self._worded: dict[str, list[int]] = {}
         """The clips of each reciter of which the words are known."""
         for index, clip in enumerate(speech.clips):

@@ -22,7 +22,7 @@ from training.student import Shape
 from training.taught.learn import Head, Plan, Run
 from training.taught.network import Ears, begun, exported, load, save
 from training.taught.pretrained import ENCODER, Front, fit_front, whisper_variables
-from training.taught.smaller import activity, cut
+from training.taught.smaller import cut, expect_parts, importance
 from training.taught.speech import Speech
 from training.taught.windows import Cutter
 from training.workers import free_port
@@ -57,19 +57,32 @@ def begin(work: Path, teacher: Path, layers: int, hop_length: int, file: Path) -
     save(ears, file)
 
 
-def begin_smaller(
-    work: Path, teacher: Path, whole: Path, layers: Sequence[int] | None, units: int | None, file: Path
-) -> None:
-    """Write the weights that a smaller model's training starts from.
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What of a trained model a smaller one begins with."""
 
-    ``layers`` of the exported model ``whole`` (all, if ``None``), with the ``units`` that matter most in
-    each, seen on some windows of the store.
-    """
-    ears = exported(whole).eval()
-    shape = ears.sizes.encoder
-    cutter = Cutter(Speech.open(work), CtcHead.load(teacher / HEAD_FILE), SEED, features=_features(shape))
+    whole: Ears
+    layers: Sequence[int]
+    units: int
+
+    @classmethod
+    def of(cls, folder: Path, layers: Sequence[int] | None, units: int | None) -> Parts:
+        """Of an exported model; ``None`` keeps all. Raises ValueError for parts that it does not have."""
+        whole = exported(folder).eval()
+        shape = whole.sizes.encoder
+        kept = list(range(shape.encoder_layers)) if layers is None else layers
+        parts = cls(whole, kept, shape.ffn if units is None else units)
+        expect_parts(shape, parts.layers, parts.units)
+        return parts
+
+
+def begin_smaller(work: Path, teacher: Path, parts: Parts, file: Path) -> None:
+    """Write the weights that a smaller model's training starts from. Which units matter most is heard on
+    some windows of the store."""
+    features = _features(parts.whole.sizes.encoder)
+    cutter = Cutter(Speech.open(work), CtcHead.load(teacher / HEAD_FILE), SEED, features=features)
     heard = (torch.from_numpy(cutter.batch(LISTENED_S).features) for _ in range(LISTENED_BATCHES))
-    save(cut(ears, layers or range(shape.encoder_layers), units or shape.ffn, activity(ears, heard)), file)
+    save(cut(parts.whole, parts.layers, parts.units, importance(parts.whole, heard)), file)
 
 
 def _features(shape: Shape) -> FeatureConfig:

@@ -31,7 +31,7 @@ def test_a_small_store_holds_audio_back_sooner() -> None:
     assert hold_share(0.85, 0) == 1
 
 
-async def test_new_sessions_are_refused_before_audio_is_held_back() -> None:
+async def test_no_new_session_begins_while_audio_is_held_back() -> None:
     async with EmbeddedRedis(max_memory_mb=16) as server:
         connections = RedisConnections(server.url, ConnectionLimits(max_connections=2))
         try:

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 from training.passages import SYMBOLS  # noqa: E402
 from training.student import Shape  # noqa: E402
 from training.taught.network import Ears, Sizes  # noqa: E402
-from training.taught.smaller import activity, cut  # noqa: E402
+from training.taught.smaller import cut, importance  # noqa: E402
 from training.tokens import VOCABULARY  # noqa: E402
 
 TEXT = Shape(symbols=len(SYMBOLS), vocabulary=len(VOCABULARY), d_model=64, heads=4, ffn=96, decoder_layers=1)
@@ -36,9 +36,9 @@ def test_units_that_add_nothing_may_go(ears: Ears) -> None:
     with torch.no_grad():
         for block in silent.encoder.blocks:
             block.narrow.weight[:, ::2] = 0.0
-    importance = activity(silent, [torch.randn(2, 80, 60)])
+    important = importance(silent, [torch.randn(2, 80, 60)])
 
-    smaller = cut(silent, (0, 1, 2), 64, importance).eval()
+    smaller = cut(silent, (0, 1, 2), 64, important).eval()
 
     assert smaller.sizes.encoder == replace(WIDE, ffn=64)
     assert torch.allclose(scores(smaller), scores(silent), atol=1e-5)
@@ -52,7 +52,7 @@ def test_layers_that_add_nothing_may_go(ears: Ears) -> None:
             linear.weight.zero_()
             linear.bias.zero_()
 
-    smaller = cut(silent, (0, 2), 128, activity(silent, [torch.randn(2, 80, 60)])).eval()
+    smaller = cut(silent, (0, 2), 128, importance(silent, [torch.randn(2, 80, 60)])).eval()
 
     assert smaller.sizes.encoder.encoder_layers == 2
     assert torch.allclose(scores(smaller), scores(silent), atol=1e-5)
@@ -60,7 +60,7 @@ def test_layers_that_add_nothing_may_go(ears: Ears) -> None:
 
 def test_measuring_leaves_the_network_as_it_is(ears: Ears) -> None:
     before = scores(ears)
-    activity(ears, [torch.randn(1, 80, 20)])
+    importance(ears, [torch.randn(1, 80, 20)])
     assert torch.equal(scores(ears), before)
     assert not any(block.widen._forward_hooks for block in ears.encoder.blocks)
 
@@ -68,4 +68,4 @@ def test_measuring_leaves_the_network_as_it_is(ears: Ears) -> None:
 @pytest.mark.parametrize(("layers", "units"), [((), 64), ((3,), 64), ((-1,), 64), ((0,), 0), ((0,), 129)])
 def test_what_is_not_there_cannot_be_kept(ears: Ears, layers: tuple[int, ...], units: int) -> None:
     with pytest.raises(ValueError, match=r"the encoder has|a layer has"):
-        cut(ears, layers, units, activity(ears, [torch.randn(1, 80, 20)]))
+        cut(ears, layers, units, importance(ears, [torch.randn(1, 80, 20)]))
