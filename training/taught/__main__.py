@@ -94,9 +94,7 @@ def _options() -> argparse.Namespace:
     options.parts = None
     if options.keep_layers is not None or options.keep_units is not None:
         if options.start_from is None:
-            parser.error(
-                "--keep-layers and --keep-units need --start-from, the model to take them from"
-            )
+            parser.error("--keep-layers and --keep-units need --start-from, the model to take them from")
         try:
             options.parts = Parts.of(options.start_from, options.keep_layers, options.keep_units)
         except ValueError as fault:
